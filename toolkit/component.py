@@ -1,0 +1,227 @@
+"""Components: parts of a study that are named, configured, fingerprinted and found again by name.
+
+A component's constructor stores its parameters and does nothing else. From that one rule come, without another line:
+`config()` and `from_config()` (hence TOML and forms), `repr`, equality, `clone()`, the fingerprint that identifies a run,
+and the registry in which a class is found as soon as it is defined.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self, TypeAlias
+
+from toolkit.errors import SpecError, nearest
+
+Config: TypeAlias = dict[str, Any]
+"""A component as plain TOML values: ``{"use": class name, parameter: value, ...}``; nested components likewise."""
+
+_registry: dict[str, dict[str, type[Component]]] = {}
+
+
+def digest(value: object) -> str:
+    """A sha256 (hex) of any JSON-like value, independent of the order of keys.
+
+    Examples
+    --------
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Component):
+        return value.config()
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"cannot be written as JSON: {type(value).__name__} {value!r:.80}")
+
+
+class Component:
+    """Base of every part of a study that a user may choose, configure or write anew.
+
+    A subclass names its ``kind`` once per family (``"memory"``, ``"learner"``, …); its own classes then register
+    themselves by class name. ``version`` is raised when a class behaves differently under equal parameters, so that
+    finished runs are not taken for runs of the new code.
+
+    Examples
+    --------
+    >>> class Colour(Component, kind="paint"):
+    ...     pass
+    >>> class Mixed(Colour):
+    ...     def __init__(self, share: float = 0.5):
+    ...         self.share = share
+    >>> Mixed(share=0.25)
+    Mixed(share=0.25)
+    >>> Mixed.from_config({"use": "Mixed", "share": 0.25}) == Mixed(0.25)
+    True
+    """
+
+    kind: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    stateless: ClassVar[bool] = False
+
+    def __init_subclass__(cls, *, kind: str | None = None, abstract: bool = False, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if kind is not None:
+            cls.kind = kind
+        if abstract or kind is not None or cls.__name__.startswith("_"):
+            return
+        if not cls.kind:
+            raise TypeError(f"{cls.__name__} must derive from a family with a kind, such as MemoryPolicy")
+        _check_signature(cls)
+        family = _registry.setdefault(cls.kind, {})
+        known = family.get(cls.__name__)
+        if known is not None and _is_shipped(known) and not _is_shipped(cls):
+            raise TypeError(f"{cls.kind} {cls.__name__!r} is the toolkit's own name: give the class another one")
+        family[cls.__name__] = cls
+
+    @classmethod
+    def parameters(cls) -> dict[str, inspect.Parameter]:
+        """The constructor's parameters by name, in order."""
+        found = inspect.signature(cls.__init__).parameters
+        return {name: p for name, p in found.items() if name != "self"} if cls.__init__ is not object.__init__ else {}
+
+    def config(self) -> Config:
+        """This component as plain values: ``{"use": name, ...}`` with every parameter."""
+        found: Config = {"use": type(self).__name__}
+        found |= {name: _to_plain(getattr(self, name)) for name in self.parameters()}
+        return found
+
+    @classmethod
+    def from_config(cls, config: Config | str, where: str = "") -> Self:
+        """The component that ``config`` describes.
+
+        Parameters
+        ----------
+        config
+            A class name, or a table with ``use`` and any of the class's parameters.
+        where
+            What to call the place in messages, e.g. ``"study.toml: arms[2].memory"``.
+
+        Raises
+        ------
+        SpecError
+            Listing every unknown name or key, with the nearest valid ones.
+        """
+        built = build(cls.kind, config, where or cls.kind)
+        if not isinstance(built, cls):
+            raise SpecError([f"{where or cls.kind}: {type(built).__name__} is no {cls.__name__}"])
+        return built
+
+    def clone(self) -> Self:
+        """An equal component without any state."""
+        return type(self)(**{name: _cloned(getattr(self, name)) for name in self.parameters()})
+
+    def fingerprint(self) -> str:
+        """What identifies this component in a run's id: kind, name, config, version, and for user code its source."""
+        cls = type(self)
+        source = "" if _is_shipped(cls) else _source(cls)
+        nested = [getattr(self, name).fingerprint() for name in self.parameters() if _nested(getattr(self, name))]
+        return digest([self.kind, self.config(), cls.version, source, nested])
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters())
+        return f"{type(self).__name__}({shown})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Component) and self.config() == other.config()
+
+    def __hash__(self) -> int:
+        return hash((type(self), digest(self.config())))
+
+
+def registered(kind: str) -> dict[str, type[Component]]:
+    """The classes of a kind by name, the toolkit's own and every one a user has defined."""
+    return dict(_registry.get(kind, {}))
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind that has a class."""
+    return tuple(sorted(_registry))
+
+
+def build(kind: str, config: Config | str, where: str) -> Component:
+    """Make the component that ``config`` describes; see `Component.from_config`."""
+    table: Config = {"use": config} if isinstance(config, str) else dict(config)
+    name = table.pop("use", None)
+    family = registered(kind)
+    if name is None:
+        raise SpecError([f"{where}: the key 'use' is missing; it names a {kind}: {', '.join(sorted(family))}"])
+    cls = family.get(name)
+    if cls is None:
+        raise SpecError([f"{where}: no {kind} is called {name!r}; {nearest(str(name), family)}"])
+    known = cls.parameters()
+    mistakes = [f"{where}: {name} has no parameter {key!r}; {nearest(key, known)}" for key in table if key not in known]
+    needed = [key for key, p in known.items() if p.default is p.empty and key not in table]
+    mistakes += [f"{where}: {name} needs a value for {key!r}" for key in needed]
+    values: Config = {}
+    for key, value in table.items():
+        try:
+            values[key] = _from_plain(value, f"{where}.{key}")
+        except SpecError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        raise SpecError(mistakes)
+    try:
+        return cls(**values)
+    except (ValueError, TypeError) as error:
+        raise SpecError([f"{where}: {error}"]) from error
+
+
+def _from_plain(value: object, where: str) -> object:
+    if isinstance(value, dict) and "use" in value:
+        for kind in kinds():
+            if value["use"] in _registry[kind]:
+                return build(kind, value, where)
+        known = [name for kind in kinds() for name in _registry[kind]]
+        raise SpecError([f"{where}: nothing is called {value['use']!r}; {nearest(str(value['use']), known)}"])
+    if isinstance(value, list):
+        return tuple(_from_plain(item, where) for item in value)
+    return value
+
+
+def _to_plain(value: object) -> object:
+    if isinstance(value, Component):
+        return value.config()
+    if isinstance(value, tuple | list):
+        return [_to_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): _to_plain(item) for key, item in value.items()}
+    return value
+
+
+def _nested(value: object) -> bool:
+    return isinstance(value, Component)
+
+
+def _cloned(value: object) -> object:
+    return value.clone() if isinstance(value, Component) else value
+
+
+def _check_signature(cls: type[Component]) -> None:
+    for name, parameter in cls.parameters().items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{cls.__name__}: every parameter needs a name of its own, but got {parameter}")
+        if name in ("use", "kind", "version"):
+            raise TypeError(f"{cls.__name__}: the parameter name {name!r} is taken; choose another")
+
+
+def _is_shipped(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "toolkit"
+
+
+def _source(cls: type) -> str:
+    try:
+        return inspect.getsource(cls)
+    except (OSError, TypeError):
+        return f"{cls.__module__}.{cls.__qualname__}"

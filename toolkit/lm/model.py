@@ -1,0 +1,115 @@
+"""What a model is to a study: a description with a fingerprint, and behind it one shared engine."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from toolkit.component import Component, Config, build, registered
+from toolkit.errors import SpecError, nearest
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+Style = Literal["turns", "completion", "chat"]
+Deciding = Literal["likelihood", "grammar", "generation"]
+
+_engines: dict[str, Engine] = {}
+_lock = threading.Lock()
+
+
+class Engine(Protocol):
+    """DSPy's engine contract: one attempt, one response; errors are those of `dspy.lm15`.
+
+    How an answer is constrained rides in ``request.config.extensions``:
+
+    ``answer``
+        ``"choice"``, ``"number"``, ``"line"`` or ``"text"``.
+    ``options``
+        The closed answers of a choice.
+    ``deciding``
+        How a choice is made: ``"likelihood"``, ``"grammar"`` or ``"generation"``.
+    ``style``
+        ``"turns"``: messages go through the model's chat template; ``"completion"``: the one message is raw text.
+    """
+
+    def complete(self, request: Request) -> Response:
+        """Answer one request."""
+        ...
+
+
+class Model(Component, kind="lm"):
+    """A language model as arms name it. Subclasses say how it is reached.
+
+    Attributes
+    ----------
+    adapter
+        How prompts are laid out: ``"turns"`` (examples as user and assistant turns, one field an answer),
+        ``"completion"`` (the same as running text), ``"chat"`` (DSPy's ChatAdapter, for capable models).
+    temperature
+        0 = always the likeliest.
+    ways
+        The ways of choosing among closed options that this model offers.
+    scripted
+        True for a model that only plays one: every table and report that rests on it says so.
+    deterministic
+        True if equal requests were proved to give equal answers at temperature 0; only then is a memo allowed.
+    dollars_in, dollars_out
+        Price of a million tokens.
+    """
+
+    adapter: Style = "turns"
+    temperature: float = 0.0
+    ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar")
+    scripted: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = False
+    dollars_in: float = 0.0
+    dollars_out: float = 0.0
+
+    def open(self) -> Engine:
+        """A new engine for this model; heavy. Use `engine` to share one."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is reached: define open()")
+
+    def engine(self) -> Engine:
+        """The one engine of this process for this model, opened on first use."""
+        key = self.fingerprint()
+        with _lock:
+            if key not in _engines:
+                _engines[key] = self.open()
+            return _engines[key]
+
+    @property
+    def label(self) -> str:
+        """A short name for tables."""
+        return type(self).__name__.lower()
+
+
+def model(given: Model | Config | str, where: str = "lm") -> Model:
+    """The model that is meant by a name, a table, or itself.
+
+    Parameters
+    ----------
+    given
+        ``"smollm2-135m"``, ``"gguf:PATH"``, ``"scripted"``, a table with ``use``, or a `Model`.
+
+    Raises
+    ------
+    SpecError
+        For an unknown name, listing the known ones.
+    """
+    if isinstance(given, Model):
+        return given
+    if isinstance(given, str):
+        name, _, rest = given.partition(":")
+        shorthand: dict[str, Config] = {
+            "smollm2-135m": {"use": "Embedded"},
+            "scripted": {"use": "Scripted"},
+            "gguf": {"use": "Gguf", "path": rest},
+        }
+        if name not in shorthand and given not in registered("lm"):
+            raise SpecError([f"{where}: no model is called {given!r}; {nearest(name, [*shorthand, 'gguf:PATH'])}"])
+        given = shorthand.get(name, {"use": given})
+    found = build("lm", given, where)
+    if not isinstance(found, Model):
+        raise SpecError([f"{where}: {found!r} is no model"])
+    return found

@@ -1,0 +1,264 @@
+"""The records that pass between a stream, an agent and the ledger: frozen, typed, without behaviour of their own.
+
+What an agent may see (`Task`, `Feedback`, `Experience`) and what only the bench sees (`Key`, `Episode`) are different
+types: no function that belongs to an agent accepts one of the latter. This is how a leak is made impossible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+Phase = Literal["prepare", "stream", "frozen", "probe"]
+Status = Literal["ok", "unparsed", "truncated", "overflow", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision that a model takes: what it is told, what it is given, what it must produce.
+
+    Parameters
+    ----------
+    name
+        Unique within an agent, e.g. ``"decide"``.
+    instruction
+        Plain text; the part a learner may rewrite.
+    inputs
+        Names of the input fields, in the order of the prompt.
+    output
+        Name of the single output field.
+    answer
+        ``"text"`` (one line, or several with ``lines``), or ``"number"``; a task with options is always a choice.
+    """
+
+    name: str
+    instruction: str
+    inputs: tuple[str, ...]
+    output: str = "answer"
+    answer: Literal["text", "number"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an agent may see of one task. There is no answer in it and no clock: ``time`` is logical.
+
+    Parameters
+    ----------
+    id
+        Unique within its stream.
+    inputs
+        Named texts.
+    options
+        Closed answers to choose one from; empty = free text, number or action.
+    user, session
+        Whose task it is and in which conversation; empty = nobody's, a session of its own.
+    time
+        Logical time in the stream's own units, never the wall clock.
+    """
+
+    id: str
+    inputs: Mapping[str, str]
+    options: tuple[str, ...] = ()
+    user: str = ""
+    session: str = ""
+    time: float = 0.0
+    tools: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All inputs in one text: what retrieval compares."""
+        return "\n".join(self.inputs.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The reference for a task; goes to scorers and channels only.
+
+    Parameters
+    ----------
+    answers
+        All answers that count as right; the first is the one a channel reveals.
+    delay
+        Tasks that pass before feedback arrives (0 = before the next task).
+    oracle
+        The best score that can be had on this task, in [0, 1].
+    """
+
+    answers: tuple[str, ...]
+    delay: int = 0
+    oracle: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """All that an agent ever learns from: any of a score in [0, 1], the right answer, and words."""
+
+    score: float | None = None
+    correction: str | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A worked case as it may stand in a prompt; ``source`` is the episode it came from, or its own name."""
+
+    inputs: Mapping[str, str]
+    answer: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls cost. ``seconds`` are the model's latencies, summed; ``dollars`` 0 where the model runs locally.
+
+    ``reused_tokens`` is the part of ``input_tokens`` that a provider billed as read from its prompt cache.
+
+    Examples
+    --------
+    >>> Usage(calls=1, input_tokens=10) + Usage(calls=1, output_tokens=2)
+    Usage(calls=2, input_tokens=10, output_tokens=2, reused_tokens=0, seconds=0.0, dollars=0.0)
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reused_tokens: int = 0
+    seconds: float = 0.0
+    dollars: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def tokens(self) -> int:
+        """Tokens in and out."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One decision as it was taken.
+
+    Parameters
+    ----------
+    step
+        Name of the `Step`.
+    answer
+        What the step produced.
+    blocks
+        Which blocks stood in the prompt and how many examples each had, e.g. ``("memory:4",)``.
+    recalled
+        Episode ids of the memories that stood in the prompt.
+    """
+
+    step: str
+    answer: str
+    blocks: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived."""
+
+    id: str
+    task: Task
+    answer: str
+    feedback: Feedback | None = None
+
+    @property
+    def known_answer(self) -> str | None:
+        """The answer known to be right: the correction, or the agent's own answer if its score was 1; else None."""
+        if self.feedback is None:
+            return None
+        if self.feedback.correction is not None:
+            return self.feedback.correction
+        return self.answer if self.feedback.score is not None and self.feedback.score >= 1 else None
+
+    def example(self, answer: str) -> Example:
+        """This case worked with ``answer``."""
+        return Example(self.task.inputs, answer, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What memory puts into the prompt of one task: worked examples, free notes, or nothing."""
+
+    examples: tuple[Example, ...] = ()
+    notes: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.examples or self.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a learner puts into every prompt until its next update."""
+
+    instruction: str = ""
+    examples: tuple[Example, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.examples or self.instruction)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One task handled by one run: the bench's record, never shown to an agent.
+
+    Parameters
+    ----------
+    id
+        ``"<phase>/<t>"``, unique within a run.
+    t
+        Place in the run, from 0.
+    scores
+        Every metric; the first is the main one.
+    feedback, due
+        What the channel gives, and the place in the run at which it is delivered.
+    acting, adapting, judging
+        Cost of answering, of memory and learning, and of model-based scoring, kept apart.
+    labels
+        1 if the feedback went to an agent that can learn from it, else 0.
+    """
+
+    id: str
+    phase: Phase
+    t: int
+    task: Task
+    turns: tuple[Turn, ...]
+    answer: str
+    status: Status
+    scores: Mapping[str, float]
+    feedback: Feedback | None
+    due: int
+    error: str = ""
+    oracle: float = 1.0
+    labels: int = 0
+    acting: Usage = field(default_factory=Usage)
+    adapting: Usage = field(default_factory=Usage)
+    judging: Usage = field(default_factory=Usage)
+
+    @property
+    def score(self) -> float:
+        """The main metric, in [0, 1]."""
+        return next(iter(self.scores.values()))
+
+    @property
+    def experience(self) -> Experience:
+        """What the agent may keep of it, before feedback."""
+        return Experience(self.id, self.task, self.answer)
+
+
+def names(values: Sequence[str]) -> str:
+    """Values for a message, shortened after eight.
+
+    Examples
+    --------
+    >>> names(["a", "b"])
+    'a, b'
+    """
+    shown = ", ".join(values[:8])
+    return shown if len(values) <= 8 else f"{shown}, … ({len(values)} in all)"

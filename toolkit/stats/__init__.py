@@ -1,0 +1,20 @@
+"""Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
+
+from .curves import CurveBand, curve_band, prequential_mean, slope_last_third
+from .effects import holm, standardised, worst_case
+from .estimate import Estimate
+from .inference import crossed_bootstrap, sign_flip, two_way
+
+__all__ = [
+    "CurveBand",
+    "Estimate",
+    "crossed_bootstrap",
+    "curve_band",
+    "holm",
+    "prequential_mean",
+    "sign_flip",
+    "slope_last_third",
+    "standardised",
+    "two_way",
+    "worst_case",
+]
