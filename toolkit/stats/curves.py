@@ -96,7 +96,8 @@ def prequential_mean(scores: ArrayLike, *, window: int | None = None, fading: fl
     else:
         total, weight = (_trailing(part, window) for part in (filled, there.astype(float)))
     enough = weight > 1e-290  # a long gap fades every weight to nothing: then there is no recent score
-    return np.divide(total, weight, out=np.full(numbers.shape, math.nan), where=enough)
+    means: Floats = np.divide(total, weight, out=np.full(numbers.shape, math.nan), where=enough)
+    return means
 
 
 def curve_band(
@@ -140,7 +141,7 @@ def curve_band(
     numbers = _table(scores)
     curves = prequential_mean(numbers, window=window, fading=fading)
     ahead = np.logical_or.accumulate(~np.isnan(numbers[:, ::-1]), axis=1)[:, ::-1]
-    mean, half, count, _ = _t_over_runs(np.where(ahead, curves, math.nan), level)
+    mean, half, count, _ = _t_over_runs(np.where(ahead, curves, math.nan), level, 1e-9 * _largest(numbers))
     t = np.arange(1, numbers.shape[1] + 1)
     reason = _why_missing(half, count)
     return CurveBand(t, mean, mean - half, mean + half, count, level, _TARGET, reason)
@@ -185,7 +186,7 @@ def slope_last_third(scores: ArrayLike, *, level: float = 0.95) -> Estimate:
     last = numbers[:, length - length // 3 :]
     slopes = _slopes(last)
     used = ~np.isnan(slopes)
-    mean, half, count, error = (part[0] for part in _t_over_runs(slopes[:, None], level))
+    mean, half, count, error = (part[0] for part in _t_over_runs(slopes[:, None], level, 1e-12 * _largest(last)))
     reason = _why_missing(half[None], count[None])
     if length < 6:
         reason = f"{length} episodes: a slope over their last third needs 6 or more; use a longer stream"
@@ -218,32 +219,39 @@ def _table(scores: ArrayLike) -> Floats:
     return numbers
 
 
+def _largest(scores: Floats) -> float:
+    return float(np.abs(np.where(np.isnan(scores), 0.0, scores)).max(initial=0.0))
+
+
 def _trailing(values: Floats, window: int | None) -> Floats:
     """Sums of the last `window` values up to each place, or of all."""
     sums = np.cumsum(values, axis=-1)
     if window is not None and window < values.shape[-1]:
-        sums[..., window:] -= sums[..., :-window].copy()  # the source would change under the subtraction
+        sums[..., window:] -= sums[..., :-window]  # numpy copies where the two overlap
     return sums
 
 
 def _faded(values: Floats, fading: float) -> Floats:
     """Sums in which a value loses the factor `fading` with every step."""
-    from scipy.signal import lfilter  # half a second to import, needed by this form alone
+    # Slow to import, and needed by this form alone.
+    from scipy.signal import lfilter  # type: ignore[import-untyped, unused-ignore]
 
     return np.asarray(lfilter([1.0], [1.0, -fading], values, axis=-1), dtype=float)
 
 
-def _t_over_runs(values: Floats, level: float) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
-    """Mean over rows, half width, number of rows and standard error, per column; NaN where they cannot be had."""
+def _t_over_runs(values: Floats, level: float, rounding: float) -> tuple[Floats, Floats, NDArray[np.int64], Floats]:
+    """Mean over rows, half width, number of rows and standard error, per column; NaN where they cannot be had.
+
+    Rows that differ by no more than `rounding` count as equal: sums taken in another order differ in the last bits.
+    """
     there = ~np.isnan(values)
     count = there.sum(axis=0).astype(np.int64)
     filled = np.where(there, values, 0.0)
     mean = np.divide(filled.sum(axis=0), count, out=np.full(len(count), math.nan), where=count > 0)
     squares = np.where(there, (values - mean) ** 2, 0.0).sum(axis=0)
-    same = np.where(there, values, -math.inf).max(axis=0, initial=-math.inf) == np.where(there, values, math.inf).min(
-        axis=0, initial=math.inf
-    )
-    sound = (count > 1) & ~same
+    most = np.where(there, values, -math.inf).max(axis=0, initial=-math.inf)
+    least = np.where(there, values, math.inf).min(axis=0, initial=math.inf)
+    sound = (count > 1) & (most - least > rounding)
     error = np.full(len(count), math.nan)
     error[sound] = np.sqrt(squares[sound] / (count[sound] - 1) / count[sound])
     df = np.where(sound, count - 1.0, math.nan)
@@ -268,4 +276,5 @@ def _slopes(scores: Floats) -> Floats:
     centred = np.where(there, place - place.sum(axis=1, keepdims=True) / np.maximum(count, 1), 0.0)
     squares = (centred**2).sum(axis=1)
     products = (centred * np.where(there, scores, 0.0)).sum(axis=1)
-    return np.divide(products, squares, out=np.full(len(scores), math.nan), where=squares > 0)
+    slopes: Floats = np.divide(products, squares, out=np.full(len(scores), math.nan), where=squares > 0)
+    return slopes

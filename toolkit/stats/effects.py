@@ -153,14 +153,14 @@ def standardised(
     method = "two-way cluster-robust t, linearised"
     kept, runs, clusters = aligned(values, run, cluster)
     start = draft(kept, runs, clusters, level, method, unit)
-    if len(kept) == 0 or (kept == kept[0]).all():
-        return replace(start, value=math.nan, reason=start.reason or "all values are equal: no deviation to divide by")
-    deviations = kept - kept.mean()
-    deviations = deviations / (np.abs(deviations).max() * (deviations / np.abs(deviations).max()).std(ddof=1))
-    spread = float(kept.std(ddof=1))
-    size = float(kept.mean()) / spread
+    n = len(kept)
+    scaled = kept / max(float(np.abs(kept).max(initial=0.0)), np.finfo(float).tiny)  # a size has no unit
+    spread = float(scaled.std(ddof=1)) if n > 1 else 0.0
+    if spread <= 8 * np.finfo(float).eps:
+        return replace(start, value=math.nan, reason=start.reason or "values differ by rounding only: no deviation")
+    size = float(scaled.mean()) / spread
     if start.reason:
         return replace(start, value=size)
-    n = len(kept)
+    deviations = (scaled - scaled.mean()) / spread
     linear = size + deviations - size / 2 * (deviations**2 - (n - 1) / n)
     return replace(two_way(linear, runs, clusters, level=level, unit=unit), value=size, method=method)

@@ -64,14 +64,15 @@ class Estimate:
 
 def t_quantile(level: float, df: ArrayLike) -> Floats:
     """Half width, in standard errors, of a two-sided t interval; `df` above 0, of any shape (NaN gives NaN)."""
-    from scipy.special import stdtrit  # a tenth of the import time of scipy.stats
+    # A tenth of the import time of scipy.stats.
+    from scipy.special import stdtrit  # type: ignore[import-untyped, unused-ignore]
 
     return np.asarray(stdtrit(df, (1 + level) / 2), dtype=float)
 
 
 def t_two_sided(ratio: float, df: float) -> float:
     """Two-sided p value of a t ratio."""
-    from scipy.special import stdtr
+    from scipy.special import stdtr  # type: ignore[import-untyped, unused-ignore]
 
     return float(2 * stdtr(df, -abs(ratio)))
 
@@ -129,5 +130,3 @@ def draft(kept: Floats, runs: Codes, clusters: Codes, level: float, method: str,
         float(kept.mean()) if len(kept) else math.nan, math.nan, math.nan, level, math.nan, len(kept), n_runs,
         n_clusters, math.nan, method, f"new orders of new {unit}s drawn like these", reason,
     )  # fmt: skip
-
-

@@ -99,8 +99,11 @@ def two_way(
     if not math.isfinite(half):
         return replace(start, df=df, reason=f"one run or one {unit} holds nearly all values; balance the data")
     p_value = t_two_sided(start.value / (error * scale), df)
-    few = min(start.runs, start.clusters) < _FEW
-    doubt = f"{start.runs} runs, {start.clusters} {unit}s: with fewer than {_FEW} bounds can be too narrow" if few else ""
+    doubt = ""
+    if min(start.runs, start.clusters) < _FEW:
+        doubt = (
+            f"{start.runs} runs, {start.clusters} {unit}s: with fewer than {_FEW} bounds can be too narrow; add more"
+        )
     return replace(start, low=start.value - half, high=start.value + half, p_value=p_value, df=df, reason=doubt)
 
 
@@ -171,11 +174,12 @@ def crossed_bootstrap(
     low, high = (float(bound) for bound in np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
     if low == high:
         return replace(start, reason=f"all resamples have the same mean; add runs and {unit}s")
-    tail = min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0))
+    tail = int(min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0)))
     p_value = min(1.0, 2 * (tail + 1) / (len(means) + 1))
     robust = two_way(kept, runs, clusters, level=level, unit=unit)
-    narrow = high - low < 0.9 * (robust.high - robust.low)
-    doubt = f"narrower than the two-way t interval: few runs or {unit}s carry the spread; trust that one" if narrow else ""
+    doubt = ""
+    if high - low < 0.9 * (robust.high - robust.low):
+        doubt = f"narrower than the two-way t interval: few runs or {unit}s carry the spread; trust that one"
     return replace(start, low=low, high=high, p_value=p_value, reason=doubt)
 
 
@@ -242,8 +246,8 @@ def _tables(values: Floats, runs: Codes, clusters: Codes) -> tuple[Floats, Float
     shape = int(runs.max()) + 1, int(clusters.max()) + 1
     cell = runs * shape[1] + clusters
     size = shape[0] * shape[1]
-    sums = np.bincount(cell, weights=values, minlength=size).reshape(shape)
-    return sums, np.bincount(cell, minlength=size).reshape(shape).astype(float)
+    sums = np.bincount(cell, weights=values, minlength=size).astype(np.float64)
+    return sums.reshape(shape), np.bincount(cell, minlength=size).astype(np.float64).reshape(shape)
 
 
 def _two_way_error(deviations: Floats, runs: Codes, clusters: Codes) -> tuple[float, float]:
@@ -251,7 +255,7 @@ def _two_way_error(deviations: Floats, runs: Codes, clusters: Codes) -> tuple[fl
     sums, counts = _tables(deviations, runs, clusters)
     by_run, df_run = _one_way(sums.sum(1), counts.sum(1))
     by_cluster, df_cluster = _one_way(sums.sum(0), counts.sum(0))
-    variance = max(by_run + by_cluster - _cell_term(sums, counts), by_run, by_cluster)
+    variance = float(max(by_run + by_cluster - _cell_term(sums, counts), by_run, by_cluster))
     if not variance:
         return 0.0, math.nan
     # Shares first: squares of very small variances would vanish.
