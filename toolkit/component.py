@@ -81,7 +81,7 @@ class Component:
         _check_signature(cls)
         family = _registry.setdefault(cls.kind, {})
         known = family.get(cls.__name__)
-        if known is not None and _is_shipped(known) and not _is_shipped(cls):
+        if known is not None and is_shipped(known) and not is_shipped(cls):
             raise TypeError(f"{cls.kind} {cls.__name__!r} is the toolkit's own name: give the class another one")
         family[cls.__name__] = cls
 
@@ -125,7 +125,7 @@ class Component:
     def fingerprint(self) -> str:
         """What identifies this component in a run's id: kind, name, config, version, and for user code its source."""
         cls = type(self)
-        source = "" if _is_shipped(cls) else _source(cls)
+        source = "" if is_shipped(cls) else _source(cls)
         nested = [getattr(self, name).fingerprint() for name in self.parameters() if _nested(getattr(self, name))]
         return digest([self.kind, self.config(), cls.version, source, nested])
 
@@ -216,7 +216,7 @@ def _check_signature(cls: type[Component]) -> None:
             raise TypeError(f"{cls.__name__}: the parameter name {name!r} is taken; choose another")
 
 
-def _is_shipped(cls: type) -> bool:
+def is_shipped(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "toolkit"
 
 

@@ -11,6 +11,8 @@ from toolkit.errors import SpecError, nearest
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
+    from toolkit.streams.stream import Stream
+
 Style = Literal["turns", "completion", "chat"]
 Deciding = Literal["likelihood", "grammar", "generation"]
 
@@ -70,8 +72,8 @@ class Model(Component, kind="lm"):
         """A new engine for this model; heavy. Use `engine` to share one."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is reached: define open()")
 
-    def engine(self) -> Engine:
-        """The one engine of this process for this model, opened on first use."""
+    def engine(self, stream: Stream) -> Engine:
+        """The one engine of this process for this model, opened on first use; ``stream`` is what it will answer."""
         key = self.fingerprint()
         with _lock:
             if key not in _engines:

@@ -1,0 +1,83 @@
+"""An arm brought to life: the only place where traits meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from toolkit.agents.arm import Arm
+from toolkit.agents.decision import Context, Decision
+from toolkit.component import digest
+from toolkit.randomness import generator
+from toolkit.records import Example, Experience, Phase, Step, Task, Turn, Usage
+
+
+class Agent:
+    """What acts on tasks and learns from feedback.
+
+    Parameters
+    ----------
+    arm
+        What it is. Its traits are cloned: two agents of one arm share nothing.
+    step
+        The stream's decision step.
+    decision
+        Its access to the model.
+    seeds
+        The path its random numbers derive from, e.g. ``(study seed, run seed)``.
+    """
+
+    def __init__(self, arm: Arm, step: Step, decision: Decision, seeds: tuple[int | str, ...]) -> None:
+        self.arm, self.step, self.decision = arm, step, decision
+        self._seeds = (*seeds, "repeat", arm.repeat)
+        self.role, self.memory = arm.role.clone(), arm.memory.clone()
+        self.goals, self.learning = arm.goals.clone(), arm.learning.clone()
+        self.decider = arm.decider.clone()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new life: no memory, nothing learned."""
+        for part in ("role", "memory", "goals", "learning"):
+            getattr(self, part).reset(generator(*self._seeds, part), self.decision.think)
+        self.decider.reset(generator(*self._seeds, "decider"))
+        self._transcripts: dict[str, tuple[Example, ...]] = {}
+
+    def prepare(self, labelled: Iterable[Experience]) -> None:
+        """Learn from labelled tasks before the stream begins."""
+        for experience in labelled:
+            self.learning.observe(experience)
+
+    def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
+        """Answer a task; nothing is learned yet."""
+        self.decision.at(phase, t)
+        context = Context(
+            role=self.role.text(),
+            role_examples=self.role.worked(),
+            goal=self.goals.block(task),
+            learned=self.learning.learned(),
+            recall=self.memory.recall(task),
+            transcript=self._transcripts.get(task.session, ()) if task.session else (),
+        )
+        return (self.decider.decide(self.step, task, context, self.decision),)
+
+    def observe(self, experience: Experience) -> None:
+        """Keep what was just done, before any feedback."""
+        task = experience.task
+        if self.arm.transcript and task.session:
+            before = self._transcripts.get(task.session, ())
+            self._transcripts[task.session] = (*before, experience.example(experience.answer))
+        self.memory.observe(experience)
+
+    def learn(self, experience: Experience) -> None:
+        """Learn from feedback that has arrived."""
+        self.memory.observe(experience)
+        self.learning.observe(experience)
+        self.decider.observe(experience)
+
+    def spent(self) -> Usage:
+        """What memory and learning have cost since this was last asked."""
+        return self.decision.recorder.take("adapting")
+
+    def state(self) -> str:
+        """A hash of all that may have changed since `reset`."""
+        parts = (self.memory, self.goals, self.learning, self.decider)
+        return digest([part.state() for part in parts])

@@ -1,0 +1,197 @@
+"""An arm: the frozen specification of one way to answer the stream. Everything that is off is a null object."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+from toolkit.agents.decider import (
+    ByModel,
+    Decider,
+    GroundTruth,
+    MostFrequent,
+    NearestNeighbour,
+    RandomChoice,
+    Wrapped,
+)
+from toolkit.component import Component, Config, build, digest
+from toolkit.errors import SpecError, nearest
+from toolkit.lm.model import Model, model
+from toolkit.records import Experience
+from toolkit.traits.goals import GoalPolicy, Reactive
+from toolkit.traits.learning import FixedExamples, Frozen, Learner
+from toolkit.traits.memory import MemoryPolicy, NoMemory, Retrieval
+from toolkit.traits.role import NoRole, RolePolicy, role
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to answer the stream: a model and four traits, each of which may be off.
+
+    Parameters
+    ----------
+    name
+        1 to 40 letters, digits, ``.``, ``_`` or ``-``; for people: it never enters a run's identity or randomness.
+    role, memory, goals, learning
+        The traits; each default is off.
+    decider
+        Who takes the decision: the model, a wrapped program, or a floor.
+    transcript
+        Whether the running session's earlier tasks and own answers stand in the prompt.
+    lm
+        A model of this arm's own; None = the study's.
+    repeat
+        Another number is an independent repeat of the same arm, as an A/A test needs.
+
+    Examples
+    --------
+    >>> Arm("memory", memory=Retrieval(k=2)).on
+    ('memory',)
+    >>> Arm.static().on
+    ()
+    """
+
+    name: str
+    role: RolePolicy = field(default_factory=NoRole)
+    memory: MemoryPolicy = field(default_factory=NoMemory)
+    goals: GoalPolicy = field(default_factory=Reactive)
+    learning: Learner = field(default_factory=Frozen)
+    decider: Decider = field(default_factory=ByModel)
+    transcript: bool = True
+    lm: Model | None = None
+    repeat: int = 0
+
+    traits: ClassVar[tuple[str, ...]] = ("role", "memory", "goals", "learning")
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise ValueError(f"an arm's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {self.name!r}")
+        kinds = {"role": RolePolicy, "memory": MemoryPolicy, "goals": GoalPolicy, "learning": Learner}
+        for part, base in {**kinds, "decider": Decider}.items():
+            if not isinstance(getattr(self, part), base):
+                raise ValueError(f"arm {self.name!r}: {part} must be a {base.__name__} but is {getattr(self, part)!r}")
+        if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 0:
+            raise ValueError(f"arm {self.name!r}: repeat must be an integer of at least 0 but is {self.repeat!r}")
+
+    @classmethod
+    def static(cls, name: str = "static") -> Arm:
+        """The model used statically: the running session's transcript is its only context."""
+        return cls(name)
+
+    @classmethod
+    def static_call(cls, name: str = "static-call") -> Arm:
+        """The model used statically, each task by itself: not even the running session."""
+        return cls(name, transcript=False)
+
+    @classmethod
+    def wrap(
+        cls,
+        target: Any,
+        *,
+        name: str = "program",
+        learn: Callable[[Experience], None] | None = None,
+        reset: Callable[[], None] | None = None,
+        state: Callable[[], Mapping[str, object]] | None = None,
+        lm: Model | Config | str | None = None,
+    ) -> Arm:
+        """An arm that runs a program of one's own; see `Wrapped`."""
+        chosen = None if lm is None else model(lm)
+        return cls(name, decider=Wrapped(target, learn, reset, state), transcript=False, lm=chosen)
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        """Names of the traits that are switched on."""
+        off = (NoRole, NoMemory, Reactive, Frozen)
+        return tuple(name for name in self.traits if not isinstance(getattr(self, name), off))
+
+    @property
+    def stateless(self) -> bool:
+        """True if nothing it meets can change it: feedback is then no label to it."""
+        return all(getattr(self, part).stateless for part in (*self.traits, "decider"))
+
+    def fingerprint(self) -> str:
+        """Identity of what it does; without its name and without the study's model."""
+        parts = [getattr(self, part).fingerprint() for part in (*self.traits, "decider")]
+        return digest([parts, self.transcript, self.repeat])
+
+    def again(self, repeat: int = 1) -> Arm:
+        """An independent repeat under the name ``<name>-again``, for A/A tests."""
+        return replace(self, name=f"{self.name}-again" + ("" if repeat == 1 else str(repeat)), repeat=repeat)
+
+    def config(self) -> Config:
+        """As plain values, without what is off."""
+        found: Config = {"name": self.name}
+        for part in fields(self)[1:]:
+            value = getattr(self, part.name)
+            if value != _DEFAULTS[part.name]:
+                found[part.name] = value.config() if isinstance(value, Component) else value
+        return found
+
+    @classmethod
+    def from_config(cls, config: Config, where: str = "arm") -> Arm:
+        """The arm that a table describes.
+
+        Raises
+        ------
+        SpecError
+            Listing every mistake in the table.
+        """
+        mistakes, values = [], dict[str, Any]()
+        for key, value in config.items():
+            if key not in _DEFAULTS and key != "name":
+                mistakes.append(f"{where}: an arm has no key {key!r}; {nearest(key, ['name', *_DEFAULTS])}")
+                continue
+            try:
+                values[key] = _part(key, value, f"{where}.{key}")
+            except SpecError as error:
+                mistakes += error.mistakes
+        if "name" not in config:
+            mistakes.append(f"{where}: an arm needs a 'name'")
+        if mistakes:
+            raise SpecError(mistakes)
+        try:
+            return cls(**values)
+        except (ValueError, TypeError) as error:
+            raise SpecError([f"{where}: {error}"]) from error
+
+
+_DEFAULTS: dict[str, Any] = {
+    "role": NoRole(),
+    "memory": NoMemory(),
+    "goals": Reactive(),
+    "learning": Frozen(),
+    "decider": ByModel(),
+    "transcript": True,
+    "lm": None,
+    "repeat": 0,
+}
+
+
+def _part(key: str, value: Any, where: str) -> Any:
+    if key == "lm":
+        return model(value, where)
+    if key == "role" and isinstance(value, str) and value not in ("NoRole",):
+        return role(value)
+    if key in (*Arm.traits, "decider"):
+        return build(key, value, where)
+    return value
+
+
+def floors(memory: MemoryPolicy | None = None) -> tuple[Arm, ...]:
+    """Arms without a model: nearest neighbour on ``memory`` (default `Retrieval`), most frequent, random, and truth."""
+    return (
+        Arm("nearest", memory=memory or Retrieval(), decider=NearestNeighbour(), transcript=False),
+        Arm("most-frequent", decider=MostFrequent(), transcript=False),
+        Arm("random", decider=RandomChoice(), transcript=False),
+        Arm("truth", decider=GroundTruth(), transcript=False),
+    )
+
+
+def static_arms(k: int = 4) -> tuple[Arm, ...]:
+    """The model used statically: with the session's transcript, call by call, and with ``k`` fixed examples."""
+    few = Arm("few-shot", learning=FixedExamples(k), transcript=False)
+    return (Arm.static(), Arm.static_call(), few)

@@ -1,0 +1,150 @@
+"""Steps as DSPy predictors: the one way in which an agent asks a model, so that every step can be tuned and is charged.
+
+The prompt of a step is built from blocks, each owned by one trait; a trait that is off leaves no byte behind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import dspy
+
+from toolkit.errors import AnswerError, Outage
+from toolkit.lm.adapter import adapter
+from toolkit.lm.model import Deciding, Model
+from toolkit.lm.tape import Purpose, Recorder
+from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The blocks of one prompt beside the task itself: what each trait adds, in the order of the prompt."""
+
+    role: str = ""
+    role_examples: tuple[Example, ...] = ()
+    goal: str = ""
+    learned: Learned = field(default_factory=Learned)
+    recall: Recall = field(default_factory=Recall)
+    transcript: tuple[Example, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Which blocks are there, with their number of examples."""
+        named = {
+            "role": (self.role, self.role_examples),
+            "goal": (self.goal, ()),
+            "learned": (self.learned.instruction, self.learned.examples),
+            "memory": (self.recall.notes, self.recall.examples),
+            "transcript": ("", self.transcript),
+        }
+        return tuple(f"{name}:{len(cases)}" for name, (text, cases) in named.items() if text or cases)
+
+
+class Decision:
+    """A run's access to its model.
+
+    Parameters
+    ----------
+    model
+        Which model, how it is prompted.
+    deciding
+        How closed options are chosen; the same for all arms of a study.
+    recorder
+        The taped and metered engine.
+    """
+
+    def __init__(self, model: Model, deciding: Deciding, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self._adapter = adapter(model, deciding)
+        self._lm = dspy.LM(f"toolkit/{model.label}", engine=recorder, cache=False, num_retries=3)
+        self._predictors: dict[str, dspy.Predict] = {}
+        self.place: tuple[Phase, int] = ("stream", 0)
+
+    def at(self, phase: Phase, t: int) -> None:
+        """Say which task of the run the next calls belong to."""
+        self.place = (phase, t)
+
+    def decide(self, step: Step, task: Task, context: Context) -> Turn:
+        """Take a step on a task.
+
+        Raises
+        ------
+        AnswerError
+            If the arm got no usable answer.
+        Outage
+            If the model could not be reached.
+        """
+        instruction = context.learned.instruction or step.instruction
+        head = "\n\n".join(part for part in (context.role, context.goal, instruction) if part)
+        notes = {"notes": context.recall.notes} if context.recall.notes else {}
+        signature = _signature(step, task.options, head, bool(notes))
+        examples = (*context.role_examples, *context.learned.examples, *context.recall.examples, *context.transcript)
+        demos = [{**example.inputs, step.output: example.answer} for example in examples]
+        answer = self._ask(step, "acting", signature, demos, {**notes, **task.inputs})
+        recalled = tuple(example.source for example in context.recall.examples)
+        return Turn(step.name, answer, context.blocks, recalled, self.recorder.take("acting"))
+
+    def think(self, step: Step, **inputs: str) -> str:
+        """Take a step that a trait declared; its cost is booked to adapting."""
+        return self._ask(step, "adapting", _signature(step, (), step.instruction, False), [], inputs)
+
+    def call(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
+        """Run a user's own DSPy program on this run's model."""
+        self.recorder.at(*self.place, "program", "acting")
+        with self.lent():
+            return program(**inputs)
+
+    def lent(self) -> Any:
+        """A context in which DSPy code uses this run's model, whatever else the process has configured."""
+        return dspy.context(lm=self._lm, adapter=self._adapter, trace=None, disable_history=True, callbacks=[])
+
+    def _ask(
+        self,
+        step: Step,
+        purpose: Purpose,
+        signature: type[dspy.Signature],
+        demos: list[dict[str, str]],
+        inputs: dict[str, str],
+    ) -> str:
+        predictor = self._predictors.setdefault(step.name, dspy.Predict(signature))
+        self.recorder.at(*self.place, step.name, purpose)
+        try:
+            with self.lent():
+                found = predictor(signature=signature, demos=demos, **inputs)
+        except Exception as error:
+            raise translated(error) from error
+        value = found[step.output]
+        return _number(value) if step.answer == "number" else str(value)
+
+
+def translated(error: Exception) -> Exception:
+    """A model's error in the toolkit's terms: the arm's own doing, an outage, or the error itself."""
+    from dspy.utils import exceptions as theirs
+
+    if isinstance(error, theirs.ContextWindowExceededError):
+        return AnswerError("overflow", f"the prompt does not fit the model's context: {error}".splitlines()[0])
+    if isinstance(error, theirs.AdapterParseError):
+        return AnswerError("unparsed", f"the answer does not parse: {error}"[:500])
+    reached = (theirs.LMTransportError, theirs.LMRateLimitError, theirs.LMTimeoutError, theirs.LMServerError)
+    if isinstance(error, (*reached, theirs.LMAuthError, theirs.LMBillingError)):
+        return Outage(f"the model could not be reached: {error}"[:500])
+    return error
+
+
+@lru_cache(maxsize=4096)
+def _signature(step: Step, options: tuple[str, ...], head: str, notes: bool) -> type[dspy.Signature]:
+    names = (("notes",) if notes else ()) + step.inputs
+    fields: dict[str, Any] = {name: (str, dspy.InputField()) for name in names}
+    answer: Any = Literal[options] if options else float if step.answer == "number" else str
+    fields[step.output] = (answer, dspy.OutputField())
+    return dspy.Signature(fields, head)
+
+
+def _number(value: object) -> str:
+    number = float(str(value))
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)

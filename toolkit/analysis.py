@@ -1,0 +1,347 @@
+"""From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.errors import nearest
+from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.stats import CurveBand, Estimate, curve_band, two_way, worst_case
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from toolkit.evaluation.study import Study
+
+FEW_RUNS = 5
+_PAIRING = ["stream", "order", "seed", "phase", "task"]
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm of a comparison.
+
+    Parameters
+    ----------
+    arm, on, model
+        Its name, the traits that are switched on, and what it ran on.
+    score
+        Mean main score over its episodes, with an interval.
+    difference
+        Paired difference to the baseline on jointly completed tasks; None for the baseline itself.
+    bounds
+        What the difference could be at worst and at best if the missing pairs were anything.
+    episodes, runs, failed
+        Episodes recorded, runs finished, episodes without a usable answer (they score 0).
+    tokens, calls, seconds, dollars
+        Means for one task: tokens in and out, model calls, model latency, price. Adapting is included.
+    adapting_tokens
+        The part of ``tokens`` that memory and learning spent.
+    labels
+        Labels that one run saw, those before the first task included.
+    doubts
+        What a reader should hold against this row; empty when all is well.
+    """
+
+    arm: str
+    on: tuple[str, ...]
+    model: str
+    score: Estimate
+    difference: Estimate | None
+    bounds: tuple[float, float]
+    episodes: int
+    runs: int
+    failed: int
+    tokens: float
+    adapting_tokens: float
+    calls: float
+    seconds: float
+    dollars: float
+    labels: float
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms against a baseline. Prints as a table; `frame` has every number."""
+
+    study: str
+    baseline: str
+    rows: tuple[ArmRow, ...]
+    level: float
+    notes: tuple[str, ...]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per arm, every number a column."""
+        import pandas as pd
+
+        return pd.DataFrame([_flat(row) for row in self.rows])
+
+    def row(self, arm: str) -> ArmRow:
+        """The row of one arm."""
+        for row in self.rows:
+            if row.arm == arm:
+                return row
+        raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Head and cells as they are shown."""
+        head = ["arm", "score", f"difference to {self.baseline}", "interval", "pairs", "runs", "tokens/task"]
+        head += ["labels/run", "$/1k tasks", "s/task", "doubts"]
+        return head, [_cells(row) for row in self.rows]
+
+    def __str__(self) -> str:
+        head, body = self.table()
+        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head) - 1)]
+        lines = []
+        for line in [head, *body]:
+            shown = [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=False))]
+            lines.append("  ".join([*shown, line[-1]]).rstrip())
+        lines.insert(1, "-" * min(160, max(map(len, lines))))
+        return "\n".join([*lines, "", *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, body = self.table()
+        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
+
+
+def plan(ledger: Ledger, study: str) -> dict[str, object]:
+    """What a study set out to do, as it stands in its ``plan.json``."""
+    found: dict[str, object] = json.loads((ledger.find(study) / "plan.json").read_text(encoding="utf-8"))
+    return found
+
+
+def episodes(ledger: Ledger, study: str) -> pd.DataFrame:
+    """Every episode of a study's present design so far, one row each; see the view ``episodes``."""
+    ids = _run_ids(ledger, study)
+    return ledger.sql('SELECT * FROM episodes WHERE list_contains($1, run) ORDER BY arm, seed, phase, t', ids)
+
+
+def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledger: Ledger | None = None) -> Comparison:
+    """Each arm of a study against its baseline, on the same tasks in the same orders.
+
+    The interval is the two-way cluster-robust t interval: runs (orders) and sessions are crossed, since every order
+    goes over the same sessions. It speaks of new orders and new sessions like these, of this stream and this model.
+
+    Parameters
+    ----------
+    study
+        A `Study`, or the name of one in ``ledger``.
+    baseline
+        Another arm to compare with.
+    level
+        Coverage of the intervals, in (0, 1).
+
+    Raises
+    ------
+    LedgerError
+        If there is no such study, or nothing has been recorded yet.
+    """
+    name, ledger = (study, ledger or Ledger()) if isinstance(study, str) else (study.name, study.ledger)
+    planned = plan(ledger, name)
+    baseline = baseline or str(planned["baseline"])
+    frame = _scores(ledger, name)
+    runs = ledger.sql("SELECT * FROM runs WHERE list_contains($1, run) ORDER BY arm, seed", _run_ids(ledger, name))
+    if frame.empty:
+        raise LedgerError(f"study {name!r} has no episodes yet: run it first")
+    arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]  # type: ignore[attr-defined]
+    if baseline not in arms:
+        raise LedgerError(f"the baseline {baseline!r} has no episodes; {nearest(baseline, arms)}")
+    rows = tuple(_row(frame, runs, arm, baseline, level) for arm in arms)
+    return Comparison(name, baseline, rows, level, _notes(planned, runs, level))
+
+
+def learning_curves(
+    study: Study | str, *, ledger: Ledger | None = None, window: int | None = None, level: float = 0.95
+) -> dict[str, CurveBand]:
+    """The course of each arm's score along the stream, with a band over runs.
+
+    Parameters
+    ----------
+    window
+        Tasks in the trailing mean; None = the running mean since the start.
+
+    Returns
+    -------
+    dict
+        Per arm a `CurveBand`; the band is NaN with fewer than two runs.
+    """
+    name, ledger = (study, ledger or Ledger()) if isinstance(study, str) else (study.name, study.ledger)
+    frame = _scores(ledger, name)
+    arms = [arm for arm in plan(ledger, name)["arms"] if arm in set(frame.arm)]  # type: ignore[attr-defined]
+    return {arm: curve_band(_matrix(frame[frame.arm == arm]), level=level, window=window) for arm in arms}
+
+
+def _run_ids(ledger: Ledger, study: str) -> list[str]:
+    return [run["id"] for run in plan(ledger, study)["runs"]]  # type: ignore[attr-defined]
+
+
+def _scores(ledger: Ledger, study: str) -> pd.DataFrame:
+    cost = "acting_{0} + adapting_{0} + judging_{0}"
+    return ledger.sql(
+        "SELECT arm, seed, stream, \"order\", phase, t, task, if(session = '', task, session) AS unit, status, score, "
+        f"{cost.format('calls')} AS calls, {cost.format('seconds')} AS seconds, {cost.format('dollars')} AS dollars, "
+        f"{cost.format('input_tokens')} + {cost.format('output_tokens')} AS tokens, "
+        "adapting_input_tokens + adapting_output_tokens AS adapting_tokens, labels "
+        "FROM episodes WHERE list_contains($1, run) AND phase = 'stream' ORDER BY arm, seed, t",
+        _run_ids(ledger, study),
+    )
+
+
+def _matrix(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Scores as runs × tasks; NaN where a run has not come so far."""
+    table = frame.pivot(index="seed", columns="t", values="score")
+    return np.asarray(table.to_numpy(dtype=float))
+
+
+def _row(frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level: float) -> ArmRow:
+    own = frame[frame.arm == arm]
+    ran = runs[runs.arm == arm]
+    unit = "session" if bool((own.unit != own.task).any()) else "task"
+    score = two_way(own.score, own.seed, own.unit, level=level, unit=unit)
+    difference, bounds, missing, pairs = None, (math.nan, math.nan), 0, 0
+    if arm != baseline:
+        other = frame[frame.arm == baseline]
+        both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
+        gap = both.score - both.score_base
+        pairs, planned = int(gap.notna().sum()), int(max(ran.tasks.sum(), len(both)))
+        missing = planned - pairs
+        units = both.unit.fillna(both.unit_base)
+        difference = two_way(gap, both.seed, units, level=level, unit=unit)
+        bounds = worst_case(difference.value, pairs, missing) if pairs else (-1.0, 1.0)
+    first = ran.iloc[0]
+    return ArmRow(
+        arm=arm,
+        on=tuple(first.traits),
+        model=str(first.model),
+        score=score,
+        difference=difference,
+        bounds=bounds,
+        episodes=len(own),
+        runs=int((ran.status == "finished").sum()),
+        failed=int((~own.status.isin(["ok", "truncated"])).sum()),
+        tokens=float(own.tokens.mean()),
+        adapting_tokens=float(own.adapting_tokens.mean()),
+        calls=float(own.calls.mean()),
+        seconds=float(own.seconds.mean()),
+        dollars=float(own.dollars.mean()),
+        labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
+        doubts=tuple(_doubts(own, ran, score, difference, missing, pairs, bounds)),
+    )
+
+
+def _doubts(
+    own: pd.DataFrame,
+    ran: pd.DataFrame,
+    score: Estimate,
+    difference: Estimate | None,
+    missing: int,
+    pairs: int,
+    bounds: tuple[float, float],
+) -> list[str]:
+    found = []
+    if bool(ran.scripted.any()):
+        found.append("scripted model: plays a known skill, says nothing about a real one")
+    unfinished = ran[ran.status != "finished"]
+    found += [f"{count} runs {status}" for status, count in unfinished.status.value_counts().items()]
+    shown = difference or score
+    if shown.reason:
+        found.append(shown.reason)
+    if score.runs < FEW_RUNS and "run" not in shown.reason:
+        found.append(f"only {score.runs} runs")
+    if missing:
+        low, high = bounds
+        found.append(f"{missing} of {pairs + missing} pairs missing: anything in [{low:+.2f}, {high:+.2f}] if they differ")
+    failed = int((~own.status.isin(["ok", "truncated"])).sum())
+    if failed:
+        found.append(f"{failed} episodes without a usable answer")
+    cut = int((own.status == "truncated").sum())
+    if cut:
+        found.append(f"{cut} answers truncated")
+    return found
+
+
+def _notes(planned: dict[str, object], runs: pd.DataFrame, level: float) -> tuple[str, ...]:
+    used = runs[runs.uses_model]
+    found = [
+        f"Intervals: two-way cluster-robust t, {level:.0%}, runs (orders) crossed with sessions; they speak of new orders "
+        f"of new sessions of {planned['stream']} for {planned['model']}, and of nothing else."
+    ]
+    if len(used):
+        found.append(f"Closed options are decided by {planned['deciding']}, for all arms. Feedback: {planned['channel']}.")
+        if bool((used.temperature == 0).all()):
+            found.append("At temperature 0 the model has no randomness of its own: seeds vary the order of tasks only.")
+    if bool(runs.scripted.any()):
+        found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; this is a rehearsal, not a finding.")
+    return tuple(found)
+
+
+def _flat(row: ArmRow) -> dict[str, object]:
+    gap = row.difference
+    nothing = math.nan
+    return {
+        "arm": row.arm,
+        "on": "+".join(row.on),
+        "model": row.model,
+        "score": row.score.value,
+        "score_low": row.score.low,
+        "score_high": row.score.high,
+        "difference": gap.value if gap else nothing,
+        "low": gap.low if gap else nothing,
+        "high": gap.high if gap else nothing,
+        "p_value": gap.p_value if gap else nothing,
+        "worst": row.bounds[0],
+        "best": row.bounds[1],
+        "pairs": gap.n if gap else row.score.n,
+        "units": gap.clusters if gap else row.score.clusters,
+        "episodes": row.episodes,
+        "runs": row.runs,
+        "failed": row.failed,
+        "tokens": row.tokens,
+        "adapting_tokens": row.adapting_tokens,
+        "calls": row.calls,
+        "labels": row.labels,
+        "dollars": row.dollars,
+        "seconds": row.seconds,
+        "method": (gap or row.score).method,
+        "target": (gap or row.score).target,
+        "doubts": "; ".join(row.doubts),
+    }
+
+
+def _cells(row: ArmRow) -> list[str]:
+    gap = row.difference
+    return [
+        row.arm,
+        _number(row.score.value, ".3f"),
+        "baseline" if gap is None else _number(gap.value, "+.3f"),
+        _interval(row.score, ".3f") if gap is None else _interval(gap, "+.3f"),
+        str(gap.n if gap else row.score.n),
+        str(row.runs),
+        _number(row.tokens, ".0f"),
+        _number(row.labels, ".0f"),
+        _number(row.dollars * 1000, ".2f"),
+        _number(row.seconds, ".2f"),
+        "; ".join(row.doubts),
+    ]
+
+
+def _interval(estimate: Estimate, form: str) -> str:
+    return f"[{_number(estimate.low, form)}, {_number(estimate.high, form)}]"
+
+
+def _number(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else format(value, form)

@@ -1,0 +1,152 @@
+"""The loop: test, then train. One run is one pass of one agent over one stream in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from toolkit.agents.agent import Agent
+from toolkit.errors import AnswerError
+from toolkit.records import Episode, Experience, Feedback, Key, Phase, Status, Task, Turn
+from toolkit.streams.channel import Channel, FullLabel
+from toolkit.streams.scoring import Scorer
+from toolkit.streams.stream import Pair
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What judges answers and what the agent gets to hear.
+
+    Parameters
+    ----------
+    scorers
+        Metrics, the main one first; their scores go to the ledger only.
+    channel
+        Turns the main score and the key into feedback.
+    rng
+        For channels that draw.
+    """
+
+    scorers: tuple[Scorer, ...]
+    channel: Channel
+    rng: np.random.Generator
+
+    def scores(self, task: Task, answer: str, key: Key) -> dict[str, float]:
+        """Every metric by name."""
+        return {scorer.name: scorer.score(task, answer, key) for scorer in self.scorers}
+
+
+class Pending:
+    """Feedback on its way: given now, delivered when it is due.
+
+    Examples
+    --------
+    >>> pending = Pending()
+    >>> pending.put(Experience("stream/0", Task("a", {}), "x", Feedback(1.0)), due=2)
+    >>> [list(map(lambda e: e.id, pending.arrived(t))) for t in (0, 1, 2)]
+    [[], [], ['stream/0']]
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[Experience]] = {}
+
+    def put(self, experience: Experience, due: int) -> None:
+        """Deliver ``experience`` before the task at place ``due``."""
+        self._waiting.setdefault(due, []).append(experience)
+
+    def arrived(self, t: int) -> list[Experience]:
+        """What is due by ``t``, in order of due date, then of giving."""
+        due = sorted(place for place in self._waiting if place <= t)
+        return [experience for place in due for experience in self._waiting.pop(place)]
+
+
+def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: Phase = "stream") -> Iterator[Episode]:
+    """Episodes of one pass, each scored at once, with feedback delivered when it is due.
+
+    Parameters
+    ----------
+    agent
+        Is changed by the pass.
+    pairs
+        Tasks and keys in the order they come. The agent is handed the tasks only.
+    bench
+        Scorers and channel.
+    phase
+        Under which phase the episodes are booked.
+
+    Yields
+    ------
+    Episode
+        One for every pair, whatever happened: a failure the arm caused scores 0 and stays in the denominator.
+
+    Raises
+    ------
+    Outage
+        If the model cannot be reached: the run is suspended before this task's episode.
+    Exception
+        Whatever memory, learner or scorer raises: the run fails loudly.
+    """
+    pending = Pending()
+    for t, (task, key) in enumerate(pairs):
+        agent.decision.at(phase, t)
+        for due in pending.arrived(t):
+            agent.learn(due)
+        turns, status, error = _act(agent, task, phase, t)
+        acting = agent.decision.recorder.take("acting")
+        answer = turns[-1].answer if turns else ""
+        scores = bench.scores(task, answer, key) if turns else {scorer.name: 0.0 for scorer in bench.scorers}
+        feedback = bench.channel.feedback(task, answer, key, next(iter(scores.values())), bench.rng)
+        for turn in turns:
+            acting = acting + turn.usage
+        episode = Episode(
+            id=f"{phase}/{t}",
+            phase=phase,
+            t=t,
+            task=task,
+            turns=turns,
+            answer=answer,
+            status=status,
+            scores=scores,
+            feedback=feedback,
+            due=t + 1 + key.delay,
+            error=error,
+            oracle=key.oracle,
+            labels=int(feedback is not None and not agent.arm.stateless),
+            acting=acting,
+        )
+        agent.observe(episode.experience)
+        if feedback is not None:
+            pending.put(replace(episode.experience, feedback=feedback), episode.due)
+        yield replace(episode, adapting=agent.spent())
+
+
+def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ...], Status, str]:
+    try:
+        turns = agent.act(task, phase, t)
+    except AnswerError as error:
+        return (), error.status, str(error)  # type: ignore[return-value]  # the statuses an AnswerError may have
+    cut = agent.decision.recorder.last_status == "truncated" and turns[-1].usage.calls > 0
+    return turns, "truncated" if cut else "ok", ""
+
+
+def prepare(agent: Agent, pool: Sequence[Pair]) -> int:
+    """Hand the agent as many labelled tasks as its learner wants, in the pool's order; the number of labels spent.
+
+    Raises
+    ------
+    ValueError
+        If the pool has too few.
+    """
+    wanted = agent.learning.labels
+    if wanted > len(pool):
+        learner = agent.learning
+        raise ValueError(f"{learner!r} wants {wanted} labelled tasks but the stream's pool has {len(pool)}: lower it")
+    channel, rng = FullLabel(), np.random.default_rng(0)
+    labelled = []
+    for number, (task, key) in enumerate(pool[:wanted]):
+        feedback: Feedback | None = channel.feedback(task, key.answers[0], key, 1.0, rng)
+        labelled.append(Experience(f"prepare/{number}", task, key.answers[0], feedback))
+    agent.prepare(labelled)
+    return wanted

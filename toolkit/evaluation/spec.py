@@ -1,0 +1,179 @@
+"""A study as a TOML file, and back. Everything that can be said in code can be said in the file, and is checked at once."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from toolkit.agents.arm import Arm, floors
+from toolkit.component import Component, Config, build
+from toolkit.errors import SpecError, nearest
+from toolkit.evaluation.study import Study
+from toolkit.ledger.store import Ledger
+from toolkit.lm.model import model
+from toolkit.streams.stream import Stream
+
+T = TypeVar("T")
+
+_TABLES = {"study", "stream", "channel", "arms"}
+_KEYS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "lm": (str, dict),
+    "seeds": (int, list),
+    "study_seed": (int,),
+    "order": (str,),
+    "deciding": (str,),
+    "baseline": (str,),
+    "scorers": (list,),
+    "floors": (bool,),
+    "code": (list,),
+    "workers": (int,),
+}
+
+
+def load(
+    path: str | Path,
+    *,
+    lm: str | None = None,
+    seeds: int | None = None,
+    tasks: int | None = None,
+    ledger: str | Path | None = None,
+    workers: int | None = None,
+) -> Study:
+    """The study that a file describes, with what the command line changes about it.
+
+    Parameters
+    ----------
+    path
+        A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
+    lm, seeds, tasks, workers
+        Replace what the file says.
+
+    Raises
+    ------
+    SpecError
+        Listing every mistake of the file, with the nearest valid names.
+    """
+    file = Path(path)
+    file = file / "study.toml" if file.is_dir() else file
+    table = _read(file)
+    head = table.get("study", {})
+    if isinstance(head, dict):
+        head |= {key: value for key, value in {"lm": lm, "seeds": seeds, "workers": workers}.items() if value is not None}
+    if tasks is not None and isinstance(table.get("stream"), dict):
+        table["stream"]["tasks"] = tasks
+    return study_of(table, file, Ledger(ledger))
+
+
+def study_of(table: Config, file: Path, ledger: Ledger) -> Study:
+    """The study that a parsed table describes; ``file`` names it in messages and anchors its paths."""
+    where, mistakes = file.name, list[str]()
+    mistakes += [f"{where}: no table is called [{key}]; {nearest(key, _TABLES)}" for key in table if key not in _TABLES]
+    mistakes += [f"{where}: the table [{key}] is missing" for key in ("study", "stream", "arms") if key not in table]
+    head = table.get("study", {})
+    mistakes += _head_mistakes(head, where)
+    if mistakes and not isinstance(head, dict):
+        raise SpecError(mistakes)
+    code = [file.parent / str(name) for name in head.get("code", [])]
+    _collect(mistakes, lambda: _import(code))
+    lm = _collect(mistakes, lambda: model(_anchored(head.get("lm", "smollm2-135m"), file.parent), f"{where}: [study] lm"))
+    stream = _collect(mistakes, lambda: _stream(table.get("stream", {}), file)) if "stream" in table else None
+    channel = _collect(mistakes, lambda: build("channel", table.get("channel", "FullLabel"), f"{where}: [channel]"))
+    arms = _arms(table.get("arms", []), head, where, mistakes)
+    if mistakes or stream is None or lm is None:
+        raise SpecError(mistakes)
+    rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
+    try:
+        return Study(stream=stream, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
+    except SpecError as error:
+        raise SpecError([f"{where}: {mistake}" for mistake in error.mistakes]) from error
+
+
+def _read(file: Path) -> Config:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SpecError([f"{file}: there is no such file; give a study.toml, or a folder that holds one"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError([f"{file}: is no valid TOML: {error}"]) from error
+    except OSError as error:
+        raise SpecError([f"{file}: cannot be read: {error.strerror}"]) from error
+
+
+def _head_mistakes(head: object, where: str) -> list[str]:
+    if not isinstance(head, dict):
+        return [f"{where}: [study] must be a table but is {head!r}"]
+    found = [f"{where}: [study] has no key {key!r}; {nearest(key, _KEYS)}" for key in head if key not in _KEYS]
+    for key, value in head.items():
+        kinds = _KEYS.get(key, (object,))
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
+            named = " or ".join(kind.__name__ for kind in kinds)
+            found.append(f"{where}: [study] {key} must be {named} but is {value!r}")
+    if "name" not in head:
+        found.append(f"{where}: [study] needs a 'name'")
+    return found
+
+
+def _stream(table: object, file: Path) -> Stream:
+    where = f"{file.name}: [stream]"
+    if not isinstance(table, dict | str):
+        raise SpecError([f"{where} must be a table but is {table!r}"])
+    found = build("stream", _anchored(table, file.parent), where)
+    if not isinstance(found, Stream):
+        raise SpecError([f"{where}: {found!r} is no stream"])
+    found.pairs()
+    return found
+
+
+def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list[Arm]:
+    if not isinstance(tables, list):
+        mistakes.append(f"{where}: arms must be tables, each headed [[arms]], but is {tables!r}")
+        return []
+    found = []
+    for number, table in enumerate(tables, start=1):
+        name = table.get("name", number) if isinstance(table, dict) else number
+        arm = _collect(mistakes, lambda table=table, name=name: Arm.from_config(table, f"{where}: arm {name!r}"))  # type: ignore[misc]
+        found += [arm] if arm is not None else []
+    return [*found, *floors()] if head.get("floors") is True else found
+
+
+def _anchored(value: object, folder: Path) -> Any:
+    """Paths in the file are relative to its folder, so that a study runs from anywhere."""
+    if isinstance(value, str) and value.startswith("gguf:"):
+        return "gguf:" + str(_from(folder, value.removeprefix("gguf:")))
+    if not isinstance(value, dict):
+        return value
+    return {key: str(_from(folder, item)) if key in ("path", "data") else item for key, item in value.items()}
+
+
+def _from(folder: Path, path: object) -> Path:
+    given = Path(str(path)).expanduser()
+    return given if given.is_absolute() else folder / given
+
+
+def _import(files: list[Path]) -> None:
+    for file in files:
+        name = f"study_code_{file.stem}"
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None or not file.exists():
+            raise SpecError([f"{file}: there is no such Python file; it is named under [study] code"])
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # so that classes find their source
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            raise SpecError([f"{file}: cannot be imported: {type(error).__name__}: {error}"]) from error
+
+
+def _collect(mistakes: list[str], make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except SpecError as error:
+        mistakes += error.mistakes
+    except ValueError as error:
+        mistakes.append(str(error))
+    return None

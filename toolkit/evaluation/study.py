@@ -1,0 +1,353 @@
+"""A study: arms × seeds on one stream, carried out run by run, kept in the ledger, compared at the end."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.agents.arm import Arm
+from toolkit.component import Config
+from toolkit.errors import SpecError, ToolkitError, nearest
+from toolkit.evaluation import design
+from toolkit.evaluation.environment import copy_code, environment
+from toolkit.evaluation.run import Control, carry_out
+from toolkit.ledger.rows import RunRecord
+from toolkit.ledger.store import Ledger, write_atomically
+from toolkit.lm.model import Deciding, Model, model
+from toolkit.records import Episode
+from toolkit.streams.channel import Channel, FullLabel
+from toolkit.streams.scoring import Scorer, scorer_by_name
+from toolkit.streams.stream import Stream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.analysis import Comparison
+
+Watcher = Callable[[design.Run, Episode], None]
+
+
+class StudyBusy(ToolkitError):
+    """Another process is running this study."""
+
+
+class Study:
+    """Arms compared on the same tasks in the same orders.
+
+    Parameters
+    ----------
+    name
+        Its folder in the ledger; letters, digits, ``.``, ``_``, ``-``.
+    stream
+        Tasks and keys.
+    arms
+        What is compared; names must differ, and no two may do the same (unless ``repeat`` differs).
+    lm
+        The model of every arm that names none of its own.
+    seeds
+        How many, or which. Each seed has an order of its own; at temperature above 0, samples of its own too.
+    study_seed
+        What all randomness of the study derives from.
+    order
+        ``"shuffled"`` or ``"given"``.
+    deciding
+        How closed options are chosen, the same for all arms; None = the model's first way.
+    channel
+        What agents get to hear.
+    scorers
+        Metrics, the main one first; None = the stream's.
+    baseline
+        The arm that others are compared with; empty = ``"static"`` if there is one, else the first.
+    ledger
+        Where everything is kept.
+    workers
+        Runs at a time; 0 = as many as there are, at most 8.
+    code
+        Python files that define components of one's own; copied into the study.
+
+    Raises
+    ------
+    SpecError
+        Listing every mistake.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        stream: Stream,
+        *,
+        arms: Sequence[Arm],
+        lm: Model | Config | str = "smollm2-135m",
+        seeds: int | Sequence[int] = 5,
+        study_seed: int = 0,
+        order: str = "shuffled",
+        deciding: Deciding | None = None,
+        channel: Channel | None = None,
+        scorers: Sequence[str] | None = None,
+        baseline: str = "",
+        ledger: Ledger | str | Path | None = None,
+        workers: int = 0,
+        code: Sequence[str | Path] = (),
+    ) -> None:
+        self.name, self.stream, self.arms = name, stream, tuple(arms)
+        self.lm = model(lm)
+        self.seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+        self.study_seed, self.order = study_seed, order
+        self.deciding: Deciding = deciding or self.lm.ways[0]
+        self.channel = channel or FullLabel()
+        self.scorers: tuple[Scorer, ...] = scorer_by_name(scorers or stream.scorers)
+        self.baseline = baseline or _usual_baseline(self.arms)
+        self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+        self.workers = workers
+        self.code = tuple(Path(path) for path in code)
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        mistakes = list(_mistakes(self))
+        if mistakes:
+            raise SpecError(mistakes)
+
+    @property
+    def folder(self) -> Path:
+        """Where the study is kept."""
+        return self.ledger.study(self.name)
+
+    @property
+    def runs(self) -> tuple[design.Run, ...]:
+        """Every run of the design."""
+        return design.runs(
+            study=self.name,
+            arms=self.arms,
+            model=self.lm,
+            stream=self.stream,
+            seeds=self.seeds,
+            study_seed=self.study_seed,
+            order_kind=self.order,
+            deciding=self.deciding,
+            channel=self.channel,
+            scorers=self.scorers,
+        )
+
+    def run(self, *, watch: Watcher | None = None, executor: Executor | None = None) -> list[RunRecord]:
+        """Carry out every run that is not finished yet, and return what each came to.
+
+        Finished runs are kept; a run that was cut off goes on from its tape. `KeyboardInterrupt` stops at the next
+        episode of each run and is raised again; nothing recorded is lost.
+
+        Raises
+        ------
+        StudyBusy
+            If another process is running this study.
+        """
+        runs = self.runs
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _alone(self.folder):
+            self._describe(runs)
+            control = Control(self.folder / "control.json")
+            control.write("run")
+            finished, waiting = self._split(runs)
+            if not waiting:
+                return finished
+            pool = executor or ThreadPoolExecutor(self.workers or min(8, len(waiting)), thread_name_prefix="run")
+            try:
+                futures = [pool.submit(carry_out, run, self.folder, _told(watch, run)) for run in waiting]
+                return finished + [future.result() for future in as_completed(futures)]
+            except BaseException:
+                control.write("stop")
+                raise
+            finally:
+                if executor is None:
+                    pool.shutdown(wait=True, cancel_futures=True)
+
+    def start(self, *, watch: Watcher | None = None) -> None:
+        """The same as `run` in the background; returns at once. `wait` waits, `stop` stops."""
+        if self._thread is not None and self._thread.is_alive():
+            raise StudyBusy(f"study {self.name!r} is already running here: stop() it first")
+        self._error = None
+
+        def work() -> None:
+            try:
+                self.run(watch=watch)
+            except BaseException as error:  # handed to whoever waits
+                self._error = error
+
+        self._thread = threading.Thread(target=work, name=f"study-{self.name}", daemon=True)
+        self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for `start` to end; True if it has ended. Raises what it raised."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def pause(self) -> None:
+        """Hold every run before its next episode, in whatever process it runs."""
+        Control(self.folder / "control.json").write("pause")
+
+    def resume(self) -> None:
+        """Let paused runs go on."""
+        Control(self.folder / "control.json").write("run")
+
+    def stop(self) -> None:
+        """End every run after its current episode, in whatever process; `run` or `start` go on later."""
+        Control(self.folder / "control.json").write("stop")
+        if self._thread is not None:
+            self._thread.join()
+
+    def records(self) -> list[RunRecord]:
+        """What is known of each run that has begun, in the order of the design."""
+        found = (self.ledger.record(self.folder / "runs" / run.folder) for run in self.runs)
+        return [record for record in found if record is not None]
+
+    def episodes(self) -> pd.DataFrame:
+        """Every episode so far, one row each."""
+        from toolkit.analysis import episodes
+
+        return episodes(self.ledger, self.name)
+
+    def compare(self) -> Comparison:
+        """Each arm against the baseline; see `toolkit.compare`."""
+        from toolkit.analysis import compare
+
+        return compare(self)
+
+    def report(self) -> Path:
+        """Write ``report.html`` into the study's folder: one self-contained file."""
+        from toolkit.report import write
+
+        return write(self.ledger, self.name)
+
+    def config(self) -> Config:
+        """The study as plain values, as they stand in ``study.toml``."""
+        found: Config = {
+            "name": self.name,
+            "lm": self.lm.config(),
+            "seeds": list(self.seeds),
+            "study_seed": self.study_seed,
+            "order": self.order,
+            "deciding": self.deciding,
+            "baseline": self.baseline,
+            "scorers": [scorer.name for scorer in self.scorers],
+        }
+        if self.code:
+            found["code"] = [str(path) for path in self.code]
+        arms = [arm.config() for arm in self.arms]
+        return {"study": found, "stream": self.stream.config(), "channel": self.channel.config(), "arms": arms}
+
+    def _describe(self, runs: Sequence[design.Run]) -> None:
+        import tomli_w
+
+        write_atomically(self.folder / "study.toml", tomli_w.dumps(self.config()))
+        table: dict[str, Any] = {
+            "study": self.name,
+            "baseline": self.baseline,
+            "stream": self.stream.label,
+            "stream_fingerprint": self.stream.fingerprint(),
+            "licence": self.stream.licence,
+            "model": self.lm.label,
+            "deciding": self.deciding,
+            "channel": repr(self.channel),
+            "scorers": [scorer.name for scorer in self.scorers],
+            "arms": {arm.name: {"on": arm.on, "repr": _told_arm(arm)} for arm in self.arms},
+            "orders": {str(run.seed): run.places for run in runs},
+            "tasks": [task.id for task, _ in self.stream.pairs()],
+            "runs": [{"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed} for run in runs],
+        }
+        write_atomically(self.folder / "plan.json", json.dumps(table, indent=1) + "\n")
+        write_atomically(self.folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
+        copy_code(self.folder / "code", [self.stream, self.lm, self.channel, *self.scorers], self.arms, self.code)
+
+    def _split(self, runs: Sequence[design.Run]) -> tuple[list[RunRecord], list[design.Run]]:
+        finished, waiting = [], []
+        for run in runs:
+            record = self.ledger.record(self.folder / "runs" / run.folder)
+            if record is not None and record.status == "finished":
+                finished.append(record)
+            else:
+                waiting.append(run)
+        return finished, sorted(waiting, key=lambda run: (not run.arm.decider.uses_model, not run.arm.on, run.seed))
+
+    def __repr__(self) -> str:
+        arms = ", ".join(arm.name for arm in self.arms)
+        return f"Study({self.name!r}: {arms}; {len(self.seeds)} seeds; {self.stream!r}; {self.lm!r})"
+
+
+def _usual_baseline(arms: Sequence[Arm]) -> str:
+    names = [arm.name for arm in arms]
+    return "static" if "static" in names else names[0] if names else ""
+
+
+def _mistakes(study: Study) -> Iterator[str]:
+    from toolkit.agents.arm import _NAME
+
+    if not _NAME.fullmatch(study.name):
+        yield f"a study's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {study.name!r}"
+    if not study.arms:
+        yield "a study needs at least one arm"
+    names = [arm.name for arm in study.arms]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two arms are called {name!r}; names must differ"
+    if study.arms and study.baseline not in names:
+        yield f"the baseline {study.baseline!r} is no arm; {nearest(study.baseline, names)}"
+    if not study.seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in study.seeds):
+        yield f"seeds must be a number of at least 1, or a list of integers of at least 0, but is {study.seeds!r}"
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"seeds must differ but are {study.seeds!r}"
+    if study.order not in design.ORDERS:
+        yield f"order must be one of {', '.join(design.ORDERS)} but is {study.order!r}"
+    for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
+        if study.deciding not in lm.ways:
+            yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
+    yield from _twins(study)
+
+
+def _twins(study: Study) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for arm in study.arms:
+        key = arm.fingerprint(), (arm.lm or study.lm).fingerprint() if arm.decider.uses_model else ""
+        if key in seen:
+            yield f"the arms {seen[key]!r} and {arm.name!r} do the same; for an A/A test give one repeat = 1"
+        seen[key] = arm.name
+
+
+def _told(watch: Watcher | None, run: design.Run) -> Callable[[Episode], None] | None:
+    if watch is None:
+        return None
+    return lambda episode: watch(run, episode)
+
+
+def _told_arm(arm: Arm) -> str:
+    parts = [f"{part} = {getattr(arm, part)!r}" for part in arm.on]
+    if arm.config().get("decider"):
+        parts.append(f"decider = {arm.decider!r}")
+    if not arm.transcript:
+        parts.append("no transcript")
+    if arm.lm is not None:
+        parts.append(f"lm = {arm.lm!r}")
+    return ", ".join(parts) or "all traits off"
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the study's lock; the system releases it when the process ends, however it ends."""
+    with open(folder / "lock", "a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StudyBusy(f"{folder} is being run by process {holder}: wait for it, or stop it") from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,0 +1,123 @@
+"""How a decision step is laid out for a small model: examples as turns or as running text, one field an answer."""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+import dspy
+from dspy.lm15 import Config, Message, Request
+
+from toolkit.lm.model import Deciding, Model, Style
+
+
+class PlainAdapter(dspy.Adapter):
+    """A DSPy adapter without markers or JSON: ``Field: value`` lines in, the bare answer out.
+
+    Each output field is asked for in a request of its own, so that closed options can be chosen by likelihood. What
+    constrains the answer rides in the request's extensions (see `toolkit.lm.model.Engine`).
+
+    Parameters
+    ----------
+    style
+        ``"turns"``: examples are user and assistant messages; ``"completion"``: one running text.
+    deciding
+        How closed options are chosen.
+    """
+
+    def __init__(self, style: Style, deciding: Deciding) -> None:
+        super().__init__()
+        self.style, self.deciding = style, deciding
+
+    def __call__(
+        self,
+        lm: dspy.LM,
+        lm_kwargs: dict[str, Any],
+        signature: type[dspy.Signature],
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        """Ask for every output field in turn."""
+        limit = lm_kwargs.get("max_tokens") or lm.kwargs.get("max_tokens") or 256
+        found: dict[str, Any] = {}
+        for name, field in signature.output_fields.items():
+            system, messages = self._layout(signature, demos, inputs, found, name)
+            config = Config(max_tokens=limit, temperature=0.0, extensions=self._constraint(field.annotation))
+            response = lm(request=Request(model=lm.model, system=system, messages=tuple(messages), config=config))
+            found[name] = parse(response.text or "", field.annotation, signature)
+        return [found]
+
+    def _constraint(self, annotation: object) -> dict[str, Any]:
+        options = choices(annotation)
+        if options:
+            return {"answer": "choice", "options": list(options), "deciding": self.deciding, "style": self.style}
+        kind = "number" if annotation in (int, float) else "line"
+        return {"answer": kind, "style": self.style}
+
+    def _layout(
+        self,
+        signature: type[dspy.Signature],
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+        found: dict[str, Any],
+        asked: str,
+    ) -> tuple[str | None, list[Message]]:
+        system = signature.instructions.strip()
+        cases = [(_lines(signature.input_fields, demo), demo.get(asked, "")) for demo in demos]
+        question = "\n".join([_lines(signature.input_fields, inputs), *(f"{title(n)}: {v}" for n, v in found.items())])
+        if self.style == "completion":
+            texts = [system, *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]
+            return None, [Message.user("\n\n".join([*texts, f"{question}\n{title(asked)}:"]))]
+        messages = []
+        for case, answer in cases:
+            messages += [Message.user(case), Message.assistant(str(answer))]
+        return f"{system} Answer with the {title(asked).lower()} only.", [*messages, Message.user(question)]
+
+
+def adapter(model: Model, deciding: Deciding) -> dspy.Adapter:
+    """The adapter that a model's description names."""
+    if model.adapter == "chat":
+        return dspy.ChatAdapter(use_json_adapter_fallback=False)
+    return PlainAdapter(model.adapter, deciding)
+
+
+def title(name: str) -> str:
+    """A field's name as it stands in a prompt.
+
+    Examples
+    --------
+    >>> title("user_question")
+    'User question'
+    """
+    return name.replace("_", " ").strip().capitalize()
+
+
+def choices(annotation: object) -> tuple[str, ...]:
+    """The closed options of a type; empty if it is open."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return tuple(str(value) for value in typing.get_args(annotation))
+    return ("True", "False") if annotation is bool else ()
+
+
+def parse(text: str, annotation: object, signature: type[dspy.Signature]) -> Any:
+    """The value that an answer stands for.
+
+    Raises
+    ------
+    AdapterParseError
+        DSPy's own, if it stands for none.
+    """
+    from dspy.adapters.utils import parse_value
+    from dspy.utils.exceptions import AdapterParseError
+
+    answer = text.strip()
+    try:
+        if typing.get_origin(annotation) is typing.Literal:
+            return next(value for value in typing.get_args(annotation) if str(value) == answer)
+        return parse_value(answer, annotation)
+    except (ValueError, StopIteration) as error:
+        raise AdapterParseError(adapter_name="PlainAdapter", signature=signature, lm_response=text) from error
+
+
+def _lines(names: typing.Iterable[str], values: dict[str, Any]) -> str:
+    return "\n".join(f"{title(name)}: {values.get(name, '')}" for name in names)

@@ -1,0 +1,128 @@
+"""A model with a known skill, for tests and teaching: the only kind of model whose true effects are known beforehand.
+
+It reads the prompt it is sent and nothing else of the arm. It knows the right answers, and gives them with stated
+probabilities. Whatever rests on it is marked "scripted" in every table and report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.lm.model import Engine, Model, Style
+from toolkit.randomness import generator
+from toolkit.records import Key, Task
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+    from toolkit.streams.stream import Stream
+
+_CHAT_FIELD = re.compile(r"starting with the field `\[\[ ## (\w+) ## \]\]`")
+
+
+class Scripted(Model):
+    """Right with probability ``p``; with ``p_example`` if an example in the prompt carries the right answer.
+
+    Parameters
+    ----------
+    p
+        Chance of the right answer from a plain prompt, in [0, 1].
+    p_example
+        Chance when a worked example (or an earlier turn) in the prompt has the right answer, in [0, 1].
+    role_gain
+        Added to either when the system text states a role; the sum is kept within [0, 1].
+    seed
+        Another seed is another model of the same skill.
+    adapter
+        How it is prompted.
+    """
+
+    scripted = True
+    temperature = 1.0
+    ways = ("likelihood", "grammar", "generation")
+
+    def __init__(
+        self, p: float = 0.3, p_example: float = 0.8, role_gain: float = 0.0, seed: int = 0, adapter: Style = "turns"
+    ) -> None:
+        self.p = p
+        self.p_example = p_example
+        self.role_gain = role_gain
+        self.seed = seed
+        self.adapter = adapter
+
+    def engine(self, stream: Stream) -> Engine:
+        """An engine that knows this stream's answers."""
+        for name in ("p", "p_example"):
+            value = getattr(self, name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"Scripted.{name} must be a probability between 0 and 1 but is {value!r}")
+        return ScriptedEngine(self, [*stream.pairs(), *stream.pool()])
+
+
+class ScriptedEngine:
+    """Plays a `Scripted` model over known tasks."""
+
+    supports_response_schema = True
+    supported_params = frozenset({"temperature", "max_tokens", "seed", "stop"})
+
+    def __init__(self, skill: Scripted, pairs: Sequence[tuple[Task, Key]]) -> None:
+        self._skill = skill
+        self._known = {task.text: (task, key) for task, key in pairs}
+
+    def complete(self, request: Request) -> Response:
+        """One answer, by the skill and the request's seed."""
+        from dspy.lm15 import Message, Response, Usage
+
+        system, turns, question = _read(request)
+        rng = generator(self._skill.seed, request.config.seed or 0)
+        answer = self._answer(system, turns, question, rng)
+        field = _CHAT_FIELD.search(question)
+        text = f"[[ ## {field[1]} ## ]]\n{answer}\n\n[[ ## completed ## ]]" if field else answer
+        read = sum(len(part.split()) for part in (system, question, *(word for turn in turns for word in turn)))
+        wrote = len(answer.split())
+        used = Usage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
+        message = Message.assistant(text or " ")
+        return Response(id=None, model=request.model, message=message, finish_reason="stop", usage=used)
+
+    def _answer(self, system: str, turns: list[tuple[str, str]], question: str, rng: np.random.Generator) -> str:
+        found = self._find(question)
+        if found is None:
+            return "unknown"
+        task, key = found
+        seen = any(_carries(answer, key.answers) for _, answer in turns)
+        chance = (self._skill.p_example if seen else self._skill.p) + self._skill.role_gain * ("You are: " in system)
+        right, pick = rng.random() < chance, rng.random()
+        if right:
+            return key.answers[0]
+        wrong = [option for option in task.options if option not in key.answers]
+        return wrong[int(pick * len(wrong))] if wrong else "wrong"
+
+    def _find(self, question: str) -> tuple[Task, Key] | None:
+        bare = "\n".join(line.partition(": ")[2] for line in question.splitlines())
+        if bare in self._known:
+            return self._known[bare]
+        held = [text for text in self._known if text and text in question]
+        return self._known[max(held, key=len)] if held else None
+
+
+def _read(request: Request) -> tuple[str, list[tuple[str, str]], str]:
+    """System text, earlier turns as (asked, answered), and the question at the end."""
+    system = request.system if isinstance(request.system, str) else ""
+    texts = [message.text or "" for message in request.messages]
+    if (request.config.extensions or {}).get("style") == "completion":
+        blocks = texts[-1].split("\n\n")
+        turns = [(block.rpartition("\n")[0], block.rpartition(": ")[2]) for block in blocks[1:-1]]
+        return blocks[0], turns, blocks[-1].rpartition("\n")[0]
+    roles = [message.role for message in request.messages]
+    first = 1 if roles[0] in ("system", "developer") else 0
+    system = system or (texts[0] if first else "")
+    return system, list(zip(texts[first:-1:2], texts[first + 1 : -1 : 2], strict=False)), texts[-1]
+
+
+def _carries(answer: str, right: Sequence[str]) -> bool:
+    lines = {line.strip() for line in answer.splitlines()}
+    return any(one in lines for one in right)

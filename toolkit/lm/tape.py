@@ -1,0 +1,193 @@
+"""The tape: every model call of a run is recorded, metered and, when the run is resumed or replayed, read back.
+
+A `Recorder` stands between DSPy and a model's engine, so it sees every attempt, whoever makes it: the decision step, a
+policy's own steps, an optimiser, a user's program.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from toolkit.component import digest
+from toolkit.errors import ToolkitError
+from toolkit.lm.model import Engine, Model
+from toolkit.randomness import call_seed
+from toolkit.records import Call, Phase, Usage
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+Purpose = Literal["acting", "adapting", "judging"]
+_MEMO_SIZE = 50_000
+
+
+class TapeError(ToolkitError):
+    """A tape does not fit what is being run: another request stands at this place."""
+
+
+class Memo:
+    """Answers of a model that was proved deterministic, by request; bounded, shared by all runs of a process."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Response, float]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> tuple[Response, float] | None:
+        """The response and the seconds it once took."""
+        return self._known.get(key)
+
+    def put(self, key: str, response: Response, seconds: float) -> None:
+        """Keep a response; the oldest goes when there are too many."""
+        with self._lock:
+            self._known[key] = (response, seconds)
+            if len(self._known) > _MEMO_SIZE:
+                del self._known[next(iter(self._known))]
+
+
+_memos: dict[str, Memo] = {}
+
+
+class Recorder:
+    """DSPy's engine contract over a model's engine, with tape, meter and seeds.
+
+    Parameters
+    ----------
+    model
+        Prices, temperature and whether a memo is allowed.
+    engine
+        What answers. None = the model is absent: every call must stand on the tape.
+    seeds
+        The path that the seeds of calls derive from, e.g. ``(study seed, run seed)``.
+    write
+        Takes each new `Call`, before its answer is used.
+    tape
+        Calls recorded earlier by the same run.
+    """
+
+    supports_response_schema = True
+
+    def __init__(
+        self,
+        model: Model,
+        engine: Engine | None,
+        seeds: tuple[int | str, ...],
+        write: Callable[[Call], None],
+        tape: Iterable[Call] = (),
+    ) -> None:
+        self._model, self._engine, self._seeds, self._write = model, engine, seeds, write
+        self._tape = {(c.phase, c.t, c.step, c.ordinal): c for c in tape if c.status != "error"}
+        self._memo = _memos.setdefault(model.fingerprint(), Memo()) if _may_memo(model) else None
+        self._place: tuple[Phase, int, str, Purpose] = ("stream", 0, "", "acting")
+        self._ordinals: dict[tuple[Phase, int, str], int] = {}
+        self._spent: dict[Purpose, Usage] = {}
+        self.supported_params = getattr(engine, "supported_params", frozenset({"temperature", "max_tokens", "seed"}))
+        self.replayed = 0
+        self.last_status = "ok"
+
+    def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
+        """Say where the next calls are made."""
+        self._place = (phase, t, step, purpose)
+
+    def take(self, purpose: Purpose) -> Usage:
+        """What was spent on ``purpose`` since it was last asked."""
+        return self._spent.pop(purpose, Usage())
+
+    def complete(self, request: Request) -> Response:
+        """Answer from the tape, from the memo, or from the model; recorded and charged in every case."""
+        from dspy.lm15 import ContextLengthError
+
+        phase, t, step, purpose = self._place
+        ordinal = self._ordinals.get((phase, t, step), 0)
+        seed = call_seed(*self._seeds, step, t, ordinal) if self._model.temperature > 0 else 0
+        request = replace(request, config=replace(request.config, seed=seed, temperature=self._model.temperature))
+        key = request_hash(request)
+        call = Call(phase, t, step, ordinal, purpose, key, "ok", "", _prompt(request), "", Usage(calls=1), seed)
+        known = self._tape.get((phase, t, step, ordinal))
+        if known is not None:
+            return self._replay(call, known)
+        try:
+            response, call = self._ask(request, call)
+        except ContextLengthError as error:
+            self._book(replace(call, status="overflow", error=str(error)))
+            raise
+        except Exception as error:
+            self._write(replace(call, status="error", error=f"{type(error).__name__}: {error}"[:500]))
+            raise
+        self._book(call)
+        return response
+
+    def _ask(self, request: Request, call: Call) -> tuple[Response, Call]:
+        if self._engine is None:
+            place = f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
+            raise TapeError(f"the tape ends before {place}, and the model is absent: run it with the model")
+        found = self._memo.get(call.hash) if self._memo else None
+        if found is not None:
+            return found[0], _answered(replace(call, memo=True), *found, self._model)
+        started = time.perf_counter()
+        response = self._engine.complete(request)
+        seconds = time.perf_counter() - started
+        if self._memo is not None:
+            self._memo.put(call.hash, response, seconds)
+        return response, _answered(call, response, seconds, self._model)
+
+    def _replay(self, call: Call, known: Call) -> Response:
+        from dspy._vendor.lm15.serde import response_from_dict
+        from dspy.lm15 import ContextLengthError
+
+        if known.hash != call.hash:
+            place = f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
+            raise TapeError(f"the tape holds another request at {place}: {known.hash[:12]} instead of {call.hash[:12]}")
+        self.replayed += 1
+        self._count(known)
+        if known.status == "overflow":
+            raise ContextLengthError(known.error)
+        return response_from_dict(json.loads(known.response))
+
+    def _book(self, call: Call) -> None:
+        self._write(call)
+        self._count(call)
+
+    def _count(self, call: Call) -> None:
+        self._ordinals[(call.phase, call.t, call.step)] = call.ordinal + 1
+        self._spent[call.purpose] = self._spent.get(call.purpose, Usage()) + call.usage
+        self.last_status = call.status
+
+
+def _may_memo(model: Model) -> bool:
+    return model.deterministic and model.temperature == 0
+
+
+def request_hash(request: Request) -> str:
+    """sha256 of everything in a request that may change its answer."""
+    from dspy._vendor.lm15.serde import request_to_dict
+
+    return digest(request_to_dict(request))
+
+
+def _prompt(request: Request) -> tuple[tuple[str, str], ...]:
+    messages = tuple((message.role, message.text or "") for message in request.messages)
+    if request.system is None:
+        return messages
+    system = request.system if isinstance(request.system, str) else "".join(part.text for part in request.system)
+    return (("system", system), *messages)
+
+
+def _answered(call: Call, response: Response, seconds: float, model: Model) -> Call:
+    from dspy._vendor.lm15.serde import response_to_dict
+
+    used = response.usage
+    read, wrote = used.input_tokens or 0, used.output_tokens or 0
+    dollars = (read * model.dollars_in + wrote * model.dollars_out) / 1e6
+    wire: dict[str, Any] = response_to_dict(response)
+    return replace(
+        call,
+        status="truncated" if response.finish_reason == "length" else "ok",
+        answer=response.message.text or "",
+        response=json.dumps(wire, sort_keys=True),
+        usage=Usage(1, read, wrote, used.cache_read_tokens or 0, seconds, dollars),
+    )

@@ -1,0 +1,141 @@
+"""Retrieval by similarity, and the two shams that tell whether relevance and labels are what makes it work."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from toolkit.records import Experience, Recall, Task
+from toolkit.traits.memory.policy import MemoryPolicy, best
+from toolkit.traits.memory.store import Store
+from toolkit.traits.trait import Think, must_be_positive
+
+
+class Retrieval(MemoryPolicy):
+    """The ``k`` past tasks most similar to the one at hand, the most similar nearest to the question.
+
+    Parameters
+    ----------
+    k
+        Number of examples, at least 1.
+    store
+        ``"all"`` keeps every task, with the right answer once it is known and the agent's own until then (or for
+        good, where feedback never tells); ``"correct"`` keeps only tasks whose right answer is known.
+
+    References
+    ----------
+    Storing wrong outputs hurts: Wu et al. 2024, StreamBench, arXiv 2406.08747.
+    """
+
+    def __init__(self, k: int = 4, store: Literal["all", "correct"] = "all") -> None:
+        self.k = k
+        self.store = store
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin with an empty store."""
+        must_be_positive("Retrieval.k", self.k)
+        if self.store not in ("all", "correct"):
+            raise ValueError(f"Retrieval.store must be 'all' or 'correct' but is {self.store!r}")
+        self._kept = Store()
+
+    def observe(self, experience: Experience) -> None:
+        """Keep or revise it."""
+        if self.store == "all" or experience.known_answer is not None:
+            self._kept.put(experience)
+
+    def recall(self, task: Task) -> Recall:
+        """The nearest, least similar first."""
+        found = self._kept.nearest(task.text, self.k)
+        return Recall(tuple(kept.example(best(kept)) for kept in reversed(found)))
+
+    def state(self) -> dict[str, object]:
+        """What is kept, in order."""
+        return {"kept": [[kept.id, best(kept)] for kept in self._kept]}
+
+
+class _Sham(MemoryPolicy, abstract=True):
+    """A policy that spoils what another one recalls."""
+
+    of: MemoryPolicy
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin anew, the policy inside too."""
+        if not isinstance(self.of, MemoryPolicy):
+            raise ValueError(f"{type(self).__name__}.of must be a memory policy but is {self.of!r}")
+        self._rng = rng
+        self.of.reset(rng.spawn(1)[0], think)
+
+    def state(self) -> dict[str, object]:
+        """The state of the policy inside."""
+        return {"of": self.of.state()}
+
+
+class Shuffled(_Sham):
+    """Sham: recalls what ``of`` would have recalled for a random earlier task: as much text, no relevance.
+
+    Parameters
+    ----------
+    of
+        The policy to spoil.
+    """
+
+    def __init__(self, of: MemoryPolicy) -> None:
+        self.of = of
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin anew."""
+        super().reset(rng, think)
+        self._tasks: list[Task] = []
+
+    def observe(self, experience: Experience) -> None:
+        """Pass it on, and remember the task as one to be drawn."""
+        if experience.feedback is None:
+            self._tasks.append(experience.task)
+        self.of.observe(experience)
+
+    def recall(self, task: Task) -> Recall:
+        """The recall of a task drawn at random."""
+        if not self._tasks:
+            return Recall()
+        return self.of.recall(self._tasks[int(self._rng.integers(len(self._tasks)))])
+
+
+class PermutedLabels(_Sham):
+    """Sham: recalls the same tasks as ``of``, each with the answer of a random other one: relevance, no information.
+
+    A task keeps the wrong answer it was first recalled with, so that nothing contradicts itself. An answer drawn may
+    be the right one by chance, as often as it is common.
+
+    Parameters
+    ----------
+    of
+        The policy to spoil.
+    """
+
+    def __init__(self, of: MemoryPolicy) -> None:
+        self.of = of
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin anew."""
+        super().reset(rng, think)
+        self._answers: dict[str, str] = {}
+        self._drawn: dict[str, str] = {}
+
+    def observe(self, experience: Experience) -> None:
+        """Pass it on, and keep its answer among those that are drawn from."""
+        self._answers[experience.id] = best(experience)
+        self.of.observe(experience)
+
+    def recall(self, task: Task) -> Recall:
+        """The recall of ``of`` with drawn answers."""
+        found = self.of.recall(task)
+        return replace(found, examples=tuple(replace(e, answer=self._draw(e.source)) for e in found.examples))
+
+    def _draw(self, source: str) -> str:
+        if source not in self._drawn:
+            others = [answer for other, answer in self._answers.items() if other != source]
+            pool = others or list(self._answers.values())
+            self._drawn[source] = pool[int(self._rng.integers(len(pool)))]
+        return self._drawn[source]
