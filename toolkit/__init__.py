@@ -1,0 +1,78 @@
+"""Find out, with evidence, whether turning a language model into an agent pays.
+
+>>> import toolkit as tk
+>>> tk.Arm("memory", memory=tk.Retrieval(k=4)).on
+('memory',)
+
+Names are loaded when they are first used, so that importing the toolkit costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_FACE = {
+    "agents.agent": ("Agent",),
+    "agents.arm": ("Arm", "floors", "static_arms"),
+    "agents.decider": (
+        "ByModel",
+        "Decider",
+        "GroundTruth",
+        "MostFrequent",
+        "NearestNeighbour",
+        "RandomChoice",
+        "Wrapped",
+    ),
+    "analysis": ("Comparison", "compare", "learning_curves"),
+    "component": ("Component", "registered"),
+    "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
+    "evaluation.spec": ("load",),
+    "evaluation.study": ("Study",),
+    "ledger.store": ("Ledger",),
+    "lm.embedded": ("Embedded", "Gguf"),
+    "lm.model": ("Model", "model"),
+    "lm.scripted": ("Scripted",),
+    "records": (
+        "Episode",
+        "Example",
+        "Experience",
+        "Feedback",
+        "Key",
+        "Learned",
+        "Recall",
+        "Step",
+        "Task",
+        "Turn",
+        "Usage",
+    ),
+    "streams.benchmarks": ("Banking77", "benchmark"),
+    "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
+    "streams.desk": ("Desk",),
+    "streams.scoring": ("Scorer", "scorer"),
+    "streams.stream": ("Stream",),
+    "streams.table": ("Table", "table"),
+    "traits.goals": ("GoalPolicy", "Reactive"),
+    "traits.learning": ("DemoBuffer", "FixedExamples", "Frozen", "Learner"),
+    "traits.memory.policy": ("FullContext", "MemoryPolicy", "NoMemory", "SlidingWindow"),
+    "traits.memory.retrieval": ("PermutedLabels", "Retrieval", "Shuffled"),
+    "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
+}
+_HOME = {name: module for module, names in _FACE.items() for name in names}
+_FOLDERS = ("agents", "evaluation", "ledger", "lm", "stats", "streams", "traits")
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _FOLDERS:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_FOLDERS})

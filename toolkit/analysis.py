@@ -102,9 +102,9 @@ class Comparison:
         head, body = self.table()
         widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head) - 1)]
         lines = []
-        for line in [head, *body]:
-            shown = [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths, strict=False))]
-            lines.append("  ".join([*shown, line[-1]]).rstrip())
+        for first, *cells, doubts in [head, *body]:
+            shown = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+            lines.append("  ".join([first.ljust(widths[0]), *shown, doubts]).rstrip())
         lines.insert(1, "-" * min(160, max(map(len, lines))))
         return "\n".join([*lines, "", *self.notes])
 
@@ -264,7 +264,7 @@ def _doubts(
         found.append(f"only {score.runs} runs")
     if missing:
         low, high = bounds
-        found.append(f"{missing} of {pairs + missing} pairs missing: anything in [{low:+.2f}, {high:+.2f}] if they differ")
+        found.append(f"{missing} of {pairs + missing} pairs missing: the difference may be {low:+.2f} to {high:+.2f}")
     failed = int((~own.status.isin(["ok", "truncated"])).sum())
     if failed:
         found.append(f"{failed} episodes without a usable answer")
@@ -277,15 +277,16 @@ def _doubts(
 def _notes(planned: dict[str, object], runs: pd.DataFrame, level: float) -> tuple[str, ...]:
     used = runs[runs.uses_model]
     found = [
-        f"Intervals: two-way cluster-robust t, {level:.0%}, runs (orders) crossed with sessions; they speak of new orders "
-        f"of new sessions of {planned['stream']} for {planned['model']}, and of nothing else."
+        f"Intervals: two-way cluster-robust t, {level:.0%}, runs (orders) crossed with sessions; they speak of new "
+        f"orders of new sessions of {planned['stream']} for {planned['model']}, and of nothing else."
     ]
     if len(used):
-        found.append(f"Closed options are decided by {planned['deciding']}, for all arms. Feedback: {planned['channel']}.")
+        ways = f"Closed options are decided by {planned['deciding']}, for all arms."
+        found.append(f"{ways} Feedback: {planned['channel']}.")
         if bool((used.temperature == 0).all()):
-            found.append("At temperature 0 the model has no randomness of its own: seeds vary the order of tasks only.")
+            found.append("At temperature 0 the model draws nothing: seeds vary the order of tasks only.")
     if bool(runs.scripted.any()):
-        found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; this is a rehearsal, not a finding.")
+        found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
     return tuple(found)
 
 

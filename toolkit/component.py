@@ -1,8 +1,8 @@
 """Components: parts of a study that are named, configured, fingerprinted and found again by name.
 
 A component's constructor stores its parameters and does nothing else. From that one rule come, without another line:
-`config()` and `from_config()` (hence TOML and forms), `repr`, equality, `clone()`, the fingerprint that identifies a run,
-and the registry in which a class is found as soon as it is defined.
+`config()` and `from_config()` (hence TOML and forms), `repr`, equality, `clone()`, the fingerprint that identifies a
+run, and the registry in which a class is found as soon as it is defined.
 """
 
 from __future__ import annotations

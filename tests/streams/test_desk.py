@@ -67,6 +67,19 @@ def test_another_draw_is_another_company():
     assert np.mean(agreement) < 0.1
 
 
+def test_which_topics_share_a_queue_is_drawn_too():
+    def shared(company: Company) -> frozenset[frozenset[str]]:
+        return frozenset(frozenset(t for t, q in company.rules.items() if q == queue) for queue in company.queues)
+
+    assert len({shared(Company.drawn(draw, 3)) for draw in range(12)}) == 12
+
+
+def test_the_randomness_is_the_documented_one():
+    rng = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(1,)))
+    expected = rng.permutation(list(wordings().topics) * 3).tolist()
+    assert [wordings().topic(text) for text in texts(Desk(draw=3).pool())] == expected
+
+
 def test_no_queue_says_anything_about_a_topic():
     rules = [Company.drawn(draw, 24).rules for draw in range(400)]
     for topic in wordings().topics:
@@ -163,6 +176,8 @@ def test_regulars_come_back_over_the_whole_stream(tasks):
         assert all(len(found) == 1 for user, found in starts.items() if user not in regulars)
         assert min(map(len, regulars.values())) >= 2
         assert np.mean([found[-1] - found[0] for found in regulars.values()]) > tasks / 3
+        visits = [user for _, user in sorted((start, user) for user, found in regulars.items() for start in found)]
+        assert all(one != following for one, following in zip(visits, visits[1:], strict=False))
         gaps = [
             later - earlier for found in regulars.values() for earlier, later in zip(found, found[1:], strict=False)
         ]
@@ -280,7 +295,7 @@ def test_similar_tickets_help_and_do_not_solve_it():
         ({"tasks": 60.0}, "tasks must be a whole number from 1 to 10000 but is 60.0"),
         ({"queues": 1}, "queues must be a whole number from 2 to 24 but is 1"),
         ({"queues": 25}, "from 2 to 24 but is 25"),
-        ({"queues": True}, "queues must be a whole number"),
+        ({"tasks": True}, "tasks must be a whole number"),
         ({"draw": -1}, "draw must be a whole number at least 0 but is -1"),
         ({"delay": -2}, "delay must be a whole number at least 0 but is -2"),
         ({"returning": 1.1}, r"returning must be a share in \[0, 1\] but is 1.1"),

@@ -43,6 +43,9 @@ class Decider(Component, kind="decider"):
     def observe(self, experience: Experience) -> None:
         """Take note of feedback."""
 
+    def reveal(self, answers: Mapping[str, str]) -> None:
+        """Take the right answers by task id; called only if ``peeks``."""
+
     def state(self) -> dict[str, object]:
         """What enters the run's hash."""
         return {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import dspy
 
-from toolkit.errors import AnswerError, Outage
+from toolkit.errors import AnswerError, Outage, ToolkitError
 from toolkit.lm.adapter import adapter
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
@@ -126,6 +126,8 @@ def translated(error: Exception) -> Exception:
     """A model's error in the toolkit's terms: the arm's own doing, an outage, or the error itself."""
     from dspy.utils import exceptions as theirs
 
+    if isinstance(error.__cause__, ToolkitError):
+        return error.__cause__  # raised below DSPy, which wraps what it does not know
     if isinstance(error, theirs.ContextWindowExceededError):
         return AnswerError("overflow", f"the prompt does not fit the model's context: {error}".splitlines()[0])
     if isinstance(error, theirs.AdapterParseError):

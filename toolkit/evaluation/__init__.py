@@ -1,0 +1,1 @@
+"""Studies: their design, their specification, and how they are carried out."""

@@ -54,9 +54,9 @@ def copy_code(folder: Path, parts: Iterable[Component], arms: Sequence[Arm], fil
     for file in files:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / file.name)
-    for part in _all_parts(parts, arms):
-        cls = type(part)
-        if is_shipped(cls) or any((folder / file.name).exists() for file in files if cls.__module__.endswith(file.stem)):
+    copied = {f"study_code_{file.stem}" for file in files}
+    for cls in {type(part) for part in _all_parts(parts, arms)}:
+        if is_shipped(cls) or cls.__module__ in copied:
             continue
         try:
             source = inspect.getsource(cls)

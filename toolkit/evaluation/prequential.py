@@ -116,7 +116,8 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
             labels=int(feedback is not None and not agent.arm.stateless),
             acting=acting,
         )
-        agent.observe(episode.experience)
+        if turns:
+            agent.observe(episode.experience)
         if feedback is not None:
             pending.put(replace(episode.experience, feedback=feedback), episode.due)
         yield replace(episode, adapting=agent.spent())

@@ -16,7 +16,7 @@ from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import RunFolder, write_atomically
 from toolkit.randomness import generator
-from toolkit.records import Episode
+from toolkit.records import Call, Episode
 from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
 
@@ -113,7 +113,7 @@ def carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | Non
         record = replace(folder.record, status="stopped", error=str(error))
     except Outage as error:
         record = replace(folder.record, status="suspended", error=str(error))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever it was: this run fails loudly, the others go on)
         (folder.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
         record = replace(folder.record, status="failed", error=f"{type(error).__name__}: {error}"[:1000])
     if record.status == "finished":
@@ -125,7 +125,7 @@ def carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | Non
 
 
 def _pass(
-    run: Run, folder: RunFolder, tape: list, control: Control, on_episode: Callable[[Episode], None] | None
+    run: Run, folder: RunFolder, tape: list[Call], control: Control, on_episode: Callable[[Episode], None] | None
 ) -> RunRecord:
     from toolkit.agents.agent import Agent
     from toolkit.agents.decision import Decision
@@ -142,10 +142,9 @@ def _pass(
     if not isinstance(channel, Channel):
         raise TypeError(f"{channel!r} is no channel")
     bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
-    done = 0
-    for episode in iter_episodes(agent, [pairs[place] for place in run.places], bench):
+    course = iter_episodes(agent, [pairs[place] for place in run.places], bench)
+    for done, episode in enumerate(course, start=1):
         folder.episode(episode_row(episode, folder.record))
-        done += 1
         folder.record = replace(folder.record, episodes=done, labels_before=labels, replayed=recorder.replayed)
         if on_episode is not None:
             on_episode(episode)

@@ -1,4 +1,4 @@
-"""A study as a TOML file, and back. Everything that can be said in code can be said in the file, and is checked at once."""
+"""A study as a TOML file, and back. What can be said in code can be said in the file, and is checked at once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from toolkit.agents.arm import Arm, floors
-from toolkit.component import Component, Config, build
+from toolkit.component import Config, build
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
 from toolkit.lm.model import model
+from toolkit.streams.channel import Channel
 from toolkit.streams.stream import Stream
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ def load(
     tasks: int | None = None,
     ledger: str | Path | None = None,
     workers: int | None = None,
+    name: str | None = None,
 ) -> Study:
     """The study that a file describes, with what the command line changes about it.
 
@@ -50,7 +52,7 @@ def load(
     ----------
     path
         A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
-    lm, seeds, tasks, workers
+    lm, seeds, tasks, workers, name
         Replace what the file says.
 
     Raises
@@ -63,7 +65,8 @@ def load(
     table = _read(file)
     head = table.get("study", {})
     if isinstance(head, dict):
-        head |= {key: value for key, value in {"lm": lm, "seeds": seeds, "workers": workers}.items() if value is not None}
+        changed = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
+        head |= {key: value for key, value in changed.items() if value is not None}
     if tasks is not None and isinstance(table.get("stream"), dict):
         table["stream"]["tasks"] = tasks
     return study_of(table, file, Ledger(ledger))
@@ -80,9 +83,11 @@ def study_of(table: Config, file: Path, ledger: Ledger) -> Study:
         raise SpecError(mistakes)
     code = [file.parent / str(name) for name in head.get("code", [])]
     _collect(mistakes, lambda: _import(code))
-    lm = _collect(mistakes, lambda: model(_anchored(head.get("lm", "smollm2-135m"), file.parent), f"{where}: [study] lm"))
+    named = _anchored(head.get("lm", "smollm2-135m"), file.parent)
+    lm = _collect(mistakes, lambda: model(named, f"{where}: [study] lm"))
     stream = _collect(mistakes, lambda: _stream(table.get("stream", {}), file)) if "stream" in table else None
-    channel = _collect(mistakes, lambda: build("channel", table.get("channel", "FullLabel"), f"{where}: [channel]"))
+    told = table.get("channel", "FullLabel")
+    channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
     arms = _arms(table.get("arms", []), head, where, mistakes)
     if mistakes or stream is None or lm is None:
         raise SpecError(mistakes)

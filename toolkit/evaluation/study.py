@@ -68,7 +68,7 @@ class Study:
     ledger
         Where everything is kept.
     workers
-        Runs at a time; 0 = as many as there are, at most 8.
+        Runs at a time; 0 = as many as the models serve at once, at most 8.
     code
         Python files that define components of one's own; copied into the study.
 
@@ -154,7 +154,7 @@ class Study:
             finished, waiting = self._split(runs)
             if not waiting:
                 return finished
-            pool = executor or ThreadPoolExecutor(self.workers or min(8, len(waiting)), thread_name_prefix="run")
+            pool = executor or ThreadPoolExecutor(self._width(waiting), thread_name_prefix="run")
             try:
                 futures = [pool.submit(carry_out, run, self.folder, _told(watch, run)) for run in waiting]
                 return finished + [future.result() for future in as_completed(futures)]
@@ -174,7 +174,7 @@ class Study:
         def work() -> None:
             try:
                 self.run(watch=watch)
-            except BaseException as error:  # handed to whoever waits
+            except BaseException as error:  # noqa: BLE001  (handed to whoever waits)
                 self._error = error
 
         self._thread = threading.Thread(target=work, name=f"study-{self.name}", daemon=True)
@@ -225,7 +225,8 @@ class Study:
         """Write ``report.html`` into the study's folder: one self-contained file."""
         from toolkit.report import write
 
-        return write(self.ledger, self.name)
+        path: Path = write(self.ledger, self.name)
+        return path
 
     def config(self) -> Config:
         """The study as plain values, as they stand in ``study.toml``."""
@@ -267,6 +268,10 @@ class Study:
         write_atomically(self.folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
         copy_code(self.folder / "code", [self.stream, self.lm, self.channel, *self.scorers], self.arms, self.code)
 
+    def _width(self, waiting: Sequence[design.Run]) -> int:
+        served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
+        return self.workers or min(8, len(waiting), *served)
+
     def _split(self, runs: Sequence[design.Run]) -> tuple[list[RunRecord], list[design.Run]]:
         finished, waiting = [], []
         for run in runs:
@@ -275,7 +280,8 @@ class Study:
                 finished.append(record)
             else:
                 waiting.append(run)
-        return finished, sorted(waiting, key=lambda run: (not run.arm.decider.uses_model, not run.arm.on, run.seed))
+        # Seed by seed, so that whatever is stopped early holds whole pairs; the costly arms of a seed first.
+        return finished, sorted(waiting, key=lambda run: (run.seed, not run.arm.decider.uses_model, not run.arm.on))
 
     def __repr__(self) -> str:
         arms = ", ".join(arm.name for arm in self.arms)

@@ -56,6 +56,8 @@ class Model(Component, kind="lm"):
         True for a model that only plays one: every table and report that rests on it says so.
     deterministic
         True if equal requests were proved to give equal answers at temperature 0; only then is a memo allowed.
+    parallel
+        How many calls it serves at a time; more runs than that would only wait for one another.
     dollars_in, dollars_out
         Price of a million tokens.
     """
@@ -65,6 +67,7 @@ class Model(Component, kind="lm"):
     ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar")
     scripted: ClassVar[bool] = False
     deterministic: ClassVar[bool] = False
+    parallel: ClassVar[int] = 1
     dollars_in: float = 0.0
     dollars_out: float = 0.0
 

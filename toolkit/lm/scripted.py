@@ -42,6 +42,7 @@ class Scripted(Model):
     """
 
     scripted = True
+    parallel = 8
     temperature = 1.0
     ways = ("likelihood", "grammar", "generation")
 

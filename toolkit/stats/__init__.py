@@ -1,9 +1,9 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
-from .curves import CurveBand, curve_band, prequential_mean, slope_last_third
-from .effects import holm, standardised, worst_case
-from .estimate import Estimate
-from .inference import crossed_bootstrap, sign_flip, two_way
+from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_last_third
+from toolkit.stats.effects import holm, standardised, worst_case
+from toolkit.stats.estimate import Estimate
+from toolkit.stats.inference import crossed_bootstrap, sign_flip, two_way
 
 __all__ = [
     "CurveBand",

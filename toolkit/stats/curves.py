@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .estimate import Estimate, Floats, check_level, t_quantile, t_two_sided
+from toolkit.stats.estimate import Estimate, Floats, check_level, t_quantile, t_two_sided
 
 _TARGET = "new orders of these tasks"
 _ONE_RUN = "one run: a band needs runs with other seeds (5 or more are advised)"

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .estimate import Estimate, Floats, aligned, draft
-from .inference import two_way
+from toolkit.stats.estimate import Estimate, Floats, aligned, draft
+from toolkit.stats.inference import two_way
 
 
 def holm(p_values: ArrayLike) -> Floats:

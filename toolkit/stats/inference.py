@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .estimate import Codes, Estimate, Floats, aligned, draft, t_quantile, t_two_sided
+from toolkit.stats.estimate import Codes, Estimate, Floats, aligned, draft, t_quantile, t_two_sided
 
 _EXACT_RUNS = 12  # up to 2**12 sign vectors are enumerated, beyond that they are drawn
 _FEW = 4  # with 2 or 3 runs that differ much, a nominal .95 was seen to cover .87 to .93

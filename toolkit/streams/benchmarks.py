@@ -25,9 +25,9 @@ class Benchmark(Stream, abstract=True):
 class Banking77(Benchmark):
     """BANKING77: questions of bank customers, each with one of 77 fine-grained intents, English.
 
-    Tasks are drawn from ``test.csv``, the `pool` from ``train.csv``, both only among the intents drawn, and both in the
-    order of the drawing (the files are sorted by intent). With the same ``draw`` and ``options`` a shorter stream is the
-    beginning of a longer one. Questions of the training set that are a task's, but for case, are left out of the pool.
+    Tasks are drawn from ``test.csv``, the `pool` from ``train.csv``, both only among the intents drawn, and both in
+    the order of the drawing (the files are sorted by intent). With the same ``draw`` and ``options`` a shorter stream
+    is the beginning of a longer one. Training questions that equal a task's but for case are left out of the pool.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ class Banking77(Benchmark):
         self._check_parameters()
         found = self._drawn("test.csv", 1)
         if self.tasks > len(found):
-            raise SpecError([f"Banking77: tasks must be at most {len(found)}, the test questions of these {self.options} "
-                             f"intents, but is {self.tasks}; ask for fewer tasks or more options"])
+            raise SpecError([f"Banking77: tasks must be at most {len(found)}, the test questions of these "
+                             f"{self.options} intents, but is {self.tasks}; ask for fewer tasks or more options"])
         return found[: self.tasks]
 
     def pool(self) -> Sequence[Pair]:
@@ -124,22 +124,24 @@ class Banking77(Benchmark):
         found = []
         for place in np.random.default_rng([self.draw, part]).permutation(len(rows)):
             task, key = rows[place]
-            task = replace(task, id=f"{Path(name).stem}-{task.id}", inputs={"query": task.inputs["text"]}, options=options)
+            mark = f"{Path(name).stem}-{task.id}"
+            task = replace(task, id=mark, inputs={"query": task.text}, options=options)
             found.append((task, Key((intents[key.answers[0]],), key.delay)))
         return tuple(found)
 
     def _file(self, name: str) -> Path:
-        file = Path(self.path).expanduser() / name
-        if not file.is_file():
-            wrong = "there is no such file" if file.parent.is_dir() else "there is no such folder"
-            raise SpecError([f"{file}: {wrong}; BANKING77 is train.csv, test.csv and categories.json, the folder "
-                             "banking_data of github.com/PolyAI-LDN/task-specific-datasets: copy it and give its path"])
-        return file
+        return Path(self.path).expanduser() / name
 
     def _check_parameters(self) -> None:
+        """Every parameter is in range and every file there."""
         least = {"options": 2, "tasks": 1, "draw": 0, "delay": 0}
         mistakes = [f"Banking77: {name} must be at least {bound} but is {getattr(self, name)}"
                     for name, bound in least.items() if getattr(self, name) < bound]
+        files = [self._file(name) for name in ("train.csv", "test.csv", "categories.json")]
+        wrong = "file" if files[0].parent.is_dir() else "folder"
+        mistakes += [f"{file}: there is no such {wrong}; BANKING77 is the folder banking_data of "
+                     "github.com/PolyAI-LDN/task-specific-datasets: copy it and give its path"
+                     for file in files if not file.is_file()]
         if mistakes:
             raise SpecError(mistakes)
 

@@ -233,7 +233,7 @@ class Desk(Stream):
     def pool(self) -> Sequence[Pair]:
         """Three labelled tickets on every topic (72), from customers who never write in the stream."""
         company, rng = self.company(), _rng(self.draw, _POOL)
-        topics = rng.permutation(list(company.rules) * _PER_TOPIC)
+        topics = rng.permutation(list(wordings().topics) * _PER_TOPIC)
         users = (f"earlier-{place:02}" for place in range(len(topics)))
         cases = [Case(str(topic), user, f"{user}/1", _stranger(rng)) for topic, user in zip(topics, users, strict=True)]
         return tuple(self._pairs_of(rng, company, cases, "p", set()))

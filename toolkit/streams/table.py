@@ -262,8 +262,8 @@ class Table(Stream):
         Column of the right answer. Field names in prompts are the columns' names, with ``_`` for what is no letter,
         digit or underscore.
     separator
-        What parts several right answers in one cell of ``answer``, e.g. ``"|"``; "" = a cell is one answer. The cells of
-        a JSONL or Parquet file may also be lists.
+        What parts several right answers in one cell of ``answer``, e.g. ``"|"``; "" = a cell is one answer. The cells
+        of a JSONL or Parquet file may also be lists.
     options
         Closed answers to choose from: themselves, or a column whose cells are lists or parted by ``|``, or the word
         ``"answers"`` for all answers of the file, sorted. Empty = free text.

@@ -50,8 +50,8 @@ class Role(RolePolicy):
 
     Examples
     --------
-    >>> print(Role("Triage nurse", objective="Sorts patients by urgency.", rules=("When unsure, choose urgent.",)).text())
-    You are: Triage nurse. Sorts patients by urgency.
+    >>> print(Role("Triage nurse", objective="Sorts patients.", rules=("When unsure, choose urgent.",)).text())
+    You are: Triage nurse. Sorts patients.
     Rules:
     - When unsure, choose urgent.
     """
@@ -95,7 +95,8 @@ class Role(RolePolicy):
 def _example(role: str, number: int, table: Mapping[str, object]) -> Example:
     inputs, answer = table.get("inputs"), table.get("answer")
     if not isinstance(inputs, Mapping) or not inputs or not isinstance(answer, str):
-        raise ValueError(f"role {role!r}, example {number}: needs a table 'inputs' and a text 'answer' but is {table!r}")
+        wanted = "needs a table 'inputs' and a text 'answer'"
+        raise ValueError(f"role {role!r}, example {number}: {wanted} but is {table!r}")
     return Example({str(key): str(value) for key, value in inputs.items()}, answer, f"role/{number}")
 
 

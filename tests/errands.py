@@ -1,0 +1,54 @@
+"""A tiny stream for tests, and what tests ask of a study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolkit.evaluation.study import Study
+from toolkit.records import Key, Step, Task
+from toolkit.streams.stream import Pair, Stream
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+
+class Errands(Stream):
+    """A tiny stream for tests: three errands, words that name them, sessions of two."""
+
+    step = Step("decide", "Name the errand.", ("note",), "errand")
+
+    def __init__(self, tasks: int = 24, delay: int = 0, sessions: bool = True, second: str = "") -> None:
+        self.tasks = tasks
+        self.delay = delay
+        self.sessions = sessions
+        self.second = second
+
+    def load(self) -> Sequence[Pair]:
+        return [self._pair(number) for number in range(self.tasks)]
+
+    def pool(self) -> Sequence[Pair]:
+        return [self._pair(number) for number in range(1000, 1012)]
+
+    def _pair(self, number: int) -> Pair:
+        errands = ("post", "bread", "bank")
+        right = errands[(number * number + number // 3) % 3]
+        session = f"s{number // 2}" if self.sessions else ""
+        note = {"note": f"note {number} about the {right[::-1]} matter"}
+        answers = (right, self.second) if self.second else (right,)
+        return Task(f"t{number}", note, errands, user="ann", session=session, time=number), Key(answers, self.delay)
+
+
+def finish(study: Study) -> Study:
+    """Run a study and insist that every run finished."""
+    for record in study.run():
+        assert record.status == "finished", (record.arm, record.seed, record.error)
+    return study
+
+
+def prompts(study: Study, arm: str, *, seed: int = 0) -> list[str]:
+    """Every prompt that one run sent, in order, as JSON text."""
+    run = next(run for run in study.runs if run.arm.name == arm and run.seed == seed)
+    rows = study.ledger.sql("SELECT prompt FROM calls WHERE run = $1 ORDER BY t, ordinal", run.id)
+    return [json.dumps([dict(turn) for turn in prompt]) for prompt in rows.prompt]

@@ -1,0 +1,43 @@
+"""A scripted model that stops answering when told to by the environment: what a killed study leaves behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from errands import Errands
+
+from toolkit.agents.arm import Arm
+from toolkit.evaluation.study import Study
+from toolkit.lm.scripted import Scripted, ScriptedEngine
+from toolkit.traits.memory import Retrieval
+
+
+class Held(Scripted):
+    """Answers at once; where ``HELD_AFTER`` is set, says so after that many calls and never answers again."""
+
+    def engine(self, stream):
+        engine, limit, seen = ScriptedEngine(self, list(stream.pairs())), int(os.environ.get("HELD_AFTER", 10**9)), []
+
+        class Holding:
+            supported_params = engine.supported_params
+
+            def complete(self, request):
+                seen.append(1)
+                if len(seen) > limit:
+                    print("held", flush=True)
+                    threading.Event().wait()
+                return engine.complete(request)
+
+        return Holding()
+
+
+def study(ledger: object, name: str = "held") -> Study:
+    """One run of 150 tasks with a memory and late feedback."""
+    arms = [Arm("m", memory=Retrieval())]
+    return Study(name, Errands(tasks=150, delay=3), arms=arms, lm=Held(), seeds=[0], ledger=ledger)
+
+
+if __name__ == "__main__":
+    study(sys.argv[1]).run()

@@ -1,0 +1,101 @@
+"""Imports run downward only (law 12), and importing the toolkit stays cheap."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "toolkit"
+
+FLOORS = [
+    ("errors", "stats"),
+    ("records", "component", "randomness"),
+    ("traits", "streams", "ledger"),
+    ("lm", "agents", "analysis"),
+    ("evaluation",),
+    ("checks", "report", "figures"),
+    ("widgets", "doctor", "cli", "__main__", "__init__"),
+]
+SIDEWAYS = {
+    ("component", "errors"),
+    ("agents", "lm"),  # agents use models; models know no agents
+    ("report", "figures"),
+    ("cli", "doctor"),
+    ("__main__", "cli"),
+}
+HEAVY = {"dspy": {"lm/", "agents/decision.py", "agents/tuning.py"}, "mlflow": {"ledger/tracking.py"}}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            yield node.module
+
+
+def floor(name: str) -> int:
+    found = [level for level, names in enumerate(FLOORS) if name in names]
+    assert found, f"{name!r} stands on no floor: add it to FLOORS and to the blueprint's table"
+    return found[0]
+
+
+def type_only(tree: ast.Module) -> set[str]:
+    blocks = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {name for block in blocks for name in imported(ast.Module(block.body, []))}
+
+
+def test_imports_run_downward() -> None:
+    wrong = []
+    for file, tree in modules():
+        own = file.split("/")[0].removesuffix(".py")
+        for name in set(imported(tree)) - type_only(tree):
+            package, _, rest = name.partition(".")
+            other = rest.split(".")[0]
+            if package != "toolkit" or not other or other == own or (own, other) in SIDEWAYS:
+                continue
+            upward_on_call = own in ("evaluation",) and other == "report"  # Study.report() opens it when called
+            if floor(other) >= floor(own) and not upward_on_call:
+                wrong.append(f"toolkit/{file} (floor {floor(own)}) imports {name} (floor {floor(other)})")
+    assert wrong == []
+
+
+def test_statistics_import_nothing_of_the_toolkit() -> None:
+    for file, tree in modules():
+        if file.startswith("stats/"):
+            outside = [name for name in imported(tree) if name.startswith("toolkit") and not name.startswith("toolkit.stats")]
+            assert outside == [], file
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_heavy_packages_have_one_home(package: str) -> None:
+    for file, tree in modules():
+        if any(name.partition(".")[0] == package for name in set(imported(tree)) - type_only(tree)):
+            assert any(file.startswith(home) for home in HEAVY[package]), f"toolkit/{file} imports {package}"
+
+
+@pytest.mark.parametrize("statement", ["import toolkit", "import toolkit.cli", "from toolkit import Arm, Desk, Retrieval"])
+def test_nothing_heavy_is_loaded_before_it_is_used(statement: str) -> None:
+    code = f"{statement}; import sys; print(sorted({{'dspy','mlflow','duckdb','pandas','matplotlib','scipy'}} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_every_module_says_what_it_holds() -> None:
+    assert [file for file, tree in modules() if not ast.get_docstring(tree)] == []
+
+
+def test_no_module_outgrows_a_reader() -> None:
+    long = {file: len((PACKAGE / file).read_text(encoding="utf-8").splitlines()) for file, _ in modules()}
+    assert {file: lines for file, lines in long.items() if lines > 400} == {}

@@ -1,0 +1,156 @@
+"""The command ``toolkit``. Everything heavy is loaded by the command that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.study import Study
+    from toolkit.ledger.rows import RunRecord
+
+EPILOG = """examples:
+  toolkit run experiments/first-study        run a study, print its table, write its report
+  toolkit run study.toml --lm gguf:model.gguf --seeds 10
+  toolkit ls                                 studies in the ledger
+  toolkit doctor                             what is installed, what is missing, the line that mends it
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0 well, 1 not all runs finished, 2 a mistake in what was asked, 130 stopped."""
+    given = _parser().parse_args(arguments)
+    from toolkit.errors import ToolkitError
+
+    try:
+        return int(given.command(given))
+    except (ToolkitError, ValueError) as error:
+        print(f"toolkit: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("toolkit: stopped; everything recorded is kept, and running it again goes on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="toolkit",
+        description="Find out, with evidence, whether turning a language model into an agent pays.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    run = commands.add_parser("run", help="run a study, or go on with it; print its table; write its report")
+    run.add_argument("spec", help="a study.toml, or a folder that holds one")
+    run.add_argument("--lm", help="another model: smollm2-135m, gguf:PATH, scripted")
+    run.add_argument("--seeds", type=_count, help="how many seeds")
+    run.add_argument("--tasks", type=_count, help="how many tasks of the stream")
+    run.add_argument("--workers", type=_count, help="runs at a time")
+    run.add_argument("--name", help="another name for the study in the ledger")
+    run.set_defaults(command=_run)
+    report = commands.add_parser("report", help="print a study's table and write its report.html")
+    report.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
+    report.set_defaults(command=_report)
+    listing = commands.add_parser("ls", help="list the studies in the ledger")
+    listing.set_defaults(command=_ls)
+    for command in (run, report, listing):
+        command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
+    lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
+    get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
+    get.add_argument("name", nargs="?", default="smollm2-135m")
+    get.set_defaults(command=_lm_get)
+    doctor = commands.add_parser("doctor", help="what is installed, what is missing, the line that mends it")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1 but is {text!r}")
+    return int(text)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.spec import load
+
+    study = load(
+        given.spec,
+        lm=given.lm,
+        seeds=given.seeds,
+        tasks=given.tasks,
+        ledger=given.ledger,
+        workers=given.workers,
+        name=given.name,
+    )
+    print(study)
+    records = _with_progress(study)
+    bad = [record for record in records if record.status != "finished"]
+    if any(record.episodes for record in records):
+        print(study.compare(), end="\n\n")
+        print(f"report: {study.report()}")
+    for record in bad:
+        print(f"{record.status}: arm {record.arm!r}, seed {record.seed}: {record.error}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _with_progress(study: Study) -> list[RunRecord]:
+    from tqdm import tqdm
+
+    total = sum(len(run.places) for run in study.runs)
+    kept = sum(record.episodes for record in study.records() if record.status == "finished")
+    with tqdm(total=total, initial=kept, unit="task", desc=study.name, smoothing=0.05) as bar:
+        return study.run(watch=lambda run, episode: bar.update())
+
+
+def _report(given: argparse.Namespace) -> int:
+    from toolkit.analysis import compare
+    from toolkit.ledger.store import Ledger
+    from toolkit.report import write
+
+    ledger = Ledger(given.ledger)
+    print(compare(given.name, ledger=ledger), end="\n\n")
+    print(f"report: {write(ledger, given.name)}")
+    return 0
+
+
+def _ls(given: argparse.Namespace) -> int:
+    from toolkit.ledger.store import Ledger
+
+    ledger = Ledger(given.ledger)
+    names = ledger.names()
+    if not names:
+        print(f"no studies in {ledger.root}; 'toolkit run experiments/first-study' makes one")
+        return 0
+    found = ledger.sql("SELECT study, arms, seeds, runs, finished, episodes, model FROM studies").set_index("study")
+    print(f"{'study':<28} {'arms':>5} {'seeds':>5} {'runs':>5} {'finished':>8} {'episodes':>9}  model")
+    for name in names:
+        if name in found.index:
+            row = found.loc[name]
+            counts = f"{row.arms:>5} {row.seeds:>5} {row.runs:>5} {row.finished:>8} {row.episodes:>9.0f}"
+            print(f"{name:<28} {counts}  {row.model}")
+        else:
+            print(f"{name:<28}     (nothing recorded yet)")
+    return 0
+
+
+def _lm_get(given: argparse.Namespace) -> int:
+    from toolkit.lm.weights import fetch
+
+    print(fetch(given.name))
+    return 0
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from toolkit.doctor import examine
+
+    findings = examine(Path.cwd())
+    for finding in findings:
+        print(f"{'ok     ' if finding.well else 'MISSING'}  {finding.what:<24} {finding.told}")
+        if finding.remedy:
+            print(f"         {finding.remedy}")
+    return 0 if all(finding.well for finding in findings) else 1

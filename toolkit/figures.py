@@ -1,0 +1,279 @@
+"""Figures of a study as SVG text: no window, no state of pyplot's, the same bytes for the same numbers."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import math
+import re
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from toolkit.analysis import ArmRow, Comparison
+from toolkit.stats import CurveBand
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+HIGHLIGHTED = 8
+"""Arms that a figure of curves draws in colour; more could not be told apart."""
+
+Dashes = tuple[int, tuple[float, ...] | None]
+
+_INK, _PAPER, _LINE, _FAINT = "#111213", "#ffffff", "#d4d5d6", "#7f8081"
+_THEMED = {_INK: "currentColor", _PAPER: "var(--paper)", _LINE: "var(--line)", _FAINT: "var(--faint)"}
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43")  # after Okabe and Ito
+_DASHES: tuple[tuple[float, ...] | None, ...] = (
+    (6, 2), (2, 1.5), (7, 2, 1.5, 2), None, (10, 3), (4, 1.5, 1.5, 1.5, 1.5, 1.5), (1, 2.5),
+)  # fmt: skip
+_MARKERS = "os^DvPX"
+_TOGETHER, _COLUMNS = 2, 4
+_SETTINGS: Any = {
+    "svg.hashsalt": "toolkit", "svg.fonttype": "none", "font.size": 10, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.edgecolor": _INK, "axes.labelcolor": _INK, "xtick.color": _INK,
+    "ytick.color": _INK, "text.color": _INK, "figure.facecolor": _PAPER, "axes.facecolor": "none",
+    "legend.frameon": False, "text.parse_math": False,
+}  # fmt: skip
+_drawing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one arm is drawn, in every figure: colour, dashes and marker tell it apart, each without the others.
+
+    Parameters
+    ----------
+    colour
+        As hexadecimal.
+    dashes
+        Offset, and lengths of strokes and gaps in points; None = a whole line.
+    marker
+        matplotlib's letter; empty = none.
+    width
+        Of the line, in points.
+    band
+        Whether its interval is drawn along the curve.
+    """
+
+    colour: str
+    dashes: Dashes
+    marker: str
+    width: float
+    band: bool
+
+
+def looks(rows: Sequence[ArmRow], baseline: str, floors: Collection[str]) -> dict[str, Look]:
+    """A look for each arm: the baseline in ink, up to seven others in colour, floors and the rest thin and grey.
+
+    Where there are more than seven others, those with the largest differences to the baseline are in colour.
+    """
+    others = [row.arm for row in sorted(rows, key=_size) if row.arm != baseline and row.arm not in floors]
+    coloured = set(others[: HIGHLIGHTED - 1])
+    found: dict[str, Look] = {}
+    bright = faint = 0
+    for row in rows:
+        if row.arm == baseline:
+            found[row.arm] = Look(_INK, (0, None), "", 2.2, True)
+        elif row.arm in coloured:
+            found[row.arm] = Look(_COLOURS[bright], (0, _DASHES[bright]), _MARKERS[bright], 1.7, True)
+            bright += 1
+        else:
+            dashes = _DASHES[faint % len(_DASHES)]
+            found[row.arm] = Look(_FAINT, (0, dashes), "", 0.8, False)
+            faint += 1
+    return found
+
+
+def _size(row: ArmRow) -> float:
+    """For sorting: the largest difference first, unknown ones last."""
+    known = row.difference is not None and not math.isnan(row.difference.value)
+    return -abs(row.difference.value) if row.difference is not None and known else math.inf
+
+
+def differences(comparison: Comparison, drawn: Mapping[str, Look], floors: Collection[str]) -> str:
+    """Differences to the baseline with their intervals, one line an arm, floors last.
+
+    Returns
+    -------
+    str
+        SVG; filled dots where the interval excludes 0, hollow ones where it does not; empty without any difference.
+    """
+    rows = [row for row in comparison.rows if row.difference is not None]
+    if not any(row.difference and not math.isnan(row.difference.value) for row in rows):
+        return ""
+    rows.sort(key=lambda row: row.arm in floors)
+    return _svg(lambda: _draw_differences(rows, comparison, drawn))
+
+
+def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: int | None) -> str:
+    """The course of each arm's score along the stream, with bands for the highlighted ones and the legend outside.
+
+    With more than three highlighted arms the bands would hide each other: each then has a panel of its own below, with
+    its band beside the baseline's.
+
+    Parameters
+    ----------
+    bands
+        Per arm its curve.
+    drawn
+        Per arm its look.
+    window
+        Tasks that each point looks back on; curves begin where the window is full. None = all tasks so far.
+
+    Returns
+    -------
+    str
+        SVG; empty where no curve has two points.
+    """
+    first = (window or 1) - 1
+    shown = {arm: band for arm, band in bands.items() if len(band.t) > first + 1 and arm in drawn}
+    shown = {arm: band for arm, band in shown.items() if any(not math.isnan(y) for y in band.mean[first:].tolist())}
+    return _svg(lambda: _draw_curves(shown, drawn, first, window)) if shown else ""
+
+
+def window_for(tasks: int) -> int | None:
+    """A window for curves over so many tasks: a fifth of them, at least 10; None (all so far) below 20 tasks.
+
+    Examples
+    --------
+    >>> [window_for(n) for n in (12, 20, 60, 300)]
+    [None, 10, 12, 60]
+    """
+    return None if tasks < 20 else max(10, round(tasks / 5))
+
+
+def inline(svg: str, name: str, label: str) -> str:
+    """A figure as it may stand within HTML: no addresses, ids of its own, ink and paper those of the page.
+
+    Parameters
+    ----------
+    svg
+        What the functions above return.
+    name
+        Sets its ids apart from those of other figures on the page.
+    label
+        What a screen reader says; already escaped.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<(metadata|style).*?</\1>\s*", "", body, flags=re.DOTALL)
+    head, _, rest = body.partition(">")
+    box = re.search(r'viewBox="[^"]*"', head)
+    rest = re.sub(r'\bid="', f'id="{name}-', rest)
+    rest = re.sub(r'xlink:href="#', f'href="#{name}-', rest).replace("url(#", f"url(#{name}-")
+    for colour, themed in _THEMED.items():
+        rest = rest.replace(colour, themed)
+    return f'<svg {box[0] if box else ""} role="img" aria-label="{label}" stroke-linejoin="round">{rest}'
+
+
+def _svg(draw: Callable[[], Figure]) -> str:
+    """Draw with settings of our own, whatever a notebook has set; they are global, hence the lock."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with _drawing, mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        text = io.StringIO()
+        canvas = FigureCanvasSVG(draw())
+        canvas.figure.savefig(text, format="svg", metadata=nothing)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+def _draw_differences(rows: Sequence[ArmRow], comparison: Comparison, drawn: Mapping[str, Look]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 1.0 + 0.36 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axvline(0, color=_INK, linewidth=1.4)
+    axes.grid(axis="x", color=_LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    for place, row in enumerate(rows):
+        _whisker(axes, place, row, drawn[row.arm])
+    axes.set_yticks(range(len(rows)), [row.arm for row in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_formatter(lambda value, _: "0" if abs(value) < 1e-9 else f"{value:+.2g}")
+    axes.set_xlabel(f"difference in score to {comparison.baseline}, with its {100 * comparison.level:g} % interval")
+    return figure
+
+
+def _whisker(axes: Axes, place: int, row: ArmRow, look: Look) -> None:
+    gap = row.difference
+    if gap is None or math.isnan(gap.value):
+        told = "n/a"
+    else:
+        told = f"{gap.value:+.2f}  [{gap.low:+.2f}, {gap.high:+.2f}]"
+        if math.isnan(gap.low):
+            told = f"{gap.value:+.2f}  [n/a]"
+        else:
+            axes.plot([gap.low, gap.high], [place, place], color=look.colour, linewidth=1.8, solid_capstyle="butt")
+            axes.plot([gap.low, gap.high], [place, place], "|", color=look.colour, markersize=8, markeredgewidth=1.6)
+        fill = look.colour if gap.excludes_zero else _PAPER
+        (dot,) = axes.plot([gap.value], [place], look.marker or "o", color=look.colour, markersize=7, zorder=3)
+        dot.set(markerfacecolor=fill, markeredgewidth=1.6)
+    where = axes.get_yaxis_transform()
+    axes.text(1.02, place, told, transform=where, va="center", ha="left", family="monospace", fontsize=9)
+
+
+def _draw_curves(
+    bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int, window: int | None
+) -> Figure:
+    from matplotlib.figure import Figure
+
+    alone = [arm for arm in bands if drawn[arm].band and drawn[arm].colour != _INK]
+    crowded = len(alone) > _TOGETHER
+    below = math.ceil(len(alone) / _COLUMNS) if crowded else 0
+    heights = [4.0, 1.7 * below] if crowded else [4.0]
+    figure = Figure(figsize=(8.6, sum(heights)), layout="constrained")
+    upper, *lower = figure.subfigures(1 + crowded, 1, height_ratios=heights, squeeze=False).flat
+    axes = upper.add_subplot()
+    for place, (arm, band) in enumerate(bands.items()):
+        _course(axes, band, drawn[arm], first, place, banded=not crowded)
+    _frame(axes)
+    axes.set_xlabel("tasks met so far")
+    axes.set_ylabel("mean score so far" if window is None else f"mean score, last {window} tasks")
+    upper.legend(axes.get_lines(), list(bands), loc="outside right upper", handlelength=4.2)
+    if lower:
+        base = [arm for arm in bands if drawn[arm].colour == _INK]
+        panels = lower[0].subplots(below, _COLUMNS, sharey=True, squeeze=False).flat
+        for arm, panel in itertools.zip_longest(alone, panels):
+            _panel(panel, {one: bands[one] for one in [*base, arm] if one}, drawn, first) if arm else panel.remove()
+    for axes in figure.axes:
+        _within_scale(axes)
+    return figure
+
+
+def _panel(axes: Axes, bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int) -> None:
+    """One arm beside the baseline, both with their bands."""
+    for arm, band in bands.items():
+        _course(axes, band, replace(drawn[arm], width=1.3), first, 0, banded=True)
+        axes.set_title(arm, fontsize=9, color=_INK)  # the last one stays
+    axes.tick_params(labelsize=8)
+    _frame(axes)
+
+
+def _course(axes: Axes, band: CurveBand, look: Look, first: int, place: int, *, banded: bool) -> None:
+    t, mean, low, high = (part[first:] for part in (band.t, band.mean, band.low, band.high))
+    if banded and look.band:
+        axes.fill_between(t, low, high, color=look.colour, alpha=0.16, linewidth=0)
+    every = max(1, len(t) // 7)
+    (line,) = axes.plot(t, mean, color=look.colour, linewidth=look.width, zorder=2 + look.width)
+    line.set(linestyle=look.dashes, marker=look.marker or "None", markersize=2 + 1.6 * look.width)
+    line.set_markevery((place * every // 8 % every, every))
+
+
+def _frame(axes: Axes) -> None:
+    axes.grid(axis="y", color=_LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.01)
+
+
+def _within_scale(axes: Axes) -> None:
+    """Scores lie in [0, 1]: a band that reaches beyond is cut there. Last of all, since it ends autoscaling."""
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(max(bottom, -0.03), min(top, 1.03))

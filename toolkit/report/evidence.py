@@ -1,0 +1,277 @@
+"""What lets a reader judge a study: how sure its numbers are, their cost, what speaks against them, single episodes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.analysis import ArmRow
+from toolkit.report.facts import Facts, count, plain
+from toolkit.report.page import Html, element, folded, listed, paragraphs, portable, shortened, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILED, SAMPLES = 10, 3
+"""Failed episodes that are shown in all; right ones, and wrong ones, that are shown of each arm."""
+
+QUERY = '''from toolkit.ledger.store import Ledger
+
+Ledger(".").sql("""
+    SELECT arm, seed, count(*) AS episodes, avg(score) AS score
+    FROM episodes JOIN runs USING (run, arm, seed)
+    WHERE study = '{study}' GROUP BY ALL ORDER BY ALL
+""")'''
+"""How to ask the ledger something that a report does not answer."""
+
+_KINDS = ("acting", "adapting", "judging")
+_USABLE = "status IN ('ok', 'truncated')"
+
+
+def sure(facts: Facts) -> Html:
+    """Method and target of the intervals, and per contrast what they rest on."""
+    found = facts.comparison
+    if found is None:
+        return paragraphs("Nothing has been estimated: no episode has been recorded.")
+    contrasts = [row for row in found.rows if row.difference is not None]
+    estimates = [row.difference or row.score for row in found.rows]
+    methods, targets = ({getattr(one, name) for one in estimates} for name in ("method", "target"))
+    told = [f"Method: {', '.join(sorted(methods))}. Target: {', '.join(sorted(targets))}.", *found.notes]
+    if len(contrasts) > 1:
+        chance = len(contrasts) * (1 - found.level)
+        told.append(
+            f"{len(contrasts)} contrasts are shown, each at {100 * found.level:g} % by itself, without correction for "
+            f"their number: were there no differences at all, about {chance:.1f} of them would still be expected to "
+            "exclude 0. A contrast that was not chosen beforehand is exploratory."
+        )
+    if not contrasts:
+        return paragraphs(*told)
+    head = ("contrast", "pairs", "runs", "clusters", "df", "p", "at worst to at best", "interval in doubt because")
+    rows = [_ground(row, found.baseline) for row in contrasts]
+    legend = (
+        "Pairs: the same task met by both arms in the same order. Clusters: sessions (or tasks), crossed with runs. "
+        "df: degrees of freedom. At worst to at best: the difference if the missing pairs were as bad, or as good, "
+        "as they can be."
+    )
+    return element("div", paragraphs(*told), table(head, rows), paragraphs(legend))
+
+
+def _ground(row: ArmRow, baseline: str) -> tuple[str, ...]:
+    gap = row.difference or row.score
+    low, high = row.bounds
+    bounds = "none missing" if low == high else f"{low:+.2f} to {high:+.2f}"
+    p = "n/a" if math.isnan(gap.p_value) else f"{gap.p_value:.2g}"
+    name = f"{row.arm} − {baseline}"
+    return name, f"{gap.n:,}", str(gap.runs), str(gap.clusters), plain(gap.df, 1), p, bounds, gap.reason
+
+
+def cost(facts: Facts) -> Html:
+    """Tokens, calls, labels, dollars and seconds of each arm, and of the whole study."""
+    frame = facts.ledger.sql(_cost_query(), facts.ids)
+    if frame.empty:
+        return paragraphs("Nothing has been spent on recorded episodes.", _unbooked(facts))
+    frame = frame.set_index("arm")
+    before = facts.runs.groupby("arm").labels_before.sum()
+    frame["labels"] += before.reindex(frame.index).fillna(0)
+    rows = [_cost_row(arm, frame.loc[arm]) for arm in facts.planned["arms"] if arm in frame.index]
+    head = ("arm", "episodes", "tokens in", "tokens out", "of these, adapting", "calls", "labels", "dollars", "seconds")
+    told = (
+        "Sums over all runs. Tokens in and out are those of answering, adapting (memory and learning) and judging. "
+        "Labels are right answers or scores that an arm could learn from. Seconds are the latencies of the model, "
+        "summed: runs overlap, so the study took less. A model that runs locally costs no dollars."
+    )
+    return element("div", table(head, rows, _cost_row("whole study", frame.sum())), paragraphs(told, _unbooked(facts)))
+
+
+def _cost_query() -> str:
+    def total(name: str, kinds: tuple[str, ...] = _KINDS) -> str:
+        parts = " + ".join(f"{kind}_{name}" for kind in kinds)
+        return f"sum({parts} ORDER BY run, phase, t)"  # ordered: sums of floats depend on it
+
+    adapting = f"{total('input_tokens', ('adapting',))} + {total('output_tokens', ('adapting',))}"
+    read, written = total("input_tokens"), total("output_tokens")
+    return (
+        f"SELECT arm, count(*) AS episodes, {read} AS tokens_in, {written} AS tokens_out, {adapting} AS adapting, "
+        f"{total('calls')} AS calls, sum(labels) AS labels, {total('dollars')} AS dollars, "
+        f"{total('seconds')} AS seconds FROM episodes WHERE list_contains($1, run) GROUP BY arm ORDER BY arm"
+    )
+
+
+def _cost_row(name: str, sums: pd.Series[Any]) -> tuple[str, ...]:
+    whole = ("episodes", "tokens_in", "tokens_out", "adapting", "calls", "labels")
+    dollars = float(sums.dollars)
+    priced = plain(dollars, 4 if 0 < dollars < 1 else 2)
+    return name, *(f"{int(sums[key]):,}" for key in whole), priced, plain(float(sums.seconds), 1)
+
+
+def _unbooked(facts: Facts) -> str:
+    """Calls of the stream that no episode accounts for: paid for, but not in the table."""
+    lost = facts.ledger.sql(
+        "SELECT count(*) AS n, coalesce(sum(input_tokens + output_tokens), 0) AS tokens FROM calls "
+        "ANTI JOIN episodes USING (run, phase, t) WHERE list_contains($1, run) AND phase = 'stream'",
+        facts.ids,
+    ).iloc[0]
+    if not lost.n:
+        return ""
+    calls, tokens = count(int(lost.n), "call"), count(int(lost.tokens), "token")
+    return f"Not in the table: {calls} ({tokens}) of episodes that were never completed."
+
+
+def doubt(facts: Facts) -> Html:
+    """Doubts, runs that did not finish, episodes without a usable answer, damaged lines."""
+    doubts = [*facts.doubts.values(), *_ceiling(facts)]
+    damage = facts.ledger.sql("SELECT filename, lines FROM damage ORDER BY filename")
+    runs = facts.folder.resolve() / "runs"
+    own = [(Path(file), lines) for file, lines in zip(damage.filename, damage.lines, strict=True)]
+    torn = [(file.relative_to(runs), int(lines)) for file, lines in own if file.is_relative_to(runs)]
+    harm = listed(f"runs/{file}: {count(lines, 'damaged line')}, left out of every number" for file, lines in torn)
+    return element(
+        "div",
+        listed(doubts) or paragraphs("No doubt was raised by the numbers themselves."),
+        element("h3", "Runs that did not finish"),
+        _unfinished(facts),
+        element("h3", "Episodes without a usable answer"),
+        _failed(facts),
+        element("h3", "Damage"),
+        harm or paragraphs("None: every line of the study's logs is whole."),
+    )
+
+
+def _ceiling(facts: Facts) -> Iterator[str]:
+    for row in facts.comparison.rows if facts.comparison else ():
+        told = facts.planned["arms"][row.arm]["repr"]
+        if "decider = GroundTruth()" in told and row.score.value < 1:
+            yield f"{row.arm}: knows the right answers but scored {plain(row.score.value, 3)}: mistrust scorer and keys"
+
+
+def _unfinished(facts: Facts) -> Html:
+    bad = facts.runs[facts.runs.status != "finished"]
+    begun = set(facts.runs.run)
+    rows = [
+        (r.arm, str(r.seed), r.status, f"{r.episodes} of {r.tasks}", portable(r.error or "")) for r in bad.itertuples()
+    ]
+    rows += [(r["arm"], str(r["seed"]), "not begun", "0", "") for r in facts.planned["runs"] if r["id"] not in begun]
+    if not rows:
+        return paragraphs("None: every planned run has finished.")
+    head = ("arm", "seed", "status", "episodes", "error")
+    more = paragraphs(f"… and {len(rows) - 50} more: see the view runs.") if len(rows) > 50 else Html("")
+    return element("div", table(head, rows[:50]), more)
+
+
+def _failed(facts: Facts) -> Html:
+    where = f"list_contains($1, run) AND NOT {_USABLE}"
+    total = int(facts.ledger.sql(f"SELECT count(*) AS n FROM episodes WHERE {where}", facts.ids).n[0])
+    if not total:
+        return paragraphs("None.")
+    place = "row_number() OVER (PARTITION BY arm ORDER BY seed, phase, t)"
+    frame = facts.ledger.sql(
+        f"SELECT arm, seed, t, inputs, status, error, {place} AS place FROM episodes WHERE {where} "
+        f"ORDER BY place, arm LIMIT {FAILED}",
+        facts.ids,
+    )
+    rows = [
+        (r.arm, str(r.seed), str(r.t), told_inputs(r.inputs), r.status, shortened(portable(r.error or "no message")))
+        for r in frame.itertuples()
+    ]
+    shown = f"{count(total, 'episode')}, scored 0 and kept in every mean. {len(rows)} of them:"
+    return element("div", paragraphs(shown), table(("arm", "seed", "t", "input", "status", "error"), rows))
+
+
+def told_inputs(inputs: Mapping[str, str]) -> str:
+    """A task's inputs as one short text."""
+    named = len(inputs) > 1
+    return shortened("\n".join(f"{name}: {text}" if named else text for name, text in inputs.items()))
+
+
+def episodes(facts: Facts) -> Html:
+    """Of each arm's latest run the last episodes that were right, and the last that were wrong."""
+    latest = (
+        "WITH mine AS (SELECT * FROM episodes WHERE list_contains($1, run) AND phase = 'stream'), latest AS "
+        "(SELECT * FROM mine JOIN (SELECT arm, max(seed) AS seed FROM mine GROUP BY arm) USING (arm, seed)) "
+    )
+    frame = facts.ledger.sql(
+        f"{latest} SELECT *, coalesce(score >= 1, false) AS good FROM latest WHERE {_USABLE} QUALIFY row_number() OVER "
+        f"(PARTITION BY arm, good ORDER BY t DESC) <= {SAMPLES} ORDER BY arm, good DESC, t",
+        facts.ids,
+    )
+    if frame.empty:
+        return paragraphs("There is no episode with a usable answer.")
+    wanted = sorted({one for turns in frame.turns for turn in turns for one in turn["recalled"]})
+    recalled = facts.ledger.sql(
+        f"{latest} SELECT arm, phase || '/' || t AS id, inputs, answer, correction FROM latest "
+        "WHERE list_contains($2, phase || '/' || t) ORDER BY arm, t",
+        facts.ids,
+        wanted,
+    )
+    known = {
+        (r.arm, r.id): f"{told_inputs(r.inputs)} → {_revealed(r.correction) or r.answer}" for r in recalled.itertuples()
+    }
+    arms = [arm for arm in facts.planned["arms"] if arm in set(frame.arm)]
+    remembering = {arm for arm, _ in known}
+    opened = {*arms[:1], *[arm for arm in arms if arm in remembering][:1]}
+    parts = [_samples(arm, frame[frame.arm == arm], known, opened=arm in opened) for arm in arms]
+    told = (
+        f"Of each arm's run with the highest seed: the last {SAMPLES} that were right, and the last {SAMPLES} that "
+        "were wrong. t is the task's place in the run, from 0."
+    )
+    return element("div", paragraphs(told), *parts)
+
+
+def _samples(arm: str, frame: pd.DataFrame, known: Mapping[tuple[str, str], str], *, opened: bool) -> Html:
+    rows = []
+    for row in frame.itertuples():
+        scored = "right" if row.good else "n/a: no score" if row.score is None or math.isnan(row.score) else "wrong"
+        ids = dict.fromkeys(one for turn in row.turns for one in turn["recalled"])
+        memories = listed(Html(element("span", known.get((arm, one), one), title=one)) for one in ids)
+        right = _revealed(row.correction) or ("as answered" if row.good else "not revealed")
+        rows.append((scored, str(row.t), told_inputs(row.inputs), row.answer, right, memories))
+    title = f"{arm}, seed {frame.seed.iloc[0]}"
+    head = ("", "t", "input", "answer", "right answer", "recalled memories")
+    return folded(title, table(head, rows), open_=opened)
+
+
+def _revealed(correction: object) -> str:
+    return correction if isinstance(correction, str) else ""
+
+
+def again(facts: Facts) -> Html:
+    """The specification, orders, environment, a query, and the command that runs it again."""
+    spec = facts.folder / "study.toml"
+    there = spec.exists()
+    text = portable(spec.read_text(encoding="utf-8", errors="replace")) if there else ""
+    code = facts.folder / "code"
+    files = sorted(path.name for path in code.iterdir()) if code.is_dir() else []
+    missing = "n/a because study.toml is missing from the study's folder."
+    run = f"toolkit run studies/{facts.name}/study.toml --ledger ."
+    return element(
+        "div",
+        element("h3", "Run it again"),
+        paragraphs("In the ledger's folder; runs that have finished are kept, others go on:" if there else missing),
+        element("pre", run) if there else "",
+        element("h3", "Ask the ledger"),
+        paragraphs("Also in the ledger's folder:"),
+        element("pre", QUERY.format(study=facts.name)),
+        folded("Specification (study.toml)", element("pre", text) if there else paragraphs(missing)),
+        folded("Seeds and orders", _orders(facts.planned["orders"])),
+        folded("Environment", _environment(facts.folder / "environment.json")),
+        paragraphs(f"Code of the user's own, copied into code/: {', '.join(files)}." if files else ""),
+    )
+
+
+def _orders(orders: Mapping[str, list[int]]) -> Html:
+    """The first places of each order; in full they stand in the plan."""
+    rows = [(seed, ", ".join(map(str, places[:30])) + ", …" * (len(places) > 30)) for seed, places in orders.items()]
+    told = "Places of the tasks in the stream's own order, as each seed met them; in full in plan.json."
+    return element("div", paragraphs(told), table(("seed", "order"), rows))
+
+
+def _environment(path: Path) -> Html:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return paragraphs("n/a because environment.json is missing from the study's folder, or is no JSON.")
+    flat = {**found, **found.get("packages", {})}
+    return table(("", ""), [(key, portable(value or "n/a")) for key, value in flat.items() if key != "packages"])

@@ -1,0 +1,119 @@
+"""What a report draws on, read from the ledger once, and how its numbers are put into words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import figures
+from toolkit.analysis import Comparison, compare, learning_curves, plan
+from toolkit.ledger.store import Ledger
+from toolkit.stats import CurveBand, Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sections draw on. ``comparison`` is None while there are no episodes."""
+
+    name: str
+    ledger: Ledger
+    planned: Mapping[str, Any]
+    runs: pd.DataFrame
+    comparison: Comparison | None
+    bands: Mapping[str, CurveBand]
+    window: int | None
+
+    @property
+    def folder(self) -> Path:
+        """The study's folder."""
+        return self.ledger.study(self.name)
+
+    @property
+    def ids(self) -> list[str]:
+        """The runs of the present design."""
+        return [run["id"] for run in self.planned["runs"]]
+
+    @property
+    def floors(self) -> set[str]:
+        """Arms that use no model."""
+        return set(self.runs.arm[~self.runs.uses_model.astype(bool)])
+
+    @property
+    def doubts(self) -> dict[str, str]:
+        """Each doubt of the comparison, and the same with the arms it is about."""
+        rows = self.comparison.rows if self.comparison else ()
+        found = dict.fromkeys(doubt for row in rows for doubt in row.doubts)
+        return {doubt: f"{doubt} ({', '.join(row.arm for row in rows if doubt in row.doubts)})" for doubt in found}
+
+    @property
+    def scripted(self) -> list[str]:
+        """Arms whose model only plays one."""
+        return sorted(set(self.runs.arm[self.runs.scripted.astype(bool)]), key=list(self.planned["arms"]).index)
+
+
+def gather(ledger: Ledger, study: str) -> Facts:
+    """All that is known of a study; `LedgerError` if there is none of that name."""
+    planned: dict[str, Any] = {**plan(ledger, study)}
+    ids = [run["id"] for run in planned["runs"]]
+    query = "SELECT * FROM runs WHERE study = $1 AND list_contains($2, run) ORDER BY arm, seed"
+    comparison = _comparison(ledger, study, planned, ids)
+    window = figures.window_for(len(planned["tasks"]))
+    bands = learning_curves(study, ledger=ledger, window=window) if comparison else {}
+    return Facts(study, ledger, planned, ledger.sql(query, study, ids), comparison, bands, window)
+
+
+def _comparison(ledger: Ledger, study: str, planned: Mapping[str, Any], ids: list[str]) -> Comparison | None:
+    """As `compare`; where the baseline has no episodes yet, the arms' scores without differences."""
+    query = "SELECT DISTINCT arm FROM episodes WHERE list_contains($1, run) AND phase = 'stream'"
+    there = set(ledger.sql(query, ids).arm)
+    if not there or planned["baseline"] in there:
+        return compare(study, ledger=ledger) if there else None
+    alone = {arm: compare(study, baseline=arm, ledger=ledger) for arm in planned["arms"] if arm in there}
+    first = next(iter(alone.values()))
+    rows = tuple(found.row(arm) for arm, found in alone.items())
+    return Comparison(study, planned["baseline"], rows, first.level, first.notes)
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> count(1, "run"), count(1200, "pair")
+    ('1 run', '1,200 pairs')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def plain(value: float, digits: int = 2) -> str:
+    """A number with so many decimals, "n/a" if there is none."""
+    return "n/a" if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def signed(value: float) -> str:
+    """A difference with two decimals, or one digit where two decimals would make it 0.
+
+    Examples
+    --------
+    >>> signed(0.256), signed(-0.0042), signed(0.0), signed(float("nan"))
+    ('+0.26', '-0.004', '+0.00', 'n/a')
+    """
+    if math.isnan(value):
+        return "n/a"
+    return f"{value:+.1g}" if 0 < abs(value) < 0.005 else f"{value:+.2f}"
+
+
+def with_interval(estimate: Estimate) -> str:
+    """A value with its interval, or why there is none."""
+    if math.isnan(estimate.value):
+        return f"n/a because {estimate.reason}"
+    size = f"over {count(estimate.n, 'episode')} in {count(estimate.runs, 'run')}"
+    if math.isnan(estimate.low):
+        return f"{plain(estimate.value)} {size} (interval n/a because {estimate.reason})"
+    return f"{plain(estimate.value)} [{plain(estimate.low)}, {plain(estimate.high)}] {size}"
