@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+import types
+import typing
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self, TypeAlias
 
 from toolkit.errors import SpecError, nearest
@@ -90,6 +92,9 @@ class Component:
         """The constructor's parameters by name, in order."""
         found = inspect.signature(cls.__init__).parameters
         return {name: p for name, p in found.items() if name != "self"} if cls.__init__ is not object.__init__ else {}
+
+    def check(self) -> None:
+        """Raise a `ValueError` where a parameter is out of range; called before anything is spent."""
 
     def config(self) -> Config:
         """This component as plain values: ``{"use": name, ...}`` with every parameter."""
@@ -172,10 +177,49 @@ def build(kind: str, config: Config | str, where: str) -> Component:
             mistakes += error.mistakes
     if mistakes:
         raise SpecError(mistakes)
+    mistakes = _type_mistakes(cls, values, where)
+    if mistakes:
+        raise SpecError(mistakes)
     try:
-        return cls(**values)
+        made = cls(**values)
+        made.check()
     except (ValueError, TypeError) as error:
         raise SpecError([f"{where}: {error}"]) from error
+    return made
+
+
+def _type_mistakes(cls: type[Component], values: Config, where: str) -> list[str]:
+    hints = typing.get_type_hints(cls.__init__)
+    found = []
+    for key, value in values.items():
+        if key in hints and not _fits(value, hints[key]):
+            wanted = _spelt(hints[key])
+            found.append(f"{where}: {cls.__name__}.{key} must be {wanted} but is {value!r}")
+    return found
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether a value read from a file is of a parameter's type; types that no file can hold are let through."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return value in inner
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, one) for one in inner)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if hint in (str, bool, type(None)) or (isinstance(hint, type) and issubclass(hint, Component)):
+        return isinstance(value, hint)
+    if origin in (tuple, Sequence, list):
+        return isinstance(value, tuple | list) and all(_fits(item, inner[0]) for item in value if inner)
+    return True
+
+
+def _spelt(hint: Any) -> str:
+    if typing.get_origin(hint) is typing.Literal:
+        return "one of " + ", ".join(map(repr, typing.get_args(hint)))
+    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
 
 
 def _from_plain(value: object, where: str) -> object:

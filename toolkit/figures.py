@@ -24,8 +24,11 @@ HIGHLIGHTED = 8
 Dashes = tuple[int, tuple[float, ...] | None]
 
 _INK, _PAPER, _LINE, _FAINT = "#111213", "#ffffff", "#d4d5d6", "#7f8081"
-_THEMED = {_INK: "currentColor", _PAPER: "var(--paper)", _LINE: "var(--line)", _FAINT: "var(--faint)"}
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43")  # after Okabe and Ito
+_BLUE = "#0072b2"
+_THEMED = {
+    _INK: "currentColor", _PAPER: "var(--paper)", _LINE: "var(--line)", _FAINT: "var(--faint)", _BLUE: "var(--blue)",
+}  # fmt: skip
+_COLOURS = (_BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43")  # after Okabe and Ito
 _DASHES: tuple[tuple[float, ...] | None, ...] = (
     (6, 2), (2, 1.5), (7, 2, 1.5, 2), None, (10, 3), (4, 1.5, 1.5, 1.5, 1.5, 1.5), (1, 2.5),
 )  # fmt: skip

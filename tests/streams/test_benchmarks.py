@@ -49,6 +49,7 @@ def test_the_drawing_is_seeded_shuffled_and_nested(folder):
     assert ids(Banking77(str(folder), options=4, tasks=9).pairs()) == ids(long.pairs())[:9]
     answers = [key.answers[0] for _, key in long.pairs()]
     assert sum(a != b for a, b in zip(answers, answers[1:], strict=False)) > 10
+    assert ids(Banking77(str(folder), 5, 40).pairs()) != ids(Banking77(str(folder), 5, 40, draw=1).pairs())
     chosen = {Banking77(str(folder), options=2, tasks=1, draw=draw).pairs()[0][0].options for draw in range(20)}
     assert len(chosen) > 3
 

@@ -6,6 +6,7 @@ import csv
 import datetime
 import json
 import pickle
+import time
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,17 @@ def test_order_by_time_is_stable_and_dates_are_seconds(write):
     pairs = read(path, time="when")
     assert texts(pairs) == ["a", "b", "c"]
     assert [task.time for task, _ in pairs] == [1.0, 1.0, 86400.0]
+
+
+def test_dates_without_a_zone_do_not_depend_on_the_machines(write, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        ((task, _),) = read(write("text,label,when\na,x,1970-01-02\n"), time="when")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert task.time == 86400.0
 
 
 def test_options_from_the_answers_a_column_or_the_call(write):
@@ -317,7 +329,7 @@ def test_a_nested_object_matters_only_where_it_is_used(write):
     found = only(write(line, "d.jsonl"))
     assert found.startswith("d.jsonl line 1, column 'text': a cell must be text or a number")
     assert '{"body": "q"}' in found
-    assert len(read(write('{"text": "q", "label": "a", "more": {"x": [1]}}', "d.jsonl"))) == 1
+    assert len(read(write('{"text": "q", "label": "a", "more": {"x": [1]}, "": [1]}', "d.jsonl"))) == 1
 
 
 def test_a_list_where_one_text_is_wanted(write):

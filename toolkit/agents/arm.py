@@ -98,7 +98,15 @@ class Arm:
         state: Callable[[], Mapping[str, object]] | None = None,
         lm: Model | Config | str | None = None,
     ) -> Arm:
-        """An arm that runs a program of one's own; see `Wrapped`."""
+        """An arm that runs a program of one's own; see `Wrapped`.
+
+        Raises
+        ------
+        ValueError
+            If ``target`` cannot be called.
+        """
+        if not callable(target):
+            raise ValueError(f"what an arm wraps must be a dspy.Module or a function of the task but is {target!r}")
         chosen = None if lm is None else model(lm)
         return cls(name, decider=Wrapped(target, learn, reset, state), transcript=False, lm=chosen)
 
@@ -107,6 +115,12 @@ class Arm:
         """Names of the traits that are switched on."""
         off = (NoRole, NoMemory, Reactive, Frozen)
         return tuple(name for name in self.traits if not isinstance(getattr(self, name), off))
+
+    @property
+    def parts(self) -> tuple[Component, ...]:
+        """Its components: traits, decider, and its own model if it has one."""
+        found = tuple(getattr(self, name) for name in (*self.traits, "decider"))
+        return found if self.lm is None else (*found, self.lm)
 
     @property
     def stateless(self) -> bool:

@@ -67,8 +67,7 @@ def copy_code(folder: Path, parts: Iterable[Component], arms: Sequence[Arm], fil
 
 
 def _all_parts(parts: Iterable[Component], arms: Sequence[Arm]) -> Iterator[Component]:
-    own = [getattr(arm, name) for arm in arms for name in (*arm.traits, "decider")]
-    waiting = [*parts, *own, *(arm.lm for arm in arms if arm.lm is not None)]
+    waiting = [*parts, *(part for arm in arms for part in arm.parts)]
     while waiting:
         part = waiting.pop()
         yield part

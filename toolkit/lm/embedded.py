@@ -58,8 +58,7 @@ class Embedded(_Llama):
     temperature
         0 = always the likeliest; a request may say otherwise.
     threads
-        0 = the cores this process may use, at most 4. Changes the speed only. Where other programs keep the cores
-        busy, 1 is faster than more.
+        0 = the cores this process may use, at most 4. Changes the speed only, never an answer.
     context
         Tokens that a prompt and its answer may have together.
     """

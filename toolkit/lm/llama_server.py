@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from toolkit.errors import SpecError
+from toolkit.errors import SpecError, ToolkitError
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request
@@ -184,8 +184,7 @@ class LlamaServer:
 
 
 def _start(path: Path, context: int, threads: int, key: str) -> Any:
-    import xllamacpp
-
+    xllamacpp = _library()
     wanted = xllamacpp.CommonParams()
     wanted.model.path = str(path)
     wanted.n_ctx, wanted.n_parallel, wanted.verbosity = context, 1, -1
@@ -200,6 +199,27 @@ def _start(path: Path, context: int, threads: int, key: str) -> Any:
     except RuntimeError as error:
         hint = "is the file complete, of a kind llama.cpp knows, and is there memory for it?"
         raise SpecError([f"gguf: llama.cpp cannot load {str(path)!r} ({error}); {hint}"]) from error
+
+
+def _library() -> Any:
+    """llama.cpp, with threads that sleep while they wait for one another.
+
+    By default they spin: measured beside one busy program on two cores, two threads then took 3 to 30 times as long as
+    one. The library reads the setting once, when it is loaded; a setting of the user's own stands.
+    """
+    import importlib
+
+    own = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
+    if not own:
+        os.environ["OMP_WAIT_POLICY"] = "passive"
+    try:
+        return importlib.import_module("xllamacpp")
+    except ImportError as error:
+        hint = "python -m pip install xllamacpp; where libgomp is what is missing: apt-get install libgomp1"
+        raise ToolkitError(f"llama.cpp cannot be loaded ({error}); {hint}") from error
+    finally:
+        if not own:
+            os.environ.pop("OMP_WAIT_POLICY", None)  # no business of other libraries and child processes
 
 
 def _error(status: int, answer: dict[str, Any]) -> Exception:

@@ -55,12 +55,15 @@ class Scripted(Model):
         self.seed = seed
         self.adapter = adapter
 
-    def engine(self, stream: Stream) -> Engine:
-        """An engine that knows this stream's answers."""
+    def check(self) -> None:
+        """Probabilities are probabilities."""
         for name in ("p", "p_example"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"Scripted.{name} must be a probability between 0 and 1 but is {value!r}")
+
+    def engine(self, stream: Stream) -> Engine:
+        """An engine that knows this stream's answers."""
         return ScriptedEngine(self, [*stream.pairs(), *stream.pool()])
 
 

@@ -163,7 +163,7 @@ def _arms(facts: Facts) -> Iterator[tuple[str, ...]]:
     for arm, told in facts.planned["arms"].items():
         ran = facts.runs[facts.runs.arm == arm]
         wanted = sum(run["arm"] == arm for run in facts.planned["runs"])
-        model = "not begun" if ran.empty else "none: a floor" if arm in facts.floors else portable(ran.model.iloc[0])
+        model = "not begun" if ran.empty else "none (floor)" if arm in facts.floors else portable(ran.model.iloc[0])
         done = f"{int((ran.status == 'finished').sum())} of {wanted}"
         yield arm, " + ".join(told["on"]) or "nothing", portable(told["repr"]), model, done
 

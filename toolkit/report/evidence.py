@@ -21,9 +21,8 @@ FAILED, SAMPLES = 10, 3
 QUERY = '''from toolkit.ledger.store import Ledger
 
 Ledger(".").sql("""
-    SELECT arm, seed, count(*) AS episodes, avg(score) AS score
-    FROM episodes JOIN runs USING (run, arm, seed)
-    WHERE study = '{study}' GROUP BY ALL ORDER BY ALL
+    SELECT arm, seed, count(*) AS episodes, avg(score) AS score FROM episodes
+    WHERE run IN (SELECT run FROM runs WHERE study = '{study}') GROUP BY ALL ORDER BY ALL
 """)'''
 """How to ask the ledger something that a report does not answer."""
 
@@ -199,7 +198,8 @@ def episodes(facts: Facts) -> Html:
     )
     if frame.empty:
         return paragraphs("There is no episode with a usable answer.")
-    wanted = sorted({one for turns in frame.turns for turn in turns for one in turn["recalled"]})
+    frame["ids"] = [list(dict.fromkeys(one for turn in turns for one in turn["recalled"])) for turns in frame.turns]
+    wanted = sorted({one for ids in frame.ids for one in ids})
     recalled = facts.ledger.sql(
         f"{latest} SELECT arm, phase || '/' || t AS id, inputs, answer, correction FROM latest "
         "WHERE list_contains($2, phase || '/' || t) ORDER BY arm, t",
@@ -210,12 +210,13 @@ def episodes(facts: Facts) -> Html:
         (r.arm, r.id): f"{told_inputs(r.inputs)} → {_revealed(r.correction) or r.answer}" for r in recalled.itertuples()
     }
     arms = [arm for arm in facts.planned["arms"] if arm in set(frame.arm)]
-    remembering = {arm for arm, _ in known}
-    opened = {*arms[:1], *[arm for arm in arms if arm in remembering][:1]}
+    remembering = [arm for arm in arms if any(frame.ids[frame.arm == arm])]
+    opened = {*arms[:1], *remembering[:1]}
     parts = [_samples(arm, frame[frame.arm == arm], known, opened=arm in opened) for arm in arms]
     told = (
         f"Of each arm's run with the highest seed: the last {SAMPLES} that were right, and the last {SAMPLES} that "
-        "were wrong. t is the task's place in the run, from 0."
+        "were wrong. t is the task's place in the run, from 0. Memories stand with the answer that was revealed for "
+        "them, where one was; a sham may have put another into the prompt."
     )
     return element("div", paragraphs(told), *parts)
 
@@ -224,8 +225,7 @@ def _samples(arm: str, frame: pd.DataFrame, known: Mapping[tuple[str, str], str]
     rows = []
     for row in frame.itertuples():
         scored = "right" if row.good else "n/a: no score" if row.score is None or math.isnan(row.score) else "wrong"
-        ids = dict.fromkeys(one for turn in row.turns for one in turn["recalled"])
-        memories = listed(Html(element("span", known.get((arm, one), one), title=one)) for one in ids)
+        memories = listed(element("span", known.get((arm, one), one), title=one) for one in row.ids)
         right = _revealed(row.correction) or ("as answered" if row.good else "not revealed")
         rows.append((scored, str(row.t), told_inputs(row.inputs), row.answer, right, memories))
     title = f"{arm}, seed {frame.seed.iloc[0]}"
@@ -254,7 +254,7 @@ def again(facts: Facts) -> Html:
         element("h3", "Ask the ledger"),
         paragraphs("Also in the ledger's folder:"),
         element("pre", QUERY.format(study=facts.name)),
-        folded("Specification (study.toml)", element("pre", text) if there else paragraphs(missing)),
+        folded("Specification (study.toml)", element("pre", text) if there else paragraphs(missing), open_=True),
         folded("Seeds and orders", _orders(facts.planned["orders"])),
         folded("Environment", _environment(facts.folder / "environment.json")),
         paragraphs(f"Code of the user's own, copied into code/: {', '.join(files)}." if files else ""),

@@ -126,9 +126,9 @@ def page(title: str, *content: object) -> str:
 
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #17191c; --line: #d4d5d6; --faint: #7f8081; --soft: #f4f5f6;
-  --link: #0b5cad; --warn: #fff4d6; --edge: #b7791f; }
+  --link: #0b5cad; --blue: #0072b2; --warn: #fff4d6; --edge: #b7791f; }
 @media (prefers-color-scheme: dark) { :root { --paper: #15171a; --ink: #e4e6e9; --line: #3a3d42; --faint: #90959c;
-  --soft: #1e2125; --link: #7db7f5; --warn: #33290f; --edge: #d9a441; } }
+  --soft: #1e2125; --link: #7db7f5; --blue: #3f9fe0; --warn: #33290f; --edge: #d9a441; } }
 body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
   font: 16px/1.5 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.7rem; margin: .2rem 0 .4rem; } h2 { font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: .6rem;
@@ -140,6 +140,7 @@ nav { font-size: .9rem; } nav a { margin-right: 1rem; white-space: nowrap; }
 .wide { overflow-x: auto; margin: .6rem 0; } table { border-collapse: collapse; font-size: .875rem; }
 th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line);
   overflow-wrap: break-word; } td { white-space: pre-wrap; } td:first-child { white-space: nowrap; }
+td ul { margin: 0; }
 th { font-weight: 600; vertical-align: bottom; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: .4rem; }
 th.n { white-space: normal; } tfoot td { font-weight: 600; border-bottom: 0; }

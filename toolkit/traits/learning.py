@@ -50,9 +50,12 @@ class FixedExamples(Learner):
         """One label for each example."""
         return self.k
 
+    def check(self) -> None:
+        """At least 1."""
+        must_be_positive("FixedExamples.k", self.k)
+
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin without examples."""
-        must_be_positive("FixedExamples.k", self.k)
         self.examples: tuple[Example, ...] = ()
 
     def observe(self, experience: Experience) -> None:
@@ -87,9 +90,12 @@ class DemoBuffer(Learner):
     def __init__(self, size: int = 6) -> None:
         self.size = size
 
+    def check(self) -> None:
+        """At least 1."""
+        must_be_positive("DemoBuffer.size", self.size)
+
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin with an empty buffer."""
-        must_be_positive("DemoBuffer.size", self.size)
         self.examples: tuple[Example, ...] = ()
 
     def observe(self, experience: Experience) -> None:

@@ -64,9 +64,12 @@ class SlidingWindow(MemoryPolicy):
     def __init__(self, k: int = 4) -> None:
         self.k = k
 
+    def check(self) -> None:
+        """At least 1."""
+        must_be_positive("SlidingWindow.k", self.k)
+
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin with an empty window."""
-        must_be_positive("SlidingWindow.k", self.k)
         self.window: dict[str, Experience] = {}
 
     def observe(self, experience: Experience) -> None:
@@ -94,9 +97,12 @@ class FullContext(MemoryPolicy):
     def __init__(self, max_tokens: int = 2000) -> None:
         self.max_tokens = max_tokens
 
+    def check(self) -> None:
+        """At least 1."""
+        must_be_positive("FullContext.max_tokens", self.max_tokens)
+
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin with nothing."""
-        must_be_positive("FullContext.max_tokens", self.max_tokens)
         self.past: dict[str, Experience] = {}
 
     def observe(self, experience: Experience) -> None:

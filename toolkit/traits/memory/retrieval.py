@@ -33,11 +33,14 @@ class Retrieval(MemoryPolicy):
         self.k = k
         self.store = store
 
-    def reset(self, rng: np.random.Generator, think: Think) -> None:
-        """Begin with an empty store."""
+    def check(self) -> None:
+        """At least 1."""
         must_be_positive("Retrieval.k", self.k)
         if self.store not in ("all", "correct"):
             raise ValueError(f"Retrieval.store must be 'all' or 'correct' but is {self.store!r}")
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin with an empty store."""
         self._kept = Store()
 
     def observe(self, experience: Experience) -> None:
@@ -60,10 +63,14 @@ class _Sham(MemoryPolicy, abstract=True):
 
     of: MemoryPolicy
 
-    def reset(self, rng: np.random.Generator, think: Think) -> None:
-        """Begin anew, the policy inside too."""
+    def check(self) -> None:
+        """A policy inside, itself in order."""
         if not isinstance(self.of, MemoryPolicy):
             raise ValueError(f"{type(self).__name__}.of must be a memory policy but is {self.of!r}")
+        self.of.check()
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin anew, the policy inside too."""
         self._rng = rng
         self.of.reset(rng.spawn(1)[0], think)
 

@@ -1,0 +1,80 @@
+"""Every registered component of the toolkit, crossed with every contract check."""
+
+from __future__ import annotations
+
+import pytest
+
+import toolkit.evaluation.spec  # noqa: F401  (its imports register every component that a file can name)
+from toolkit.checks import Check, ContractError, check, checks
+from toolkit.component import Component, is_shipped, kinds, registered
+from toolkit.records import Recall
+from toolkit.streams.table import Table
+from toolkit.traits.memory import MemoryPolicy, PermutedLabels, Retrieval, Shuffled
+from toolkit.traits.role import Role
+
+WITH = {
+    "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
+    "Shuffled": Shuffled(Retrieval(k=2)),
+    "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
+}
+BY_DATA = {"Banking77", "Table", "Gguf", "Wrapped"}  # identified by content: tested where the content is
+
+
+def shipped() -> list[Component]:
+    classes = [cls for kind in kinds() for cls in registered(kind).values() if is_shipped(cls)]
+    return [WITH.get(cls.__name__) or cls() for cls in classes if cls.__name__ not in BY_DATA]
+
+
+CASES = [(component, one) for component in shipped() for one in checks(component)]
+
+
+@pytest.mark.parametrize(("component", "one"), CASES, ids=[f"{type(c).__name__}:{one.__name__}" for c, one in CASES])
+def test_contract(component: Component, one: Check) -> None:
+    one(component)
+
+
+def test_every_kind_is_crossed() -> None:
+    assert {c.kind for c in shipped()} == {"channel", "decider", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
+    assert "Table" in registered("stream")
+    assert Table is registered("stream")["Table"]
+
+
+class Forgetful(MemoryPolicy):
+    """Keeps its list over a reset."""
+
+    def __init__(self, k: int = 2) -> None:
+        self.k = k
+
+    def reset(self, rng, think):
+        self.kept = getattr(self, "kept", [])
+
+    def observe(self, experience):
+        self.kept.append(experience)
+
+    def recall(self, task):
+        return Recall(tuple(e.example(e.answer) for e in self.kept[-self.k :]))
+
+
+class Eager(MemoryPolicy):
+    """Recalls before anything has happened."""
+
+    def recall(self, task):
+        return Recall(notes="always there")
+
+
+class Restless(MemoryPolicy):
+    """Draws from a generator of its own."""
+
+    def recall(self, task):
+        import random
+
+        return Recall(notes=str(random.random()))
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [(Forgetful(), "remembers what happened before reset"), (Eager(), "before anything"), (Restless(), "equal seeds|before reset")],
+)
+def test_a_broken_policy_is_found(broken: MemoryPolicy, told: str) -> None:
+    with pytest.raises(ContractError, match=told):
+        check(broken)

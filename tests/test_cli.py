@@ -1,0 +1,130 @@
+"""The command, as it is typed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolkit.cli import main
+
+SPEC = """
+[study]
+name = "typed"
+lm = "scripted"
+seeds = 2
+
+[stream]
+use = "Desk"
+tasks = 8
+
+[[arms]]
+name = "static"
+
+[[arms]]
+name = "memory"
+memory = "Retrieval"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "study.toml").write_text(SPEC, encoding="utf-8")
+    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+    return tmp_path
+
+
+def test_run_prints_table_and_report(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(folder)]) == 0
+    shown = capsys.readouterr()
+    assert "difference to static" in shown.out
+    assert "SCRIPTED MODEL" in shown.out
+    report = Path(shown.out.split("report: ")[1].strip())
+    assert report.read_text(encoding="utf-8").lstrip().lower().startswith("<!doctype html>")
+    assert "32/32" in shown.err  # 2 arms x 2 seeds x 8 tasks
+
+
+def test_run_again_runs_nothing_and_prints_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", str(folder)])
+    first = capsys.readouterr().out
+    stamps = [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.parquet"))]
+    assert main(["run", str(folder)]) == 0
+    assert capsys.readouterr().out == first
+    assert [path.stat().st_mtime_ns for path in sorted(folder.rglob("*.parquet"))] == stamps
+
+
+def test_more_seeds_keep_finished_runs(folder: Path) -> None:
+    main(["run", str(folder)])
+    kept = {path: path.stat().st_mtime_ns for path in folder.rglob("studies/**/*.parquet")}
+    assert main(["run", str(folder), "--seeds", "3"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert len(list(folder.rglob("studies/**/run.json"))) == 6
+
+
+def test_report_and_ls(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["run", str(folder)])
+    capsys.readouterr()
+    assert main(["ls"]) == 0
+    assert "typed" in capsys.readouterr().out
+    assert main(["report", "typed"]) == 0
+    assert "report.html" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["report", "tiped"], "no study is called 'tiped'"),
+        (["run", "nowhere"], "there is no such file"),
+        (["lm", "get", "smollm"], "smollm2-135m"),
+    ],
+)
+def test_mistakes_are_one_clear_message(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("toolkit: ")
+    assert told in error
+    assert "Traceback" not in error
+
+
+def test_an_empty_ledger_says_how_to_begin(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ls"]) == 0
+    assert "toolkit run" in capsys.readouterr().out
+
+
+def test_doctor_finds_everything_installed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["doctor"])
+    shown = capsys.readouterr().out
+    assert "dspy" in shown
+    assert "python" in shown
+    assert "absent; needed" not in shown
+
+
+def test_doctor_names_the_line_that_mends(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from importlib import metadata
+
+    real = metadata.version
+
+    def without(name: str) -> str:
+        if name == "duckdb":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr("toolkit.doctor.metadata.version", without)
+    assert main(["doctor"]) == 1
+    assert "python -m pip install 'duckdb" in capsys.readouterr().out
+
+
+def test_the_installed_command_helps() -> None:
+    command = [sys.executable, "-m", "toolkit", "--help"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    for word in ("run", "report", "ls", "lm", "doctor"):
+        assert word in found.stdout
+
+
+@pytest.mark.parametrize("bad", ["0", "-1", "two"])
+def test_counts_are_checked(folder: Path, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["run", str(folder), "--seeds", bad])
+    assert "must be an integer of at least 1" in capsys.readouterr().err
