@@ -20,12 +20,12 @@ from toolkit.agents.arm import Arm, floors
 from toolkit.analysis import compare
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, LedgerError
-from toolkit.records import Task
+from toolkit.records import Experience, Task
 from toolkit.report import write
 from toolkit.report.page import Html, element, portable, table, visible
 from toolkit.streams.stream import Pair
-from toolkit.traits.learning import DemoBuffer
-from toolkit.traits.memory import Retrieval
+from toolkit.traits.learning import DemoBuffer, Learner
+from toolkit.traits.memory import MemoryPolicy, Retrieval
 
 ATTACK = "<script>alert('x')</script>\x1b[31m\u202e"
 SECTIONS = ["summary", "compared", "outcome", "sure", "cost", "doubt", "episodes", "again"]
@@ -78,10 +78,17 @@ def attack(task: Task) -> str:
     return ATTACK
 
 
-class Broken(DemoBuffer):
-    """A learner that raises: its runs fail."""
+class FailingLearner(Learner):
+    """Raises when feedback arrives: its runs fail after the first episode."""
 
-    def learn(self, experience: object) -> None:
+    def observe(self, experience: Experience) -> None:
+        raise OSError("no room in /var/lib/secret/place")
+
+
+class FailingMemory(MemoryPolicy):
+    """Raises once the model has answered: its runs fail before the first episode is recorded."""
+
+    def observe(self, experience: Experience) -> None:
         raise OSError("no room in /var/lib/secret/place")
 
 
@@ -225,7 +232,7 @@ def test_no_path_of_this_machine_is_told(study: Make, tmp_path: Path) -> None:
     data = tmp_path / "some data.csv"
     data.write_text("note,errand\n" + "".join(f"note {n},{'post' if n % 2 else 'bank'}\n" for n in range(12)))
     stream = Table(str(data), inputs="note", answer="errand", options="answers")
-    made = study(Arm.static(), Arm("broken", learning=Broken()), stream=stream)
+    made = study(Arm.static(), Arm("broken", learning=FailingLearner()), stream=stream)
     made.run()
     html = made.report().read_text(encoding="utf-8")
     assert str(tmp_path) not in html
@@ -287,7 +294,7 @@ def test_a_baseline_without_episodes_leaves_scores_without_differences(study: Ma
 
 
 def test_when_every_run_failed_it_says_so(study: Make) -> None:
-    made = study(Arm("broken", learning=Broken()))
+    made = study(Arm("broken", learning=FailingLearner()))
     assert {record.status for record in made.run()} == {"failed"}
     text = text_of(made)
     assert "No run has finished (2 failed)" in text
@@ -295,12 +302,11 @@ def test_when_every_run_failed_it_says_so(study: Make) -> None:
 
 
 def test_calls_of_episodes_never_completed_are_not_forgotten(study: Make) -> None:
-    made = study(Arm("broken", learning=Broken()))
+    made = study(Arm("broken", memory=FailingMemory()), Arm("static"))
     made.run()
-    booked = made.ledger.sql("SELECT count(*) AS n FROM episodes").n[0]
-    calls = made.ledger.sql("SELECT count(*) AS n FROM calls").n[0]
-    assert calls > booked
-    assert f"Not in the table: {calls - booked} calls" in text_of(made)
+    lost = made.ledger.sql("SELECT sum(input_tokens + output_tokens) AS tokens FROM calls WHERE run NOT IN "
+                           "(SELECT run FROM episodes)").tokens[0]  # fmt: skip
+    assert f"Not in the table: 2 calls ({lost:,.0f} tokens) of episodes that were never completed." in text_of(made)
 
 
 def test_files_that_are_missing_are_named(study: Make) -> None:
@@ -320,7 +326,7 @@ def test_the_command_that_runs_it_again_is_told(reported: tuple[Study, str]) -> 
 
 
 def test_damaged_lines_are_counted_with_their_file(study: Make) -> None:
-    made = study(Arm("broken", learning=Broken()))
+    made = study(Arm("broken", learning=FailingLearner()))
     made.run()
     log = next(made.folder.glob("runs/*/calls.jsonl"))
     whole = log.read_bytes()

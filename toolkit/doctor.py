@@ -58,11 +58,10 @@ def _packages() -> list[Finding]:
 
 
 def _weights() -> Finding:
-    from toolkit.lm.weights import cached
+    from toolkit.lm.weights import location, present
 
-    path = cached("smollm2-135m")
-    if path is not None:
-        return Finding("model smollm2-135m", True, str(path))
+    if present("smollm2-135m"):
+        return Finding("model smollm2-135m", True, str(location("smollm2-135m")))
     return Finding("model smollm2-135m", False, "weights not downloaded yet (98 MB)", "toolkit lm get smollm2-135m")
 
 

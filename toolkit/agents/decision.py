@@ -144,7 +144,8 @@ def _signature(step: Step, options: tuple[str, ...], head: str, notes: bool) -> 
     fields: dict[str, Any] = {name: (str, dspy.InputField()) for name in names}
     answer: Any = Literal[options] if options else float if step.answer == "number" else str
     fields[step.output] = (answer, dspy.OutputField())
-    return dspy.Signature(fields, head)
+    made: type[dspy.Signature] = dspy.Signature(fields, head)
+    return made
 
 
 def _number(value: object) -> str:
