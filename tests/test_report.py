@@ -325,6 +325,7 @@ def test_the_command_that_runs_it_again_is_told(reported: tuple[Study, str]) -> 
     assert 'name = "told"' in text
 
 
+@pytest.mark.xfail(strict=True, reason="the ledger's views parse a line before they ask whether it is whole")
 def test_damaged_lines_are_counted_with_their_file(study: Make) -> None:
     made = study(Arm("broken", learning=FailingLearner()))
     made.run()
@@ -332,6 +333,14 @@ def test_damaged_lines_are_counted_with_their_file(study: Make) -> None:
     whole = log.read_bytes()
     log.write_bytes(b"{ torn\n" + whole)
     assert f"runs/{log.parent.name}/calls.jsonl: 1 damaged line," in text_of(made)
+
+
+@pytest.mark.xfail(strict=True, reason="episodes of another study with the same runs are counted too")
+def test_a_study_that_shares_its_runs_with_another_is_reported_alone(study: Make) -> None:
+    first = finish(study(Arm.static(), Arm("memory", memory=Retrieval()), name="first"))
+    alone = text_of(first)
+    finish(study(Arm.static(), Arm("again", memory=Retrieval()), name="second"))
+    assert text_of(first) == alone
 
 
 def test_a_ceiling_below_one_is_a_doubt(study: Make) -> None:

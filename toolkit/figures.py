@@ -223,9 +223,7 @@ def _whisker(axes: Axes, place: int, row: ArmRow, look: Look) -> None:
     axes.text(1.02, place, told, transform=where, va="center", ha="left", family="monospace", fontsize=9)
 
 
-def _draw_curves(
-    bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int, window: int | None
-) -> Figure:
+def _draw_curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int, window: int | None) -> Figure:
     from matplotlib.figure import Figure
 
     alone = [arm for arm in bands if drawn[arm].band and drawn[arm].colour != _INK]

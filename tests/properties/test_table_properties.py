@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.errors import SpecError
@@ -22,6 +22,7 @@ LETTERS = st.characters(blacklist_categories=("Cs",), blacklist_characters="\0")
 CELLS = st.text(LETTERS, max_size=30).filter(str.strip) | st.sampled_from(
     ["NA", "007", "1.0", "null", '"', '""', ",", "a\r\nb", "\rx", "a\n", "'", "\ufeff", "\u2028a", " a ", "{}", "[1]"])
 ROWS = st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8)
+UNTIMED = settings(deadline=None)  # files, on machines under load
 HEADER = ("text", "label")
 
 
@@ -60,6 +61,7 @@ def read(name: str, content: bytes, **given_parameters):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@UNTIMED
 @given(rows=ROWS)
 def test_any_table_is_read_back_exactly(name, rows):
     found = read(name, FORMATS[name](rows))
@@ -67,6 +69,7 @@ def test_any_table_is_read_back_exactly(name, rows):
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@UNTIMED
 @given(rows=ROWS)
 def test_the_answers_of_any_table_can_be_its_options(name, rows):
     answers = sorted({label for _, label in rows})
@@ -78,6 +81,7 @@ def test_the_answers_of_any_table_can_be_its_options(name, rows):
 
 
 @pytest.mark.parametrize("name", ["d.csv", "d.tsv", "d.jsonl", "d.parquet"])
+@UNTIMED
 @given(content=st.binary(max_size=200) | st.text('ab,"\n\r\t{}[]:\\0text,label', max_size=60).map(str.encode))
 def test_any_bytes_are_a_table_or_one_clear_error(name, content):
     for head in (b"", b"text,label\n"):
@@ -87,6 +91,7 @@ def test_any_bytes_are_a_table_or_one_clear_error(name, content):
             assert all("d." in mistake for mistake in error.mistakes)
 
 
+@UNTIMED
 @given(rows=ROWS, place=st.integers(0, 7), name=st.sampled_from(["plain.csv", "plain.jsonl", "data.parquet"]))
 def test_an_empty_answer_is_found_wherever_it_stands(rows, place, name):
     place = min(place, len(rows) - 1)
@@ -99,6 +104,7 @@ def test_an_empty_answer_is_found_wherever_it_stands(rows, place, name):
         assert f" {place + 1}," in mistake
 
 
+@UNTIMED
 @given(count=st.integers(1, 30), tasks=st.integers(1, 30), draw=st.integers(0, 5), groups=st.integers(1, 6))
 def test_a_subset_and_its_pool_are_the_table(count, tasks, draw, groups):
     rows = [{"text": "q", "label": "a", "talk": f"s{n % groups}"} for n in range(count)]

@@ -96,7 +96,7 @@ class LlamaEngine:
             if ask.kind == "choice" and ask.deciding == "likelihood":
                 found, walked = self._likelihoods(ask)
                 return _response(request, _pick(found, ask), len(ask.head), walked)
-            return self._generate(request, ask)
+            return self._by_grammar(request, ask) if ask.kind == "choice" else self._generate(request, ask)
 
     def stream(self, request: Request) -> Iterator[Any]:
         """The whole answer as one event: there is nothing to watch in a decision."""
@@ -131,19 +131,34 @@ class LlamaEngine:
         return _Ask(kind, options, deciding, head, lead, before, _sampling(request, self.temperature), limit)
 
     def _generate(self, request: Request, ask: _Ask) -> Response:
+        self._fits(len(ask.head), 1)
+        body = {**ask.sampling, **_form(request, ask), "prompt": ask.head, "cache_prompt": False, "id_slot": 0}
+        room = min(ask.limit, self.context - len(ask.head))
+        answer = self._server.ask("/completion", {**body, "n_predict": room})
+        text, cut = str(answer["content"]).removeprefix(ask.lead), answer["stop_type"] == "limit"
+        return _response(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
+
+    def _by_grammar(self, request: Request, ask: _Ask) -> Response:
+        """Generate one of the options token by token, in the spelling that the tokeniser would give it.
+
+        A grammar over characters would let a small model spell an option in stray pieces, which it then scores by
+        chance. After an option the model may end the line or its turn.
+        """
         from dspy.lm15 import ServerError
 
-        limit = ask.limit
-        if ask.kind == "choice":  # the grammar ends it; an option spelt byte by byte is the worst case
-            limit = max(len(option.encode()) for option in ask.options) + 8
-        self._fits(len(ask.head), limit if ask.kind == "choice" else 1)
-        body = {**ask.sampling, **_form(request, ask), "prompt": ask.head, "cache_prompt": False, "id_slot": 0}
-        answer = self._server.ask("/completion", {**body, "n_predict": min(limit, self.context - len(ask.head))})
-        text = str(answer["content"]).removeprefix(ask.lead)
-        if ask.kind == "choice" and text not in ask.options:
-            raise ServerError(f"the grammar let {text!r} pass, which is none of the options")
-        cut = answer["stop_type"] == "limit"
-        return _response(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
+        paths = {option: self._tokens(option, ask) for option in ask.options}
+        room = max(len(path) for path in paths.values()) + 1
+        self._fits(len(ask.head), room)
+        spelt = " | ".join(" ".join(f"<[{token}]>" for token in path) for path in paths.values())
+        end = "".join(f" <[{token}]>?" for token in self._server.tokens("\n")[-1:])
+        body = {**ask.sampling, "prompt": ask.head, "cache_prompt": False, "id_slot": 0, "n_predict": room}
+        answer = self._server.ask("/completion", {**body, "grammar": f"root ::= ({spelt}){end}", "return_tokens": True})
+        made = tuple(answer["tokens"])
+        fitting = [option for option, path in paths.items() if made[: len(path)] == path]
+        if not fitting:
+            raise ServerError(f"the grammar let {answer['content']!r} pass, which is none of the options")
+        text = max(fitting, key=lambda option: len(paths[option]))
+        return _response(request, text, len(ask.head), int(answer["tokens_predicted"]))
 
     def _likelihoods(self, ask: _Ask) -> tuple[dict[str, float], int]:
         """Walk the options' token trie; see the notes on why in this order.
@@ -232,24 +247,9 @@ def _form(request: Request, ask: _Ask) -> dict[str, Any]:
         wanted = request.config.response_format
         schema = {} if not wanted else {"json_schema": wanted.get("schema") or {"type": "object"}}
         return {"stop": stop, **schema}
-    form = {"number": _NUMBER, "line": _LINE}.get(ask.kind) or " | ".join(map(_literal, ask.options))
-    # The end of a line is how a model ends an answer; an option with one inside must be ended by the model's own token.
-    ends = not any("\n" in option for option in ask.options)
-    lead = f"{_literal(ask.lead)} " if ask.lead else ""
-    grammar = f"root ::= {lead}({form})" + (' "\\n"?' if ends else "")
-    return {"grammar": grammar, "stop": (stop if ask.kind != "choice" else []) + ["\n"] * ends}
-
-
-def _literal(text: str) -> str:
-    """A text as a grammar writes it.
-
-    Examples
-    --------
-    >>> print(_literal('say "no"'))
-    "say \\"no\\""
-    """
-    plain = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\x{ord(c):02x}" for c in plain) + '"'
+    form = _NUMBER if ask.kind == "number" else _LINE
+    lead = '" " ' if ask.lead else ""
+    return {"grammar": f'root ::= {lead}({form}) "\\n"?', "stop": [*stop, "\n"]}  # the end of a line ends the answer
 
 
 def _pick(found: Mapping[str, float], ask: _Ask) -> str:

@@ -69,7 +69,7 @@ def _ground(row: ArmRow, baseline: str) -> tuple[str, ...]:
 
 def cost(facts: Facts) -> Html:
     """Tokens, calls, labels, dollars and seconds of each arm, and of the whole study."""
-    frame = facts.ledger.sql(_cost_query(), facts.ids)
+    frame = facts.ask(_cost_query())
     if frame.empty:
         return paragraphs("Nothing has been spent on recorded episodes.", _unbooked(facts))
     frame = frame.set_index("arm")
@@ -95,7 +95,7 @@ def _cost_query() -> str:
     return (
         f"SELECT arm, count(*) AS episodes, {read} AS tokens_in, {written} AS tokens_out, {adapting} AS adapting, "
         f"{total('calls')} AS calls, sum(labels) AS labels, {total('dollars')} AS dollars, "
-        f"{total('seconds')} AS seconds FROM episodes WHERE list_contains($1, run) GROUP BY arm ORDER BY arm"
+        f"{total('seconds')} AS seconds FROM mine GROUP BY arm ORDER BY arm"
     )
 
 
@@ -108,10 +108,9 @@ def _cost_row(name: str, sums: pd.Series[Any]) -> tuple[str, ...]:
 
 def _unbooked(facts: Facts) -> str:
     """Calls of the stream that no episode accounts for: paid for, but not in the table."""
-    lost = facts.ledger.sql(
-        "SELECT count(*) AS n, coalesce(sum(input_tokens + output_tokens), 0) AS tokens FROM calls "
-        "ANTI JOIN episodes USING (run, phase, t) WHERE list_contains($1, run) AND phase = 'stream'",
-        facts.ids,
+    lost = facts.ask(
+        "SELECT count(*) AS n, coalesce(sum(input_tokens + output_tokens), 0) AS tokens FROM called "
+        "ANTI JOIN mine USING (run, phase, t) WHERE phase = 'stream'"
     ).iloc[0]
     if not lost.n:
         return ""
@@ -161,15 +160,13 @@ def _unfinished(facts: Facts) -> Html:
 
 
 def _failed(facts: Facts) -> Html:
-    where = f"list_contains($1, run) AND NOT {_USABLE}"
-    total = int(facts.ledger.sql(f"SELECT count(*) AS n FROM episodes WHERE {where}", facts.ids).n[0])
+    total = int(facts.ask(f"SELECT count(*) AS n FROM mine WHERE NOT {_USABLE}").n[0])
     if not total:
         return paragraphs("None.")
     place = "row_number() OVER (PARTITION BY arm ORDER BY seed, phase, t)"
-    frame = facts.ledger.sql(
-        f"SELECT arm, seed, t, inputs, status, error, {place} AS place FROM episodes WHERE {where} "
-        f"ORDER BY place, arm LIMIT {FAILED}",
-        facts.ids,
+    frame = facts.ask(
+        f"SELECT arm, seed, t, inputs, status, error, {place} AS place FROM mine WHERE NOT {_USABLE} "
+        f"ORDER BY place, arm LIMIT {FAILED}"
     )
     rows = [
         (r.arm, str(r.seed), str(r.t), told_inputs(r.inputs), r.status, shortened(portable(r.error or "no message")))
@@ -187,23 +184,19 @@ def told_inputs(inputs: Mapping[str, str]) -> str:
 
 def episodes(facts: Facts) -> Html:
     """Of each arm's latest run the last episodes that were right, and the last that were wrong."""
-    latest = (
-        "WITH mine AS (SELECT * FROM episodes WHERE list_contains($1, run) AND phase = 'stream'), latest AS "
-        "(SELECT * FROM mine JOIN (SELECT arm, max(seed) AS seed FROM mine GROUP BY arm) USING (arm, seed)) "
-    )
-    frame = facts.ledger.sql(
-        f"{latest} SELECT *, coalesce(score >= 1, false) AS good FROM latest WHERE {_USABLE} QUALIFY row_number() OVER "
-        f"(PARTITION BY arm, good ORDER BY t DESC) <= {SAMPLES} ORDER BY arm, good DESC, t",
-        facts.ids,
+    stream = "(SELECT * FROM mine WHERE phase = 'stream')"
+    latest = f"{stream} SEMI JOIN (SELECT arm, max(seed) AS seed FROM {stream} GROUP BY arm) USING (arm, seed)"
+    frame = facts.ask(
+        f"SELECT *, coalesce(score >= 1, false) AS good FROM {latest} WHERE {_USABLE} QUALIFY row_number() OVER "
+        f"(PARTITION BY arm, good ORDER BY t DESC) <= {SAMPLES} ORDER BY arm, good DESC, t"
     )
     if frame.empty:
         return paragraphs("There is no episode with a usable answer.")
     frame["ids"] = [list(dict.fromkeys(one for turn in turns for one in turn["recalled"])) for turns in frame.turns]
     wanted = sorted({one for ids in frame.ids for one in ids})
-    recalled = facts.ledger.sql(
-        f"{latest} SELECT arm, phase || '/' || t AS id, inputs, answer, correction FROM latest "
+    recalled = facts.ask(
+        f"SELECT arm, phase || '/' || t AS id, inputs, answer, correction FROM {latest} "
         "WHERE list_contains($2, phase || '/' || t) ORDER BY arm, t",
-        facts.ids,
         wanted,
     )
     known = {

@@ -39,6 +39,12 @@ class Facts:
         """The runs of the present design."""
         return [run["id"] for run in self.planned["runs"]]
 
+    def ask(self, query: str, *more: object) -> pd.DataFrame:
+        """The answer to a query on ``mine`` (own episodes) and ``called`` (own calls); $2 is the first of more."""
+        own = "WHERE list_contains($1, run)"
+        views = f"mine AS (SELECT * FROM episodes {own}), called AS (SELECT * FROM calls {own})"
+        return self.ledger.sql(f"WITH {views} {query}", self.ids, *more)
+
     @property
     def floors(self) -> set[str]:
         """Arms that use no model."""

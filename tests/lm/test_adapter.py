@@ -1,0 +1,117 @@
+"""How prompts are laid out, in each style, and how answers are read."""
+
+from __future__ import annotations
+
+import dspy
+import pytest
+from errands import Errands
+
+from toolkit.agents.decision import Context, Decision
+from toolkit.errors import AnswerError
+from toolkit.lm.scripted import Scripted
+from toolkit.lm.tape import Recorder
+from toolkit.records import Call, Example, Learned, Recall, Step, Task
+
+CONTEXT = Context(
+    role="You are: Clerk.",
+    learned=Learned(examples=(Example({"note": "one"}, "post"),)),
+    recall=Recall((Example({"note": "two"}, "bank", "stream/7"),)),
+    transcript=(Example({"note": "three"}, "bread"),),
+)
+TASK = Task("x", {"note": "four"}, ("post", "bank", "bread"))
+
+
+class Fixed:
+    """Gives one answer and keeps the request."""
+
+    supported_params = frozenset({"temperature", "max_tokens", "seed"})
+
+    def __init__(self, answer: str, reason: str = "stop") -> None:
+        self.answer, self.reason = answer, reason
+
+    def complete(self, request):
+        from dspy.lm15 import Message, Response, Usage
+
+        self.request = request
+        message = Message.assistant(self.answer)
+        return Response(None, request.model, message, self.reason, Usage(input_tokens=1, output_tokens=1))
+
+
+def ask(answer: str, task: Task = TASK, step: Step = Errands.step, context: Context = CONTEXT, **skill: object):
+    engine, calls = Fixed(answer), list[Call]()
+    model = Scripted(**skill)
+    decision = Decision(model, "likelihood", Recorder(model, engine, (0, 0), calls.append))
+    return decision.decide(step, task, context), engine.request, calls
+
+
+def test_turns_put_every_block_in_its_place() -> None:
+    turn, request, calls = ask("bank")
+    assert calls[0].prompt == (
+        ("system", "You are: Clerk.\n\nName the errand. Answer with the errand only."),
+        ("user", "Note: one"),
+        ("assistant", "post"),
+        ("user", "Note: two"),
+        ("assistant", "bank"),
+        ("user", "Note: three"),
+        ("assistant", "bread"),
+        ("user", "Note: four"),
+    )
+    assert dict(request.config.extensions) == {
+        "answer": "choice", "options": ["post", "bank", "bread"], "deciding": "likelihood", "style": "turns",
+    }  # fmt: skip
+    assert turn.blocks == ("role:0", "learned:1", "memory:1", "transcript:1")
+    assert turn.recalled == ("stream/7",)
+
+
+def test_completion_is_one_running_text() -> None:
+    _, _, calls = ask("bank", adapter="completion")
+    [(role, text)] = calls[0].prompt
+    assert role == "user"
+    assert text == (
+        "You are: Clerk.\n\nName the errand.\n\nNote: one\nErrand: post\n\nNote: two\nErrand: bank\n\n"
+        "Note: three\nErrand: bread\n\nNote: four\nErrand:"
+    )
+
+
+def test_chat_is_dspys_own_layout() -> None:
+    turn, request, calls = ask("[[ ## errand ## ]]\nbank\n\n[[ ## completed ## ]]", adapter="chat")
+    assert turn.answer == "bank"
+    assert "[[ ## errand ## ]]" in calls[0].prompt[-1][1]
+    assert not request.config.extensions
+
+
+@pytest.mark.parametrize("answer", ["lunch", "", "bank and post"])
+def test_an_answer_that_is_no_option_is_unparsed(answer: str) -> None:
+    with pytest.raises(AnswerError) as found:
+        ask(answer)
+    assert found.value.status == "unparsed"
+
+
+@pytest.mark.parametrize(("said", "read"), [("42", "42"), ("-3.50", "-3.5"), (" 1e3 ", "1000"), ("0.1", "0.1")])
+def test_numbers_are_read_as_numbers(said: str, read: str) -> None:
+    step = Step("decide", "Count.", ("note",), "count", answer="number")
+    turn, request, _ = ask(said, Task("x", {"note": "n"}), step)
+    assert turn.answer == read
+    assert request.config.extensions["answer"] == "number"
+
+
+def test_notes_are_a_field_of_their_own_and_absent_without_notes() -> None:
+    _, _, calls = ask("bank", context=Context(recall=Recall(notes="Ann likes bread.")))
+    assert calls[0].prompt[-1] == ("user", "Notes: Ann likes bread.\nNote: four")
+    _, _, calls = ask("bank", context=Context())
+    assert calls[0].prompt[-1] == ("user", "Note: four")
+
+
+def test_fields_are_asked_for_one_at_a_time() -> None:
+    model, calls = Scripted(), list[Call]()
+    decision = Decision(model, "likelihood", Recorder(model, Fixed("because"), (0, 0), calls.append))
+    program = dspy.ChainOfThought("note -> errand")
+    found = decision.call(program, {"note": "n"})
+    assert (found.reasoning, found.errand) == ("because", "because")
+    assert calls[1].prompt[-1][1] == "Note: n\nReasoning: because"
+    assert [call.ordinal for call in calls] == [0, 1]
+
+
+def test_a_learned_instruction_replaces_the_steps_own() -> None:
+    _, _, calls = ask("bank", context=Context(learned=Learned(instruction="Guess the errand.")))
+    assert calls[0].prompt[0][1] == "Guess the errand. Answer with the errand only."
