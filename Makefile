@@ -13,7 +13,7 @@ test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
 
 check: $(READY)  ## lint, types, dependencies
-	$(BIN)/ruff check toolkit tests benchmarks
+	$(BIN)/ruff check toolkit tests benchmarks experiments
 	$(BIN)/mypy
 	$(BIN)/deptry toolkit
 

@@ -80,7 +80,7 @@ def test_report_and_ls(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["lm", "get", "smollm"], "smollm2-135m"),
     ],
 )
-def test_mistakes_are_one_clear_message(folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str) -> None:
+def test_mistakes_are_one_clear_message(folder: Path, capsys, arguments: list[str], told: str) -> None:
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("toolkit: ")

@@ -80,7 +80,8 @@ def test_what_is_off_costs_no_call(study: Make) -> None:
 @pytest.mark.parametrize("channel", [OneBit(), FullLabel()], ids=repr)
 def test_a_secret_in_every_key_is_in_no_prompt(study: Make, channel: object) -> None:
     arms = [Arm(f"m{i}", memory=memory) for i, memory in enumerate(MEMORIES)]
-    arms += [Arm.static(), Arm("role", role=ROLE), Arm("demo", learning=DemoBuffer()), Arm("few", learning=FixedExamples())]
+    arms += [Arm.static(), Arm("role", role=ROLE)]
+    arms += [Arm("demo", learning=DemoBuffer()), Arm("few", learning=FixedExamples())]
     made = finish(study(*arms, stream=Errands(second="CANARY-7261"), channel=channel))
     for arm in arms:
         for prompt in prompts(made, arm.name):
@@ -210,7 +211,8 @@ def test_seeds_and_repeats_draw_their_own_samples(study: Make) -> None:
 
 def test_nothing_depends_on_names_order_or_company(study: Make) -> None:
     first = finish(study(Arm("a", memory=Retrieval()), Arm("b", learning=DemoBuffer()), name="one"))
-    second = finish(study(Arm("y", learning=DemoBuffer()), Arm.static(), Arm("x", memory=Retrieval()), name="two", workers=1))
+    arms = [Arm("y", learning=DemoBuffer()), Arm.static(), Arm("x", memory=Retrieval())]
+    second = finish(study(*arms, name="two", workers=1))
     assert _hashes(first, "a") == _hashes(second, "x")
     assert _hashes(first, "b") == _hashes(second, "y")
 

@@ -34,7 +34,8 @@ def test_contract(component: Component, one: Check) -> None:
 
 
 def test_every_kind_is_crossed() -> None:
-    assert {c.kind for c in shipped()} == {"channel", "decider", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
+    kinds_known = {"channel", "decider", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
+    assert {c.kind for c in shipped()} == kinds_known
     assert "Table" in registered("stream")
     assert Table is registered("stream")["Table"]
 
@@ -73,7 +74,11 @@ class Restless(MemoryPolicy):
 
 @pytest.mark.parametrize(
     ("broken", "told"),
-    [(Forgetful(), "remembers what happened before reset"), (Eager(), "before anything"), (Restless(), "equal seeds|before reset")],
+    [
+        (Forgetful(), "remembers what happened before reset"),
+        (Eager(), "before anything"),
+        (Restless(), "equal seeds|before reset"),
+    ],
 )
 def test_a_broken_policy_is_found(broken: MemoryPolicy, told: str) -> None:
     with pytest.raises(ContractError, match=told):

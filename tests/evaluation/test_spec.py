@@ -176,5 +176,5 @@ def test_code_is_checked_like_a_file(tmp_path: Path) -> None:
     from toolkit.evaluation.study import Study
     from toolkit.streams.desk import Desk
 
-    with pytest.raises(SpecError, match="arm 'm': Retrieval.k must be an integer of at least 1 but is 0"):
+    with pytest.raises(SpecError, match=r"arm 'm': Retrieval\.k must be an integer of at least 1 but is 0"):
         Study("s", Desk(), arms=[Arm("m", memory=Retrieval(k=0))], lm="scripted", ledger=tmp_path)

@@ -14,8 +14,13 @@ from toolkit.records import Example, Recall
 STREAM = Errands(tasks=900)
 
 
+def decision_of(skill: Scripted) -> Decision:
+    engine = ScriptedEngine(skill, STREAM.pairs())
+    return Decision(skill, "likelihood", Recorder(skill, engine, (0, 0), lambda call: None))
+
+
 def rate(skill: Scripted, given: str = "", role: str = "") -> float:
-    decision = Decision(skill, "likelihood", Recorder(skill, ScriptedEngine(skill, STREAM.pairs()), (0, 0), lambda c: None))
+    decision = decision_of(skill)
     right = []
     for t, (task, key) in enumerate(STREAM.pairs()):
         decision.at("stream", t)
@@ -38,7 +43,7 @@ def test_the_skill_is_what_it_says_in_every_layout(adapter: str) -> None:
 
 def test_wrong_answers_spread_over_the_other_options() -> None:
     skill = Scripted(p=0, p_example=0)
-    decision = Decision(skill, "likelihood", Recorder(skill, ScriptedEngine(skill, STREAM.pairs()), (0, 0), lambda c: None))
+    decision = decision_of(skill)
     seen = set()
     for t, (task, key) in enumerate(STREAM.pairs()[:60]):
         decision.at("stream", t)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -31,10 +32,16 @@ def test_tasks_are_drawn_from_the_test_file_and_the_pool_from_the_other(folder):
     stream = Banking77(str(folder), options=3, tasks=20, delay=4)
     pairs, pool = stream.pairs(), stream.pool()
     options = pairs[0][0].options
-    assert len(pairs) == 20 and len(pool) == 60 and len(options) == 3 and list(options) == sorted(options)
+    assert len(pairs) == 20
+    assert len(pool) == 60
+    assert len(options) == 3
+    assert list(options) == sorted(options)
     for task, key in [*pairs, *pool]:
-        assert set(task.inputs) == {"query"} and task.options == options and key.answers[0] in options
-        assert "_" not in key.answers[0] and key.delay == 4
+        assert set(task.inputs) == {"query"}
+        assert task.options == options
+        assert key.answers[0] in options
+        assert "_" not in key.answers[0]
+        assert key.delay == 4
         written = task.inputs["query"].split(" ", 1)[1].split(",")[0]
         assert written.replace("_", " ") == key.answers[0]
     assert all(task.inputs["query"].startswith("test.") for task, _ in pairs)
@@ -48,7 +55,7 @@ def test_the_drawing_is_seeded_shuffled_and_nested(folder):
     assert ids(long.pool()) == ids(again.pool()) != ids(other.pool())
     assert ids(Banking77(str(folder), options=4, tasks=9).pairs()) == ids(long.pairs())[:9]
     answers = [key.answers[0] for _, key in long.pairs()]
-    assert sum(a != b for a, b in zip(answers, answers[1:], strict=False)) > 10
+    assert sum(a != b for a, b in itertools.pairwise(answers)) > 10
     assert ids(Banking77(str(folder), 5, 40).pairs()) != ids(Banking77(str(folder), 5, 40, draw=1).pairs())
     chosen = {Banking77(str(folder), options=2, tasks=1, draw=draw).pairs()[0][0].options for draw in range(20)}
     assert len(chosen) > 3
@@ -60,7 +67,8 @@ def test_a_question_of_a_task_is_not_in_the_pool(folder):
     stream = Banking77(str(folder), options=5, tasks=40)
     assert len(stream.pool()) == 100
     asked, pool = ({task.text.casefold() for task, _ in part} for part in (stream.pairs(), stream.pool()))
-    assert "test. pin, 3" in asked and not asked & pool
+    assert "test. pin, 3" in asked
+    assert not asked & pool
 
 
 def test_the_pool_is_capped(folder, monkeypatch):
@@ -69,7 +77,7 @@ def test_the_pool_is_capped(folder, monkeypatch):
     assert Banking77(str(folder), options=5, tasks=40).pool() == full[:7]
 
 
-@pytest.mark.parametrize("given, said", [
+@pytest.mark.parametrize(("given", "said"), [
     ({"options": 3, "tasks": 25}, "tasks must be at most 24.* but is 25"),
     ({"options": 1}, "options must be at least 2 but is 1"),
     ({"options": 6}, "options must be from 2 to 5 intents but is 6"),
@@ -85,17 +93,17 @@ def test_more_than_there_is(folder, given, said):
 @pytest.mark.parametrize("name", ["train.csv", "test.csv", "categories.json"])
 def test_a_missing_file_is_named_with_the_way_out(folder, name):
     (folder / name).unlink()
-    with pytest.raises(SpecError, match=f"{name}: there is no such file; .*banking_data of .*PolyAI-LDN") as caught:
+    with pytest.raises(SpecError, match=rf"{name}: there is no such file; .*banking_data of .*PolyAI-LDN") as caught:
         Banking77(str(folder), options=3, tasks=5).pairs()
     assert len(caught.value.mistakes) == 1
 
 
 def test_a_missing_folder(tmp_path):
-    with pytest.raises(SpecError, match="train.csv: there is no such folder"):
+    with pytest.raises(SpecError, match=r"train.csv: there is no such folder"):
         Banking77(str(tmp_path / "nowhere")).pairs()
 
 
-@pytest.mark.parametrize("content, said", [
+@pytest.mark.parametrize(("content", "said"), [
     ("[", "cannot be read"), ('{"a": 1}', "must be a JSON list"), ('["one"]', "at least two"),
     ('["a_b", "a b", "c"]', "must differ as words .* a_b, a b"), ('["a", "a", "b"]', "must differ")])
 def test_a_broken_list_of_intents(folder, content, said):
@@ -107,7 +115,7 @@ def test_a_broken_list_of_intents(folder, content, said):
 def test_a_broken_row_is_named_as_in_any_table(folder):
     with (folder / "test.csv").open("a") as file:
         file.write("what?,nonsense\n")
-    with pytest.raises(SpecError, match="test.csv line 42, column 'category': the answer 'nonsense' is not among"):
+    with pytest.raises(SpecError, match=r"test.csv line 42, column 'category': the answer 'nonsense' is not among"):
         Banking77(str(folder), options=3, tasks=5).pairs()
 
 
@@ -128,10 +136,14 @@ def test_unknown_names_and_parameters_give_the_nearest():
 def test_the_real_files():
     stream = Banking77(str(REAL))
     pairs, pool = stream.pairs(), stream.pool()
-    assert len(pairs) == 150 and len(pairs[0][0].options) == 20 and 1000 < len(pool) <= 2000
+    assert len(pairs) == 150
+    assert len(pairs[0][0].options) == 20
+    assert 1000 < len(pool) <= 2000
     assert {key.answers[0] for _, key in pairs} <= set(pairs[0][0].options)
     every = Banking77(str(REAL), options=77, tasks=3080)
-    assert len(every.pairs()) == 3080 and len(every.pairs()[0][0].options) == 77 and len(every.pool()) == 2000
+    assert len(every.pairs()) == 3080
+    assert len(every.pairs()[0][0].options) == 77
+    assert len(every.pool()) == 2000
     assert not set(ids(every.pairs())) & set(ids(every.pool()))
     with pytest.raises(SpecError, match="at most 3080"):
         Banking77(str(REAL), options=77, tasks=3081).pairs()

@@ -19,7 +19,7 @@ def told(channel: Channel, answer: str, score: float) -> Feedback | None:
     return channel.feedback(TASK, answer, KEY, score, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("channel, answer, score, expected", [
+@pytest.mark.parametrize(("channel", "answer", "score", "expected"), [
     (FullLabel(), "nut", 0.0, Feedback(0.0, "pear")),
     (FullLabel(), "fig", 1.0, Feedback(1.0, "fig")),
     (FullLabel(), "nut", math.nan, Feedback(None, "pear")),
@@ -65,5 +65,5 @@ def test_a_channel_without_feedback_says_what_to_define():
     class Mute(Channel, abstract=True):
         pass
 
-    with pytest.raises(NotImplementedError, match="Mute .*define feedback"):
+    with pytest.raises(NotImplementedError, match=r"Mute .*define feedback"):
         told(Mute(), "nut", 0.0)

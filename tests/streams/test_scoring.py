@@ -44,7 +44,7 @@ def test_exact():
     assert Exact()(TASK, "e\u0301", Key(("\u00e9",))) == 0
 
 
-@pytest.mark.parametrize("one, other", [
+@pytest.mark.parametrize(("one", "other"), [
     ("The Eiffel Tower.", "eiffel tower"), ("card_arrival", "Card-Arrival"), ("U.S.", "us"), ("don't", "don\u2019t"),
     ("STRASSE", "straße"), ("\uff21\uff22", "ab"), ("e\u0301", "\u00e9"), ("a\tb\n c", "b c"), ("“quoted”", "quoted"),
     ("A", "a"), ("COVID-19", "covid 19"), ("It is 5.", "it is 5"), ("\u22125", "-5")])
@@ -52,7 +52,7 @@ def test_normalised_ignores_form(one, other):
     assert Normalised()(TASK, one, Key(("?", other))) == Normalised()(TASK, other, Key((one,))) == 1
 
 
-@pytest.mark.parametrize("one, other", [
+@pytest.mark.parametrize(("one", "other"), [
     ("-5", "5"), ("1.5", "15"), (".5", "5"), ("3:45", "345"), ("10-12", "1012"), ("a", "b"), ("a", "the"), ("C++", "C"),
     ("!", "?"), ("", "x"), ("theatre", "atre")])
 def test_normalised_keeps_what_matters(one, other):
@@ -63,7 +63,7 @@ def test_normal_leaves_something():
     assert (normal("?!"), normal("  The "), normal("")) == ("?!", "the", "")
 
 
-@pytest.mark.parametrize("text, value", [
+@pytest.mark.parametrize(("text", "value"), [
     ("5", 5), (" +5 ", 5), ("-0.50", Decimal("-0.5")), ("1,000", 1000), ("12,345,678.9", Decimal("12345678.9")),
     ("$5", 5), ("-$5", -5), ("5 €", 5), ("£1,000.", 1000), ("1e3", 1000), ("1E-2", Decimal("0.01")),
     (".5", Decimal("0.5")), ("\u22125", -5), ("\uff15", 5), ("0", 0), ("007", 7), ("0e9999", 0)])
@@ -103,7 +103,7 @@ def test_numeric_refuses_senseless_bounds(given):
         Numeric(**given)(TASK, "5", Key(("5",)))
 
 
-@pytest.mark.parametrize("answer, rights, expected", [
+@pytest.mark.parametrize(("answer", "rights", "expected"), [
     ("red, green", ["green,red"], 1), ("red", ["red,green"], 2 / 3), ("red,red", ["Red"], 1), ("blue", ["red"], 0),
     ("", ["red"], 0), (",", [","], 1), ("a1,b1,c1", ["x1", "b1,c1,d1"], 2 / 3)])
 def test_set_match_is_f1_against_the_nearest(answer, rights, expected):
@@ -119,7 +119,8 @@ def test_set_match_has_a_separator():
 def test_names():
     assert [one.name for one in scorer_by_name(("exact", "normalised", "numeric", "set"))] == [
         "exact", "normalised", "numeric", "set"]
-    assert scorer_by_name("set") == (SetMatch(),) and scorer_by_name([]) == ()
+    assert scorer_by_name("set") == (SetMatch(),)
+    assert scorer_by_name([]) == ()
 
     class HTMLTagsOnly(Scorer):
         pass
@@ -133,14 +134,15 @@ def test_unknown_and_repeated_names_are_listed_together():
     with pytest.raises(SpecError) as caught:
         scorer_by_name(["exct", "exact", "exact", "numerc"])
     first, second, third = caught.value.mistakes
-    assert "'exct'; did you mean 'exact'" in first and "did you mean 'numeric'" in second
+    assert "'exct'; did you mean 'exact'" in first
+    assert "did you mean 'numeric'" in second
     assert "'exact' is named twice" in third
 
 
 def test_a_name_that_is_taken_is_refused():
     with pytest.raises(TypeError, match="'set' is that of SetMatch"):
         @scorer
-        def set(task, answer, key):  # noqa: A001
+        def set(task, answer, key):
             return 1.0
 
     with pytest.raises(TypeError, match="Exact"):
@@ -157,7 +159,9 @@ def test_a_function_is_a_scorer():
         """Half of it."""
         return 0.5
 
-    assert isinstance(half_right, Scorer) and half_right.name == "half_right" and half_right.__doc__ == "Half of it."
+    assert isinstance(half_right, Scorer)
+    assert half_right.name == "half_right"
+    assert half_right.__doc__ == "Half of it."
     assert half_right(TASK, "x", Key(("y",))) == half_right.score(TASK, "x", Key(("y",))) == 0.5
     assert scorer_by_name("half_right") == (half_right,)
     assert Scorer.from_config(half_right.config()) == half_right == half_right.clone()
@@ -200,7 +204,8 @@ def test_the_source_identifies_a_function():
 @pytest.mark.parametrize("value", [True, np.True_, 1, np.float32(1), np.int64(1), 1.0])
 def test_numbers_of_every_sort_are_scores(value):
     made = scorer(lambda_named(value))
-    assert type(made(TASK, "", Key(("",)))) is float and made(TASK, "", Key(("",))) == 1
+    assert type(made(TASK, "", Key(("",)))) is float
+    assert made(TASK, "", Key(("",))) == 1
 
 
 def lambda_named(value):
@@ -218,7 +223,7 @@ def test_nan_means_unscored():
 def test_what_is_no_score_names_scorer_task_and_value(value):
     made = scorer(lambda_named(value))
     for call in (made, made.score):
-        with pytest.raises(ValueError, match="'gives'.*'t7'") as caught:
+        with pytest.raises(ValueError, match=r"'gives'.*'t7'") as caught:
             call(TASK, "", Key(("",)))
         assert repr(value) in str(caught.value)
 

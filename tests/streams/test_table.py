@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from toolkit.errors import SpecError
-from toolkit.streams.table import SHOWN, Table, table
+from toolkit.streams.table import Table, table
 
 
 @pytest.fixture
@@ -78,7 +78,8 @@ def test_values_stay_the_text_of_the_file(write):
 @pytest.mark.parametrize("number", ["1.10", "1e3", "-0", "10000000000000000000001", "0.1000000000000000055511151231"])
 def test_json_numbers_stay_as_written(write, number):
     ((task, key),) = read(write(f'{{"text": {number}, "label": [{number}, true]}}', "d.jsonl"))
-    assert task.inputs["text"] == number and key.answers == (number, "true")
+    assert task.inputs["text"] == number
+    assert key.answers == (number, "true")
 
 
 @pytest.mark.parametrize("content", [
@@ -189,9 +190,11 @@ def test_a_subset_is_seeded_ordered_and_leaves_the_rest_to_the_pool(write):
     streams = [Table(path, inputs="text", answer="label", tasks=20, draw=draw) for draw in (0, 0, 1)]
     taken = [[task.id for task, _ in stream.pairs()] for stream in streams]
     assert taken[0] == taken[1] != taken[2]
-    assert len(taken[0]) == 20 and taken[0] == sorted(taken[0], key=int)
+    assert len(taken[0]) == 20
+    assert taken[0] == sorted(taken[0], key=int)
     rest = [task.id for task, _ in streams[0].pool()]
-    assert rest == sorted(rest, key=int) and sorted(taken[0] + rest, key=int) == [str(n) for n in range(1, 51)]
+    assert rest == sorted(rest, key=int)
+    assert sorted(taken[0] + rest, key=int) == [str(n) for n in range(1, 51)]
     assert taken[0] != [str(n) for n in range(1, 21)]
     assert Table(path, inputs="text", answer="label").pool() == ()
 
@@ -207,7 +210,8 @@ def test_a_subset_takes_whole_sessions(write):
 
 def test_a_wrong_encoding_names_file_line_byte_and_way_out(write):
     found = only(write("text,label\nplain,x\nGrüße,y\n".encode("latin-1")))
-    assert found.startswith("data.csv line 3: byte 21 (0xfc) is not utf-8 text") and "encoding='cp1252'" in found
+    assert found.startswith("data.csv line 3: byte 21 (0xfc) is not utf-8 text")
+    assert "encoding='cp1252'" in found
 
 
 @pytest.mark.parametrize("encoding", ["utf8x", "hex", "\0"])
@@ -219,7 +223,7 @@ def test_utf16_that_is_not_declared(write):
     assert "'utf-16'" in only(write("text,label\na,x\n".encode("utf-16")))
 
 
-@pytest.mark.parametrize("name, content", [
+@pytest.mark.parametrize(("name", "content"), [
     ("data.csv", "text,labels\nq,a\n"), ("data.tsv", "text\tlabels\nq\ta\n"),
     ("data.jsonl", '{"text": "q", "labels": "a"}\n')])
 def test_a_missing_column_names_the_nearest(write, name, content):
@@ -271,7 +275,7 @@ def test_an_empty_id(write):
     assert "line 2, column 'n': the id is empty" in only(write("n,text,label\n,q,a\n"), id="n")
 
 
-@pytest.mark.parametrize("name, content", [
+@pytest.mark.parametrize(("name", "content"), [
     ("d.csv", "text,label\n"), ("d.csv", ""), ("d.jsonl", ""), ("d.jsonl", "\n\n")])
 def test_zero_rows(write, name, content):
     assert f"{name}: there are no rows" in only(write(content, name))
@@ -304,12 +308,14 @@ def test_half_a_character(write):
     assert "line 1, column 'text': holds half a character" in found
 
 
-@pytest.mark.parametrize("cell, way", [
+@pytest.mark.parametrize(("cell", "way"), [
     ('"1,000"', "write 1000"), ("$5", "write 5"), ("five", "digits"), ("1e9999", "digits"), ('"1,5"', "digits"),
     ("nan", "digits"), ("1_0", "digits")])
 def test_a_number_column_holds_plain_numbers(write, cell, way):
     found = only(write(f"text,label\nq,-1.5e3\nr,{cell}\n"), number=True)
-    assert found.startswith("data.csv line 3, column 'label': ") and "is not a plain number" in found and way in found
+    assert found.startswith("data.csv line 3, column 'label': ")
+    assert "is not a plain number" in found
+    assert way in found
 
 
 def test_broken_lines_of_jsonl(write):
@@ -381,10 +387,12 @@ def test_times_of_two_sorts_or_none(write):
     path = write("text,label,when\na,x,2024-01-01\nb,x,5\nc,x,2024-01-02\nd,x,soon\ne,x,inf\n")
     mixed, none, infinite = mistakes(path, time="when")
     assert mixed == "data.csv line 3, column 'when': '5' is a number but line 2 has a date: use one"
-    assert "line 5" in none and "'soon'" in none and "line 6" in infinite
+    assert "line 5" in none
+    assert "'soon'" in none
+    assert "line 6" in infinite
 
 
-@pytest.mark.parametrize("given, said", [({"tasks": -1}, "tasks must be at least 0 but is -1"),
+@pytest.mark.parametrize(("given", "said"), [({"tasks": -1}, "tasks must be at least 0 but is -1"),
                                          ({"draw": -1}, "draw must be"), ({"delay": -2}, "delay must be"),
                                          ({"tasks": 3}, "tasks=3 are asked for but the file has 2"),
                                          ({"inputs": ("text", "text")}, "inputs must differ")])
@@ -401,7 +409,8 @@ def test_two_columns_of_one_name(write):
 def test_all_mistakes_at_once_in_order_and_no_more_than_twenty(write):
     path = write("text,label\n" + "q,\nr\n" * 20)
     found = mistakes(path)
-    assert len(found) == SHOWN + 1 and found[-1] == "data.csv: and 20 more mistakes like these"
+    assert len(found) == 21
+    assert found[-1] == "data.csv: and 20 more mistakes like these"
     assert [int(text.split("line ")[1].split(":")[0].split(",")[0]) for text in found[:-1]] == list(range(2, 22))
 
 
@@ -419,7 +428,9 @@ def test_frames_of_every_sort_are_the_same_table(frame, cache):
     assert [(task.id, task.inputs["text"], key.answers[0]) for task, key in stream.pairs()] == [
         ("1", "007", "a"), ("2", "é", "b")]
     path = Path(stream.data)
-    assert path.parent == cache / "frames" and len(path.stem) == 64 and stream.label == "table"
+    assert path.parent == cache / "frames"
+    assert len(path.stem) == 64
+    assert stream.label == "table"
     assert table(RECORDS, inputs="text", answer="label", id="n", options="answers") == stream
     assert [child.name for child in path.parent.iterdir()] == [path.name]
     assert Table.from_config(stream.config()).pairs() == stream.pairs()
@@ -441,7 +452,7 @@ def test_cells_of_a_frame_are_written_as_they_look():
 def test_mistakes_in_a_frame_name_its_row():
     with pytest.raises(SpecError, match="frame row 2, column 'label': the answer is empty"):
         table([{"text": "q", "label": "a"}, {"text": "r", "label": None}], inputs="text", answer="label").pairs()
-    with pytest.raises(SpecError, match="frame row 1, column 'text': a cell must be text .*bytes"):
+    with pytest.raises(SpecError, match=r"frame row 1, column 'text': a cell must be text .*bytes"):
         table([{"text": b"q", "label": "a"}], inputs="text", answer="label").pairs()
     with pytest.raises(SpecError, match="columns must differ"):
         table(pd.DataFrame([[1, 2]], columns=["text", "text"]), inputs="text", answer="label")

@@ -35,7 +35,7 @@ class Bench:
 
     def scores(self, task: Task, answer: str, key: Key) -> dict[str, float]:
         """Every metric by name."""
-        return {scorer.name: scorer.score(task, answer, key) for scorer in self.scorers}
+        return {scorer.name: scorer(task, answer, key) for scorer in self.scorers}
 
 
 class Pending:
