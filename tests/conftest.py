@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 from errands import Errands
+from hypothesis import settings
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted
 from toolkit.streams.stream import Stream
+
+# A busy machine is no failure.
+settings.register_profile("toolkit", deadline=None)
+settings.load_profile("toolkit")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
 
 FEW_RUNS = 5
+_OWN = "list_contains($1, run) AND study = $2"  # equal runs of other studies in the ledger have the same ids
 _PAIRING = ["stream", "order", "seed", "phase", "task"]
 
 
@@ -126,8 +127,8 @@ def plan(ledger: Ledger, study: str) -> dict[str, object]:
 
 def episodes(ledger: Ledger, study: str) -> pd.DataFrame:
     """Every episode of a study's present design so far, one row each; see the view ``episodes``."""
-    ids = _run_ids(ledger, study)
-    return ledger.sql('SELECT * FROM episodes WHERE list_contains($1, run) ORDER BY arm, seed, phase, t', ids)
+    query = f"SELECT * FROM episodes WHERE {_OWN} ORDER BY arm, seed, phase, t"
+    return ledger.sql(query, _run_ids(ledger, study), study)
 
 
 def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledger: Ledger | None = None) -> Comparison:
@@ -154,7 +155,7 @@ def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledg
     planned = plan(ledger, name)
     baseline = baseline or str(planned["baseline"])
     frame = _scores(ledger, name)
-    runs = ledger.sql("SELECT * FROM runs WHERE list_contains($1, run) ORDER BY arm, seed", _run_ids(ledger, name))
+    runs = ledger.sql(f"SELECT * FROM runs WHERE {_OWN} ORDER BY arm, seed", _run_ids(ledger, name), name)
     if frame.empty:
         raise LedgerError(f"study {name!r} has no episodes yet: run it first")
     arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]  # type: ignore[attr-defined]
@@ -196,8 +197,9 @@ def _scores(ledger: Ledger, study: str) -> pd.DataFrame:
         f"{cost.format('calls')} AS calls, {cost.format('seconds')} AS seconds, {cost.format('dollars')} AS dollars, "
         f"{cost.format('input_tokens')} + {cost.format('output_tokens')} AS tokens, "
         "adapting_input_tokens + adapting_output_tokens AS adapting_tokens, labels "
-        "FROM episodes WHERE list_contains($1, run) AND phase = 'stream' ORDER BY arm, seed, t",
+        f"FROM episodes WHERE {_OWN} AND phase = 'stream' ORDER BY arm, seed, t",
         _run_ids(ledger, study),
+        study,
     )
 
 

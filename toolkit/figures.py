@@ -272,9 +272,11 @@ def _frame(axes: Axes) -> None:
     axes.grid(axis="y", color=_LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.margins(x=0.01)
+    axes.locator_params(axis="x", integer=True)
 
 
 def _within_scale(axes: Axes) -> None:
     """Scores lie in [0, 1]: a band that reaches beyond is cut there. Last of all, since it ends autoscaling."""
     bottom, top = axes.get_ylim()
-    axes.set_ylim(max(bottom, -0.03), min(top, 1.03))
+    room = max(0.0, 0.2 - (top - bottom)) / 2  # so that differences of no account do not fill the figure
+    axes.set_ylim(max(bottom - room, -0.03), min(top + room, 1.03))

@@ -1,5 +1,6 @@
 """The shipped service desk: drawn rules, words that do not give them away, sessions, an oracle that reads tickets."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -177,9 +178,9 @@ def test_regulars_come_back_over_the_whole_stream(tasks):
         assert min(map(len, regulars.values())) >= 2
         assert np.mean([found[-1] - found[0] for found in regulars.values()]) > tasks / 3
         visits = [user for _, user in sorted((start, user) for user, found in regulars.items() for start in found)]
-        assert all(one != following for one, following in zip(visits, visits[1:], strict=False))
+        assert all(one != following for one, following in itertools.pairwise(visits))
         gaps = [
-            later - earlier for found in regulars.values() for earlier, later in zip(found, found[1:], strict=False)
+            later - earlier for found in regulars.values() for earlier, later in itertools.pairwise(found)
         ]
         assert np.median(gaps) > 5
 
@@ -196,7 +197,7 @@ def test_the_oracle_reads_the_ticket_and_not_the_key():
     visitors = [pair for pair in desk.pairs() if not is_regular(pair[0])]
     (one, its), (other, their) = next((a, b) for a in visitors for b in visitors if a[1] != b[1])
     assert desk.oracle(replace(one, inputs=other.inputs)) == their.answers[0] != its.answers[0]
-    with pytest.raises(ValueError, match="is about one topic.*What is the weather"):
+    with pytest.raises(ValueError, match=r"is about one topic.*What is the weather"):
         desk.oracle(replace(one, inputs={"ticket": "What is the weather?"}))
 
 
@@ -311,7 +312,7 @@ def test_a_parameter_out_of_range_is_refused_when_loaded(parameters, message):
 
 
 def test_all_mistakes_are_listed_at_once():
-    with pytest.raises(ValueError, match="(?s)2 mistakes.*tasks.*queues"):
+    with pytest.raises(ValueError, match=r"(?s)2 mistakes.*tasks.*queues"):
         Desk(tasks=-1, queues=99).load()
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TOKENS = 512  # of an answer whose request names no limit
 _FIRST, _DEEPER = 1000, 200  # likeliest tokens listed with a prompt, and with an option's inner tokens
+_ALL = 10**7  # more than any vocabulary
 _CERTAIN = 1e6  # a bias that no logit outweighs
 _VISIBLE = r"[^\x00-\x20\x7f\u0085\u2028\u2029]"
 _NUMBER = '"-"? [0-9]{1,15} ("." [0-9]{1,10})?'
@@ -77,6 +78,7 @@ class LlamaEngine:
         self.context, self.temperature = context, temperature
         self._server = LlamaServer(Path(path), context, threads)
         self._lock = threading.Lock()
+        self._plain = self._server.tokens("\n")[-1]
         self._paths: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def complete(self, request: Request) -> Response:
@@ -150,7 +152,7 @@ class LlamaEngine:
         room = max(len(path) for path in paths.values()) + 1
         self._fits(len(ask.head), room)
         spelt = " | ".join(" ".join(f"<[{token}]>" for token in path) for path in paths.values())
-        end = "".join(f" <[{token}]>?" for token in self._server.tokens("\n")[-1:])
+        end = "".join(f" <[{token}]>?" for token in [self._plain])
         body = {**ask.sampling, "prompt": ask.head, "cache_prompt": False, "id_slot": 0, "n_predict": room}
         answer = self._server.ask("/completion", {**body, "grammar": f"root ::= ({spelt}){end}", "return_tokens": True})
         made = tuple(answer["tokens"])
@@ -171,7 +173,8 @@ class LlamaEngine:
         paths = {option: self._tokens(option, ask) for option in ask.options}
         self._fits(len(ask.head), max(len(path) for path in paths.values()))
         if ask.head[:-1]:
-            self._step(ask.head[:-1], None, 0, fresh=True)
+            body = {"prompt": ask.head[:-1], "n_predict": 1, "temperature": 0, "cache_prompt": False, "id_slot": 0}
+            self._server.ask("/completion", body)
         known: dict[tuple[int, ...], float] = {}
         for path in sorted(set(paths.values())):
             for depth in range(len(path)):
@@ -183,15 +186,17 @@ class LlamaEngine:
         means = {o: math.fsum(known[p[: i + 1]] for i in range(len(p))) / len(p) for o, p in paths.items()}
         return means, len(edges)
 
-    def _step(self, prompt: Sequence[int], token: int | None, listed: int, fresh: bool) -> dict[int, float]:
+    def _step(self, prompt: Sequence[int], token: int, listed: int, fresh: bool) -> dict[int, float]:
         """Log-probabilities of the ``listed`` likeliest next tokens and of ``token``."""
-        body = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "cache_prompt": not fresh, "id_slot": 0}
-        if token is None:
-            self._server.ask("/completion", body)
-            return {}
-        body |= {"n_probs": listed, "logit_bias": [[token, _CERTAIN]]}
-        seen = self._server.ask("/completion", body)["completion_probabilities"][0]
-        return {int(each["id"]): float(each["logprob"]) for each in (*seen["top_logprobs"], seen)}
+        for forced, many in ((token, listed), (self._plain, listed), (self._plain, _ALL)):
+            body = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "cache_prompt": not fresh, "id_slot": 0}
+            answer = self._server.ask("/completion", body | {"n_probs": many, "logit_bias": [[forced, _CERTAIN]]})
+            # Nothing is reported on a token that is only a part of a character: it is then found in the list.
+            for seen in answer.get("completion_probabilities", ()):
+                found = {int(each["id"]): float(each["logprob"]) for each in (*seen["top_logprobs"], seen)}
+                if token in found:
+                    return found
+        raise RuntimeError(f"llama.cpp reports no probability of token {token}")  # not reached: the list is the whole
 
     def _tokens(self, option: str, ask: _Ask) -> tuple[int, ...]:
         """An option's tokens as they follow the prompt's last character: some tokenisers treat a beginning apart."""

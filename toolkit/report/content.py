@@ -82,7 +82,7 @@ def _content(facts: Facts, drawn: Mapping[str, str]) -> Iterator[Html]:
 def _warnings(facts: Facts) -> Iterator[Html]:
     if facts.scripted:
         text = (
-            f"Scripted model. The answers of {', '.join(facts.scripted)} were drawn with planted probabilities. "
+            f"Scripted model. {', '.join(facts.scripted)} ran on a model whose answers are drawn with planted odds. "
             "This report is a rehearsal: it says nothing about any real model."
         )
         yield element("div", paragraphs(text), class_="warn")
@@ -92,7 +92,7 @@ def _warnings(facts: Facts) -> Iterator[Html]:
         rest = [f"{count} {status}" for status, count in counts.items()]
         rest += [f"{planned - len(facts.runs)} not begun"] if planned > len(facts.runs) else []
         state = "No run has finished" if not done else f"{done} of {planned} planned runs have finished"
-        text = f"{state} ({', '.join(rest)}). Whatever is shown below is interim, and may change."
+        text = f"{state} ({', '.join(rest)}). What is shown below is interim: it rests on what was recorded so far."
         yield element("div", paragraphs(text), class_="warn")
 
 
@@ -106,9 +106,11 @@ def _summary(facts: Facts) -> Iterator[Html]:
     gaps = [row.difference for row in found.rows if row.difference is not None]
     if gaps:
         up, down = sum(gap.low > 0 for gap in gaps), sum(gap.high < 0 for gap in gaps)
+        unknown = sum(math.isnan(gap.low) for gap in gaps)
+        rest = f"for {len(gaps) - up - down - unknown} no difference was shown"
         yield paragraphs(
             f"Against {found.baseline}, {up} of {len(gaps)} other arms scored higher and {down} lower with an interval "
-            f"that excludes 0; for {len(gaps) - up - down} no difference was shown."
+            f"that excludes 0; {rest}{f', and for {unknown} there is no interval' if unknown else ''}."
         )
     elif base is not None and len(facts.planned["arms"]) == 1:
         yield paragraphs(f"{base.arm} scored {with_interval(base.score)}. It is the only arm: there is no contrast.")
@@ -179,7 +181,7 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
     texts = [element("li", text, id=f"d{number}") for number, text in enumerate(facts.doubts.values(), start=1)]
     below = element("ol", *texts, class_="small") if texts else Html("")
     tasks = len(facts.planned["tasks"])
-    span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks (a fifth of {tasks})"
+    span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks, of {tasks} in all"
     first = f"Differences to {found.baseline}. Filled: the interval excludes 0. Hollow: it does not. Grey: floors."
     second = f"Learning curves: mean score over {span}. {_bands_told(facts)}"
     return element(
@@ -211,6 +213,8 @@ def _bands_told(facts: Facts) -> str:
     band = next(iter(facts.bands.values()))
     told = f"Bands: {100 * band.level:g} % at each point by itself, for {band.target}."
     told += f" Thin and grey: floors, which use no model, and arms beyond the first {figures.HIGHLIGHTED}."
+    short = [arm for arm, one in facts.bands.items() if len(one.t) <= (facts.window or 1)]
+    told += f" No curve for {', '.join(short)}: too few tasks met." if short else ""
     return told + "".join(f" No band for {', '.join(arms)}: {why}." for why, arms in reasons.items() if why)
 
 

@@ -22,7 +22,7 @@ QUERY = '''from toolkit.ledger.store import Ledger
 
 Ledger(".").sql("""
     SELECT arm, seed, count(*) AS episodes, avg(score) AS score FROM episodes
-    WHERE run IN (SELECT run FROM runs WHERE study = '{study}') GROUP BY ALL ORDER BY ALL
+    WHERE study = '{study}' GROUP BY ALL ORDER BY ALL
 """)'''
 """How to ask the ledger something that a report does not answer."""
 
@@ -148,9 +148,7 @@ def _ceiling(facts: Facts) -> Iterator[str]:
 def _unfinished(facts: Facts) -> Html:
     bad = facts.runs[facts.runs.status != "finished"]
     begun = set(facts.runs.run)
-    rows = [
-        (r.arm, str(r.seed), r.status, f"{r.episodes} of {r.tasks}", portable(r.error or "")) for r in bad.itertuples()
-    ]
+    rows = [(r.arm, str(r.seed), r.status, f"{r.episodes} of {r.tasks}", _error(r.error)) for r in bad.itertuples()]
     rows += [(r["arm"], str(r["seed"]), "not begun", "0", "") for r in facts.planned["runs"] if r["id"] not in begun]
     if not rows:
         return paragraphs("None: every planned run has finished.")
@@ -169,11 +167,15 @@ def _failed(facts: Facts) -> Html:
         f"ORDER BY place, arm LIMIT {FAILED}"
     )
     rows = [
-        (r.arm, str(r.seed), str(r.t), told_inputs(r.inputs), r.status, shortened(portable(r.error or "no message")))
-        for r in frame.itertuples()
+        (r.arm, str(r.seed), str(r.t), told_inputs(r.inputs), r.status, _error(r.error)) for r in frame.itertuples()
     ]
     shown = f"{count(total, 'episode')}, scored 0 and kept in every mean. {len(rows)} of them:"
     return element("div", paragraphs(shown), table(("arm", "seed", "t", "input", "status", "error"), rows))
+
+
+def _error(text: str | None) -> str:
+    """An error in one short line, without this machine's paths."""
+    return shortened(portable(" ".join((text or "no message").split())))
 
 
 def told_inputs(inputs: Mapping[str, str]) -> str:
@@ -196,7 +198,7 @@ def episodes(facts: Facts) -> Html:
     wanted = sorted({one for ids in frame.ids for one in ids})
     recalled = facts.ask(
         f"SELECT arm, phase || '/' || t AS id, inputs, answer, correction FROM {latest} "
-        "WHERE list_contains($2, phase || '/' || t) ORDER BY arm, t",
+        "WHERE list_contains($3, phase || '/' || t) ORDER BY arm, t",
         wanted,
     )
     known = {

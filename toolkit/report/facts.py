@@ -40,10 +40,10 @@ class Facts:
         return [run["id"] for run in self.planned["runs"]]
 
     def ask(self, query: str, *more: object) -> pd.DataFrame:
-        """The answer to a query on ``mine`` (own episodes) and ``called`` (own calls); $2 is the first of more."""
-        own = "WHERE list_contains($1, run)"
+        """The answer to a query on ``mine`` (own episodes) and ``called`` (own calls); $3 is the first of more."""
+        own = "WHERE list_contains($1, run) AND study = $2"
         views = f"mine AS (SELECT * FROM episodes {own}), called AS (SELECT * FROM calls {own})"
-        return self.ledger.sql(f"WITH {views} {query}", self.ids, *more)
+        return self.ledger.sql(f"WITH {views} {query}", self.ids, self.name, *more)
 
     @property
     def floors(self) -> set[str]:
@@ -76,8 +76,8 @@ def gather(ledger: Ledger, study: str) -> Facts:
 
 def _comparison(ledger: Ledger, study: str, planned: Mapping[str, Any], ids: list[str]) -> Comparison | None:
     """As `compare`; where the baseline has no episodes yet, the arms' scores without differences."""
-    query = "SELECT DISTINCT arm FROM episodes WHERE list_contains($1, run) AND phase = 'stream'"
-    there = set(ledger.sql(query, ids).arm)
+    query = "SELECT DISTINCT arm FROM episodes WHERE list_contains($1, run) AND study = $2 AND phase = 'stream'"
+    there = set(ledger.sql(query, ids, study).arm)
     if not there or planned["baseline"] in there:
         return compare(study, ledger=ledger) if there else None
     alone = {arm: compare(study, baseline=arm, ledger=ledger) for arm in planned["arms"] if arm in there}

@@ -15,24 +15,22 @@ class Html(str):
 
 
 def visible(text: object) -> str:
-    """Text whose control characters can be seen: ESC as ␛, others that could mislead as their code.
+    """Text whose control characters, and others that could mislead, are shown as their codes.
 
     Examples
     --------
     >>> visible("\\x1b[31mred\\u202e")
-    '␛[31mred\\\\u202e'
+    '\\\\x1b[31mred\\\\u202e'
     """
     return "".join(_visible(letter) for letter in str(text).replace("\r\n", "\n"))
 
 
 def _visible(letter: str) -> str:
-    code = ord(letter)
-    if code < 32 and letter not in "\n\t":
-        return chr(0x2400 + code)
     if letter in "\n\t":
         return letter
     misleads = unicodedata.bidirectional(letter) in _TURNS or unicodedata.category(letter) in ("Cc", "Cs")
-    return f"\\u{code:04x}" if misleads else letter
+    code = ord(letter)
+    return letter if not misleads else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
