@@ -124,6 +124,18 @@ def test_an_option_is_tokenised_where_it_stands(engine: LlamaEngine) -> None:
     assert spelt["t"] != spelt["c"]
 
 
+def test_leaving_out_what_cannot_win_changes_no_choice(engine: LlamaEngine) -> None:
+    options = (*LABELS, "card lost", "card arrival estimate", "exchange", "pin", "top up", "top up by card")
+    for text in ("Query: My card is gone", "Query: How do I add money?", "Query: Which rate?", "Hm"):
+        for style in ("turns", "completion"):
+            request = choice(f"{text}\nLabel:", options, style=style)
+            every = engine.likelihoods(request)
+            found = engine.complete(request)
+            assert found.text == max(every, key=lambda option: every[option])
+            few, _ = engine._likelihoods(engine._read(request), every=False)
+            assert few == {option: every[option] for option in few}
+
+
 def test_ties_go_to_the_first_of_the_request(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_tokens", lambda option, _: (253,))
     assert engine.complete(choice("x", ("b", "a"))).text == "b"
@@ -169,7 +181,7 @@ def test_a_choice_is_never_cut_short(engine: LlamaEngine) -> None:
 
 def test_a_warm_choice_is_drawn_from_the_likelihoods(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"red": -1.0, "blue": -2.0, "green": -4.0}
-    monkeypatch.setattr(engine, "_likelihoods", lambda _: (given, 3))
+    monkeypatch.setattr(engine, "_likelihoods", lambda *_, **__: (given, 3))
 
     def draw(seed: int) -> str:
         return str(engine.complete(choice("Name a colour.", tuple(given), {"temperature": 2.0, "seed": seed})).text)

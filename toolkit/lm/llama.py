@@ -7,7 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dspy.lm15 import Request, Response
 
+_K = TypeVar("_K")
 _TOKENS = 512  # of an answer whose request names no limit
 _FIRST, _DEEPER = 1000, 200  # likeliest tokens listed with a prompt, and with an option's inner tokens
 _ALL = 10**7  # more than any vocabulary
@@ -78,7 +79,7 @@ class LlamaEngine:
         self.context, self.temperature = context, temperature
         self._server = LlamaServer(Path(path), context, threads)
         self._lock = threading.Lock()
-        self._plain = self._server.tokens("\n")[-1]
+        self._plain, self._end = self._server.tokens("\n")[-1], self._server.end()
         self._paths: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def complete(self, request: Request) -> Response:
@@ -95,10 +96,10 @@ class LlamaEngine:
         """
         with self._lock:
             ask = self._read(request)
-            if ask.kind == "choice" and ask.deciding == "likelihood":
-                found, walked = self._likelihoods(ask)
-                return _response(request, _pick(found, ask), len(ask.head), walked)
-            return self._by_grammar(request, ask) if ask.kind == "choice" else self._generate(request, ask)
+            if ask.kind != "choice":
+                return self._generate(request, ask)
+            text, made = self._by_grammar(ask) if ask.deciding == "grammar" else self._by_likelihood(ask)
+            return _response(request, text, len(ask.head), made)
 
     def stream(self, request: Request) -> Iterator[Any]:
         """The whole answer as one event: there is nothing to watch in a decision."""
@@ -109,7 +110,7 @@ class LlamaEngine:
     def likelihoods(self, request: Request) -> dict[str, float]:
         """Mean log-probability (nats a token) of each option of a choice, in the request's order."""
         with self._lock:
-            return self._likelihoods(self._read(request))[0]
+            return self._likelihoods(self._read(request), every=True)[0]
 
     def count(self, text: str) -> int:
         """Tokens of a text, without any template."""
@@ -140,63 +141,98 @@ class LlamaEngine:
         text, cut = str(answer["content"]).removeprefix(ask.lead), answer["stop_type"] == "limit"
         return _response(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
 
-    def _by_grammar(self, request: Request, ask: _Ask) -> Response:
-        """Generate one of the options token by token, in the spelling that the tokeniser would give it.
+    def _by_grammar(self, ask: _Ask) -> tuple[str, int]:
+        """Generate one of the options and say how many tokens it has: at each fork the likeliest way on.
 
-        A grammar over characters would let a small model spell an option in stray pieces, which it then scores by
-        chance. After an option the model may end the line or its turn.
+        This is what a grammar over the options' own tokens does. llama.cpp's grammars over characters let a small
+        model spell an option in stray pieces, and those over tokens end the process at a part of a character.
         """
-        from dspy.lm15 import ServerError
+        paths, chance = self._paths_of(ask), np.random.default_rng(ask.sampling["seed"])
+        self._prime(ask)
+        made: tuple[int, ...] = ()
+        while ways := {path[len(made)] for path in paths.values() if path[: len(made)] == made != path}:
+            # Where an option ends and others go on, the end of the line or of the turn is one more way.
+            ends = {self._plain, self._end} - ways if made in paths.values() else set()
+            token = next(iter(ways))
+            if len(ways | ends) > 1:
+                token = _draw(self._fork(ask, made, ways | ends), ask.sampling["temperature"], chance)
+            if token in ends:
+                break
+            made = (*made, token)
+        return next(option for option, path in paths.items() if path == made), len(made)
 
-        paths = {option: self._tokens(option, ask) for option in ask.options}
-        room = max(len(path) for path in paths.values()) + 1
-        self._fits(len(ask.head), room)
-        spelt = " | ".join(" ".join(f"<[{token}]>" for token in path) for path in paths.values())
-        end = "".join(f" <[{token}]>?" for token in [self._plain])
-        body = {**ask.sampling, "prompt": ask.head, "cache_prompt": False, "id_slot": 0, "n_predict": room}
-        answer = self._server.ask("/completion", {**body, "grammar": f"root ::= ({spelt}){end}", "return_tokens": True})
-        made = tuple(answer["tokens"])
-        fitting = [option for option, path in paths.items() if made[: len(path)] == path]
-        if not fitting:
-            raise ServerError(f"the grammar let {answer['content']!r} pass, which is none of the options")
-        text = max(fitting, key=lambda option: len(paths[option]))
-        return _response(request, text, len(ask.head), int(answer["tokens_predicted"]))
+    def _by_likelihood(self, ask: _Ask) -> tuple[str, int]:
+        warmth = ask.sampling["temperature"]
+        found, walked = self._likelihoods(ask, every=warmth > 0)
+        return _draw(found, warmth, np.random.default_rng(ask.sampling["seed"])), walked
 
-    def _likelihoods(self, ask: _Ask) -> tuple[dict[str, float], int]:
-        """Walk the options' token trie; see the notes on why in this order.
+    def _likelihoods(self, ask: _Ask, every: bool) -> tuple[dict[str, float], int]:
+        """Mean log-probabilities by a walk of the options' token trie, and how many of its edges were read.
 
-        The trie is walked depth first in the order of token ids, so that each step adds one token to what the slot
-        holds: a token is then always computed in the same batch of one, whatever other options there are. The prompt's
-        last token is likewise taken in a batch of its own. Each step lists the likeliest next tokens and forces one,
-        so options beyond the list cost a step of their own, with the very same sum behind their probability.
+        Unless ``every`` option is asked for, those that cannot win are left out: as no log-probability is above 0,
+        an option's mean is at most what its first tokens sum up to, divided by its length.
+
+        The walk goes depth first, so that each step adds one token to what the slot holds: a token is then always
+        computed in the same batch of one, whatever other options there are and whatever was left out.
         """
-        paths = {option: self._tokens(option, ask) for option in ask.options}
-        self._fits(len(ask.head), max(len(path) for path in paths.values()))
+        paths = self._paths_of(ask)
+        known: dict[tuple[int, ...], float] = {}
+        best = -math.inf
+
+        def bound(path: tuple[int, ...], depth: int) -> float:
+            return math.fsum(known[path[: i + 1]] for i in range(depth)) / len(path)
+
+        self._prime(ask)
+        todo: list[tuple[int, ...]] = [()]
+        while todo:
+            node = todo.pop()
+            depth = len(node)
+            below = [path for path in paths.values() if path[:depth] == node != path]
+            if not every and max(bound(path, depth) for path in below) < best:
+                continue
+            seen = self._fork(ask, node, {path[depth] for path in below})
+            known |= {(*node, token): value for token, value in seen.items()}
+            best = max([best, *(bound(path, depth + 1) for path in below if len(path) == depth + 1)])
+            inner = {path[: depth + 1] for path in below if len(path) > depth + 1}
+            todo += sorted(
+                inner, key=lambda each: (max(bound(p, depth + 1) for p in below if p[: depth + 1] == each), each)
+            )
+        whole = {o: p for o, p in paths.items() if all(p[: i + 1] in known for i in range(len(p)))}
+        return {option: bound(path, len(path)) for option, path in whole.items()}, len(known)
+
+    def _prime(self, ask: _Ask) -> None:
+        """Take in the prompt but for its last token, which every later step takes in a batch of its own."""
         if ask.head[:-1]:
             body = {"prompt": ask.head[:-1], "n_predict": 1, "temperature": 0, "cache_prompt": False, "id_slot": 0}
             self._server.ask("/completion", body)
-        known: dict[tuple[int, ...], float] = {}
-        for path in sorted(set(paths.values())):
-            for depth in range(len(path)):
-                if path[: depth + 1] not in known:
-                    listed = _FIRST if depth == 0 else _DEEPER
-                    seen = self._step([*ask.head, *path[:depth]], path[depth], listed, fresh=len(ask.head) == 1)
-                    known |= {(*path[:depth], token): value for token, value in seen.items()}
-        edges = {path[: depth + 1] for path in paths.values() for depth in range(len(path))}
-        means = {o: math.fsum(known[p[: i + 1]] for i in range(len(p))) / len(p) for o, p in paths.items()}
-        return means, len(edges)
 
-    def _step(self, prompt: Sequence[int], token: int, listed: int, fresh: bool) -> dict[int, float]:
+    def _fork(self, ask: _Ask, made: tuple[int, ...], ways: set[int]) -> dict[int, float]:
+        """Log-probability of each way on from here, in the order of token ids."""
+        found: dict[int, float] = {}
+        for token in sorted(ways):
+            if token not in found:
+                found |= self._step([*ask.head, *made], token, _DEEPER if made else _FIRST)
+        return {token: found[token] for token in sorted(ways)}
+
+    def _step(self, prompt: Sequence[int], token: int, listed: int) -> dict[int, float]:
         """Log-probabilities of the ``listed`` likeliest next tokens and of ``token``."""
         for forced, many in ((token, listed), (self._plain, listed), (self._plain, _ALL)):
-            body = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "cache_prompt": not fresh, "id_slot": 0}
+            body = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "cache_prompt": True, "id_slot": 0}
             answer = self._server.ask("/completion", body | {"n_probs": many, "logit_bias": [[forced, _CERTAIN]]})
             # Nothing is reported on a token that is only a part of a character: it is then found in the list.
             for seen in answer.get("completion_probabilities", ()):
                 found = {int(each["id"]): float(each["logprob"]) for each in (*seen["top_logprobs"], seen)}
-                if token in found:
-                    return found
+                if (
+                    token in found
+                ):  # a longer list is summed up otherwise, in the last bits: it is used for this token only
+                    return found if many == listed else {token: found[token]}
         raise RuntimeError(f"llama.cpp reports no probability of token {token}")  # not reached: the list is the whole
+
+    def _paths_of(self, ask: _Ask) -> dict[str, tuple[int, ...]]:
+        """The options' tokens; there must be room for the longest."""
+        found = {option: self._tokens(option, ask) for option in ask.options}
+        self._fits(len(ask.head), max(len(path) for path in found.values()))
+        return found
 
     def _tokens(self, option: str, ask: _Ask) -> tuple[int, ...]:
         """An option's tokens as they follow the prompt's last character: some tokenisers treat a beginning apart."""
@@ -257,15 +293,13 @@ def _form(request: Request, ask: _Ask) -> dict[str, Any]:
     return {"grammar": f'root ::= {lead}({form}) "\\n"?', "stop": [*stop, "\n"]}  # the end of a line ends the answer
 
 
-def _pick(found: Mapping[str, float], ask: _Ask) -> str:
-    """The likeliest option, the first of equals; with a temperature, one drawn by the request's seed."""
+def _draw(found: Mapping[_K, float], warmth: float, chance: np.random.Generator) -> _K:
+    """The likeliest, the first of equals; with a temperature, one drawn in proportion to exp(value / temperature)."""
     names, values = list(found), np.array(list(found.values()))
-    warmth = ask.sampling["temperature"]
     if warmth <= 0:
         return names[int(values.argmax())]
-    shares = np.exp((values - values.max()) / warmth)
-    draw = np.random.default_rng(ask.sampling["seed"]).random()
-    return names[min(int(np.searchsorted(np.cumsum(shares) / shares.sum(), draw, side="right")), len(names) - 1)]
+    shares = np.cumsum(np.exp((values - values.max()) / warmth))
+    return names[min(int(np.searchsorted(shares / shares[-1], chance.random(), side="right")), len(names) - 1)]
 
 
 def _response(request: Request, text: str, given: int, made: int, cut: bool = False) -> Response:

@@ -125,6 +125,11 @@ class LlamaServer:
         body = {"content": text, "add_special": special, "parse_special": parse}
         return list(self.ask("/tokenize", body)["tokens"]) if text or special else []
 
+    def end(self) -> int:
+        """The token with which the model ends its turn."""
+        text = str(self.ask("/props", None).get("eos_token", ""))
+        return (self.tokens(text, parse=True) or self.tokens("\n"))[-1]
+
     def prompt(self, messages: Sequence[dict[str, str]], style: str) -> tuple[list[int], str]:
         """The tokens of a prompt and its last character. Text from outside never becomes a control token.
 
@@ -192,8 +197,9 @@ def _start(path: Path, context: int, threads: int, key: str) -> Any:
     wanted.fit_params, wanted.cache_ram_mib, wanted.ui = False, 0, False
     wanted.api_keys, wanted.hostnames, wanted.port = [key], ["127.0.0.1"], 0
     wanted.timeout_read = wanted.timeout_write = _WAIT
-    for cores in (wanted.cpuparams, wanted.cpuparams_batch):
-        cores.n_threads, cores.poll = threads, 0
+    # Single tokens are made by one thread: two that sleep while they wait for one another take twice as long.
+    for cores, count in ((wanted.cpuparams, 1), (wanted.cpuparams_batch, threads)):
+        cores.n_threads, cores.poll = count, 0
     try:
         return xllamacpp.Server(wanted)
     except RuntimeError as error:
