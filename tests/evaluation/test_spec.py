@@ -120,7 +120,7 @@ def test_a_missing_file_says_what_to_give(tmp_path: Path) -> None:
         load(tmp_path / "nothing")
 
 
-OWN = '''
+OWN = """
 from toolkit import Channel, Feedback, MemoryPolicy, Recall
 
 class Diary(MemoryPolicy):
@@ -132,7 +132,7 @@ class Diary(MemoryPolicy):
         self.kept.append(experience)
     def recall(self, task):
         return Recall(tuple(e.example(e.answer) for e in self.kept[-self.lines:]))
-'''
+"""
 
 
 def test_components_of_ones_own_are_imported_copied_and_fingerprinted(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_normal_forms_ignore_white_space_and_never_lose_everything(text):
 
 
 @UNTIMED
-@given(st.integers(-10**30, 10**30))
+@given(st.integers(-(10**30), 10**30))
 def test_integers_are_read_in_every_spelling(value):
     for spelling in (f"{value}", f"{value:,}", f"${value}", f" {value}. "):
         assert number_in(spelling) == value
@@ -79,7 +79,7 @@ def test_floats_are_read_as_python_writes_them(value):
 
 
 @UNTIMED
-@given(st.integers(-10**6, 10**6), st.integers(-10**6, 10**6), st.integers(0, 100))
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6), st.integers(0, 100))
 def test_tolerance_is_the_largest_difference(given_number, right, tolerance):
     near = Numeric(tolerance=tolerance)(TASK, str(given_number), Key((str(right),)))
     assert near == float(abs(given_number - right) <= tolerance)

@@ -20,7 +20,8 @@ from toolkit.streams.table import Table
 # no NUL and no half characters, which are refused, and something to see
 LETTERS = st.characters(blacklist_categories=("Cs",), blacklist_characters="\0")
 CELLS = st.text(LETTERS, max_size=30).filter(str.strip) | st.sampled_from(
-    ["NA", "007", "1.0", "null", '"', '""', ",", "a\r\nb", "\rx", "a\n", "'", "\ufeff", "\u2028a", " a ", "{}", "[1]"])
+    ["NA", "007", "1.0", "null", '"', '""', ",", "a\r\nb", "\rx", "a\n", "'", "\ufeff", "\u2028a", " a ", "{}", "[1]"]
+)
 ROWS = st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=8)
 UNTIMED = settings(deadline=None)  # files, on machines under load
 HEADER = ("text", "label")

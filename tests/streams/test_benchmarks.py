@@ -77,14 +77,17 @@ def test_the_pool_is_capped(folder, monkeypatch):
     assert Banking77(str(folder), options=5, tasks=40).pool() == full[:7]
 
 
-@pytest.mark.parametrize(("given", "said"), [
-    ({"options": 3, "tasks": 25}, "tasks must be at most 24.* but is 25"),
-    ({"options": 1}, "options must be at least 2 but is 1"),
-    ({"options": 6}, "options must be from 2 to 5 intents but is 6"),
-    ({"tasks": 0}, "tasks must be at least 1 but is 0"),
-    ({"draw": -1}, "draw must be at least 0 but is -1"),
-    ({"delay": -1}, "delay must be at least 0 but is -1"),
-])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"options": 3, "tasks": 25}, "tasks must be at most 24.* but is 25"),
+        ({"options": 1}, "options must be at least 2 but is 1"),
+        ({"options": 6}, "options must be from 2 to 5 intents but is 6"),
+        ({"tasks": 0}, "tasks must be at least 1 but is 0"),
+        ({"draw": -1}, "draw must be at least 0 but is -1"),
+        ({"delay": -1}, "delay must be at least 0 but is -1"),
+    ],
+)
 def test_more_than_there_is(folder, given, said):
     with pytest.raises(SpecError, match=said):
         Banking77(str(folder), **({"options": 3, "tasks": 5} | given)).pairs()
@@ -103,9 +106,16 @@ def test_a_missing_folder(tmp_path):
         Banking77(str(tmp_path / "nowhere")).pairs()
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    ("[", "cannot be read"), ('{"a": 1}', "must be a JSON list"), ('["one"]', "at least two"),
-    ('["a_b", "a b", "c"]', "must differ as words .* a_b, a b"), ('["a", "a", "b"]', "must differ")])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[", "cannot be read"),
+        ('{"a": 1}', "must be a JSON list"),
+        ('["one"]', "at least two"),
+        ('["a_b", "a b", "c"]', "must differ as words .* a_b, a b"),
+        ('["a", "a", "b"]', "must differ"),
+    ],
+)
 def test_a_broken_list_of_intents(folder, content, said):
     (folder / "categories.json").write_text(content)
     with pytest.raises(SpecError, match=f"categories.json.*{said}"):

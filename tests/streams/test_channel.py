@@ -19,17 +19,20 @@ def told(channel: Channel, answer: str, score: float) -> Feedback | None:
     return channel.feedback(TASK, answer, KEY, score, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize(("channel", "answer", "score", "expected"), [
-    (FullLabel(), "nut", 0.0, Feedback(0.0, "pear")),
-    (FullLabel(), "fig", 1.0, Feedback(1.0, "fig")),
-    (FullLabel(), "nut", math.nan, Feedback(None, "pear")),
-    (OneBit(), "fig", 1.0, Feedback(1.0)),
-    (OneBit(), "nut", 0.99, Feedback(0.0)),
-    (OneBit(), "nut", math.nan, None),
-    (Scalar(), "nut", 0.25, Feedback(0.25)),
-    (Scalar(), "nut", math.nan, None),
-    (NoFeedback(), "nut", 0.0, None),
-])
+@pytest.mark.parametrize(
+    ("channel", "answer", "score", "expected"),
+    [
+        (FullLabel(), "nut", 0.0, Feedback(0.0, "pear")),
+        (FullLabel(), "fig", 1.0, Feedback(1.0, "fig")),
+        (FullLabel(), "nut", math.nan, Feedback(None, "pear")),
+        (OneBit(), "fig", 1.0, Feedback(1.0)),
+        (OneBit(), "nut", 0.99, Feedback(0.0)),
+        (OneBit(), "nut", math.nan, None),
+        (Scalar(), "nut", 0.25, Feedback(0.25)),
+        (Scalar(), "nut", math.nan, None),
+        (NoFeedback(), "nut", 0.0, None),
+    ],
+)
 def test_what_is_told(channel, answer, score, expected):
     assert told(channel, answer, score) == expected
 

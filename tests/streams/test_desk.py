@@ -179,9 +179,7 @@ def test_regulars_come_back_over_the_whole_stream(tasks):
         assert np.mean([found[-1] - found[0] for found in regulars.values()]) > tasks / 3
         visits = [user for _, user in sorted((start, user) for user, found in regulars.items() for start in found)]
         assert all(one != following for one, following in itertools.pairwise(visits))
-        gaps = [
-            later - earlier for found in regulars.values() for earlier, later in itertools.pairwise(found)
-        ]
+        gaps = [later - earlier for found in regulars.values() for earlier, later in itertools.pairwise(found)]
         assert np.median(gaps) > 5
 
 

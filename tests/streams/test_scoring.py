@@ -44,17 +44,44 @@ def test_exact():
     assert Exact()(TASK, "e\u0301", Key(("\u00e9",))) == 0
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("The Eiffel Tower.", "eiffel tower"), ("card_arrival", "Card-Arrival"), ("U.S.", "us"), ("don't", "don\u2019t"),
-    ("STRASSE", "straße"), ("\uff21\uff22", "ab"), ("e\u0301", "\u00e9"), ("a\tb\n c", "b c"), ("“quoted”", "quoted"),
-    ("A", "a"), ("COVID-19", "covid 19"), ("It is 5.", "it is 5"), ("\u22125", "-5")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The Eiffel Tower.", "eiffel tower"),
+        ("card_arrival", "Card-Arrival"),
+        ("U.S.", "us"),
+        ("don't", "don\u2019t"),
+        ("STRASSE", "straße"),
+        ("\uff21\uff22", "ab"),
+        ("e\u0301", "\u00e9"),
+        ("a\tb\n c", "b c"),
+        ("“quoted”", "quoted"),
+        ("A", "a"),
+        ("COVID-19", "covid 19"),
+        ("It is 5.", "it is 5"),
+        ("\u22125", "-5"),
+    ],
+)
 def test_normalised_ignores_form(one, other):
     assert Normalised()(TASK, one, Key(("?", other))) == Normalised()(TASK, other, Key((one,))) == 1
 
 
-@pytest.mark.parametrize(("one", "other"), [
-    ("-5", "5"), ("1.5", "15"), (".5", "5"), ("3:45", "345"), ("10-12", "1012"), ("a", "b"), ("a", "the"), ("C++", "C"),
-    ("!", "?"), ("", "x"), ("theatre", "atre")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("-5", "5"),
+        ("1.5", "15"),
+        (".5", "5"),
+        ("3:45", "345"),
+        ("10-12", "1012"),
+        ("a", "b"),
+        ("a", "the"),
+        ("C++", "C"),
+        ("!", "?"),
+        ("", "x"),
+        ("theatre", "atre"),
+    ],
+)
 def test_normalised_keeps_what_matters(one, other):
     assert Normalised()(TASK, one, Key((other,))) == Normalised()(TASK, other, Key((one,))) == 0
 
@@ -63,17 +90,66 @@ def test_normal_leaves_something():
     assert (normal("?!"), normal("  The "), normal("")) == ("?!", "the", "")
 
 
-@pytest.mark.parametrize(("text", "value"), [
-    ("5", 5), (" +5 ", 5), ("-0.50", Decimal("-0.5")), ("1,000", 1000), ("12,345,678.9", Decimal("12345678.9")),
-    ("$5", 5), ("-$5", -5), ("5 €", 5), ("£1,000.", 1000), ("1e3", 1000), ("1E-2", Decimal("0.01")),
-    (".5", Decimal("0.5")), ("\u22125", -5), ("\uff15", 5), ("0", 0), ("007", 7), ("0e9999", 0)])
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", 5),
+        (" +5 ", 5),
+        ("-0.50", Decimal("-0.5")),
+        ("1,000", 1000),
+        ("12,345,678.9", Decimal("12345678.9")),
+        ("$5", 5),
+        ("-$5", -5),
+        ("5 €", 5),
+        ("£1,000.", 1000),
+        ("1e3", 1000),
+        ("1E-2", Decimal("0.01")),
+        (".5", Decimal("0.5")),
+        ("\u22125", -5),
+        ("\uff15", 5),
+        ("0", 0),
+        ("007", 7),
+        ("0e9999", 0),
+    ],
+)
 def test_numbers_that_are_read(text, value):
     assert number_in(text) == value
 
 
-@pytest.mark.parametrize("text", [
-    "5 apples", "apples", "50%", "1,5", "1,00", "10,00,000", "0,123", ",5", "1.000,5", "1_000", "1/2", "0x10", "nan",
-    "inf", "1e999", "5 6", "5$6", "$5$", "$$5", "", ".", "-", "$", "1 000", "--5", "- 5", "1.2.3", "5 or 7", "\u0665"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 apples",
+        "apples",
+        "50%",
+        "1,5",
+        "1,00",
+        "10,00,000",
+        "0,123",
+        ",5",
+        "1.000,5",
+        "1_000",
+        "1/2",
+        "0x10",
+        "nan",
+        "inf",
+        "1e999",
+        "5 6",
+        "5$6",
+        "$5$",
+        "$$5",
+        "",
+        ".",
+        "-",
+        "$",
+        "1 000",
+        "--5",
+        "- 5",
+        "1.2.3",
+        "5 or 7",
+        "\u0665",
+    ],
+)
 def test_texts_that_are_no_number(text):
     assert number_in(text) is None
     assert Numeric()(TASK, text, Key(("5",))) == 0
@@ -103,9 +179,18 @@ def test_numeric_refuses_senseless_bounds(given):
         Numeric(**given)(TASK, "5", Key(("5",)))
 
 
-@pytest.mark.parametrize(("answer", "rights", "expected"), [
-    ("red, green", ["green,red"], 1), ("red", ["red,green"], 2 / 3), ("red,red", ["Red"], 1), ("blue", ["red"], 0),
-    ("", ["red"], 0), (",", [","], 1), ("a1,b1,c1", ["x1", "b1,c1,d1"], 2 / 3)])
+@pytest.mark.parametrize(
+    ("answer", "rights", "expected"),
+    [
+        ("red, green", ["green,red"], 1),
+        ("red", ["red,green"], 2 / 3),
+        ("red,red", ["Red"], 1),
+        ("blue", ["red"], 0),
+        ("", ["red"], 0),
+        (",", [","], 1),
+        ("a1,b1,c1", ["x1", "b1,c1,d1"], 2 / 3),
+    ],
+)
 def test_set_match_is_f1_against_the_nearest(answer, rights, expected):
     assert SetMatch()(TASK, answer, Key(tuple(rights))) == pytest.approx(expected)
 
@@ -118,7 +203,11 @@ def test_set_match_has_a_separator():
 
 def test_names():
     assert [one.name for one in scorer_by_name(("exact", "normalised", "numeric", "set"))] == [
-        "exact", "normalised", "numeric", "set"]
+        "exact",
+        "normalised",
+        "numeric",
+        "set",
+    ]
     assert scorer_by_name("set") == (SetMatch(),)
     assert scorer_by_name([]) == ()
 
@@ -141,11 +230,13 @@ def test_unknown_and_repeated_names_are_listed_together():
 
 def test_a_name_that_is_taken_is_refused():
     with pytest.raises(TypeError, match="'set' is that of SetMatch"):
+
         @scorer
         def set(task, answer, key):
             return 1.0
 
     with pytest.raises(TypeError, match="Exact"):
+
         @scorer
         def exact(task, answer, key):
             return 1.0
@@ -173,6 +264,7 @@ def test_a_scorer_may_be_defined_again_and_the_last_counts():
         @scorer
         def again(task, answer, key):
             return value
+
         return again
 
     make(0.0)

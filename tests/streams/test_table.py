@@ -64,7 +64,13 @@ def texts(pairs) -> list[str]:
 def test_a_plain_table_becomes_tasks_and_keys(write):
     (first, key), (second, _) = read(write("text,label\nhello,greet\nbye,leave\n"), delay=2)
     assert (first.id, dict(first.inputs), first.options, first.user, first.session, first.time) == (
-        "1", {"text": "hello"}, (), "", "", 0.0)
+        "1",
+        {"text": "hello"},
+        (),
+        "",
+        "",
+        0.0,
+    )
     assert (key.answers, key.delay) == (("greet",), 2)
     assert second.id == "2"
 
@@ -82,13 +88,17 @@ def test_json_numbers_stay_as_written(write, number):
     assert key.answers == (number, "true")
 
 
-@pytest.mark.parametrize("content", [
-    b"\xef\xbb\xbftext,label\na,x\nb,y\n",
-    b"text,label\r\na,x\r\nb,y\r\n",
-    b"text,label\ra,x\rb,y\r",
-    b"text,label\n\na,x\n\n\nb,y",
-    b'"text","label"\n"a","x"\n"b","y"\n',
-], ids=["bom", "crlf", "cr", "blank lines", "quoted"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbftext,label\na,x\nb,y\n",
+        b"text,label\r\na,x\r\nb,y\r\n",
+        b"text,label\ra,x\rb,y\r",
+        b"text,label\n\na,x\n\n\nb,y",
+        b'"text","label"\n"a","x"\n"b","y"\n',
+    ],
+    ids=["bom", "crlf", "cr", "blank lines", "quoted"],
+)
 def test_harmless_forms_of_the_same_table_work(write, content):
     assert [(task.inputs["text"], key.answers[0]) for task, key in read(write(content))] == [("a", "x"), ("b", "y")]
 
@@ -109,8 +119,9 @@ def test_an_encoding_that_is_named_is_used(write):
 
 def test_several_inputs_answers_and_the_other_columns(write):
     path = write("n,subject,body,label,who,talk,when\nk1,hi,,a | b|a,ann,s1,3\nk2,,there,c,,,1.5\n")
-    stream = Table(path, inputs=("subject", "body"), answer="label", separator="|", user="who", session="talk",
-                   time="when", id="n")
+    stream = Table(
+        path, inputs=("subject", "body"), answer="label", separator="|", user="who", session="talk", time="when", id="n"
+    )
     (early, _), (late, key) = stream.pairs()
     assert (early.id, early.time, dict(early.inputs)) == ("k2", 1.5, {"subject": "", "body": "there"})
     assert (late.id, late.user, late.session, key.answers) == ("k1", "ann", "s1", ("a", "b"))
@@ -223,9 +234,14 @@ def test_utf16_that_is_not_declared(write):
     assert "'utf-16'" in only(write("text,label\na,x\n".encode("utf-16")))
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("data.csv", "text,labels\nq,a\n"), ("data.tsv", "text\tlabels\nq\ta\n"),
-    ("data.jsonl", '{"text": "q", "labels": "a"}\n')])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("data.csv", "text,labels\nq,a\n"),
+        ("data.tsv", "text\tlabels\nq\ta\n"),
+        ("data.jsonl", '{"text": "q", "labels": "a"}\n'),
+    ],
+)
 def test_a_missing_column_names_the_nearest(write, name, content):
     assert only(write(content, name)) == f"{name}: there is no column 'label'; did you mean 'labels'?"
 
@@ -242,7 +258,8 @@ def test_another_delimiter_is_recognised(write):
 @pytest.mark.parametrize("cell", ["", "  "])
 def test_an_empty_answer(write, cell):
     assert only(write(f"text,label\nq,a\nr,{cell}\n")) == (
-        "data.csv line 3, column 'label': the answer is empty; fill it or leave the row out")
+        "data.csv line 3, column 'label': the answer is empty; fill it or leave the row out"
+    )
 
 
 def test_an_answer_of_separators_only_is_empty(write):
@@ -275,8 +292,9 @@ def test_an_empty_id(write):
     assert "line 2, column 'n': the id is empty" in only(write("n,text,label\n,q,a\n"), id="n")
 
 
-@pytest.mark.parametrize(("name", "content"), [
-    ("d.csv", "text,label\n"), ("d.csv", ""), ("d.jsonl", ""), ("d.jsonl", "\n\n")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("d.csv", "text,label\n"), ("d.csv", ""), ("d.jsonl", ""), ("d.jsonl", "\n\n")]
+)
 def test_zero_rows(write, name, content):
     assert f"{name}: there are no rows" in only(write(content, name))
 
@@ -308,9 +326,18 @@ def test_half_a_character(write):
     assert "line 1, column 'text': holds half a character" in found
 
 
-@pytest.mark.parametrize(("cell", "way"), [
-    ('"1,000"', "write 1000"), ("$5", "write 5"), ("five", "digits"), ("1e9999", "digits"), ('"1,5"', "digits"),
-    ("nan", "digits"), ("1_0", "digits")])
+@pytest.mark.parametrize(
+    ("cell", "way"),
+    [
+        ('"1,000"', "write 1000"),
+        ("$5", "write 5"),
+        ("five", "digits"),
+        ("1e9999", "digits"),
+        ('"1,5"', "digits"),
+        ("nan", "digits"),
+        ("1_0", "digits"),
+    ],
+)
 def test_a_number_column_holds_plain_numbers(write, cell, way):
     found = only(write(f"text,label\nq,-1.5e3\nr,{cell}\n"), number=True)
     assert found.startswith("data.csv line 3, column 'label': ")
@@ -320,8 +347,13 @@ def test_a_number_column_holds_plain_numbers(write, cell, way):
 
 def test_broken_lines_of_jsonl(write):
     good = '{"text": "q", "label": "a"}'
-    found = mistakes(write(f'{good}\n{{"text": "r", "label"\n\n["q", "a"]\n{good[:-1]}, "text": "q"}}\n'
-                           '{"text": NaN, "label": "a"}\n', "d.jsonl"))
+    found = mistakes(
+        write(
+            f'{good}\n{{"text": "r", "label"\n\n["q", "a"]\n{good[:-1]}, "text": "q"}}\n'
+            '{"text": NaN, "label": "a"}\n',
+            "d.jsonl",
+        )
+    )
     assert [text.split(":")[0] for text in found] == [f"d.jsonl line {line}" for line in (2, 4, 5, 6)]
     assert ["broken" in found[0], "one object" in found[1], "twice" in found[2], "write null" in found[3]] == [True] * 4
 
@@ -344,12 +376,22 @@ def test_a_list_where_one_text_is_wanted(write):
 
 def test_parquet_with_nulls_types_and_rows(tmp_path):
     path = tmp_path / "d.parquet"
-    pq.write_table(pa.table({
-        "text": pa.array([0.1, None, 2.5], pa.float32()), "label": ["a", "b", None], "who": pa.array([7, None, 9]),
-        "day": [datetime.date(2024, 1, 2)] * 3}), path)
+    pq.write_table(
+        pa.table(
+            {
+                "text": pa.array([0.1, None, 2.5], pa.float32()),
+                "label": ["a", "b", None],
+                "who": pa.array([7, None, 9]),
+                "day": [datetime.date(2024, 1, 2)] * 3,
+            }
+        ),
+        path,
+    )
     found = mistakes(str(path), user="who")
     assert [text.split(":")[0] for text in found] == [
-        "d.parquet row 2, column 'text'", "d.parquet row 3, column 'label'"]
+        "d.parquet row 2, column 'text'",
+        "d.parquet row 3, column 'label'",
+    ]
     pq.write_table(pq.read_table(path).slice(0, 1), path)
     ((task, key),) = read(str(path), user="who", session="day")
     assert (task.inputs["text"], task.user, task.session, key.answers) == ("0.1", "7", "2024-01-02", ("a",))
@@ -392,10 +434,16 @@ def test_times_of_two_sorts_or_none(write):
     assert "line 6" in infinite
 
 
-@pytest.mark.parametrize(("given", "said"), [({"tasks": -1}, "tasks must be at least 0 but is -1"),
-                                         ({"draw": -1}, "draw must be"), ({"delay": -2}, "delay must be"),
-                                         ({"tasks": 3}, "tasks=3 are asked for but the file has 2"),
-                                         ({"inputs": ("text", "text")}, "inputs must differ")])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"tasks": -1}, "tasks must be at least 0 but is -1"),
+        ({"draw": -1}, "draw must be"),
+        ({"delay": -2}, "delay must be"),
+        ({"tasks": 3}, "tasks=3 are asked for but the file has 2"),
+        ({"inputs": ("text", "text")}, "inputs must differ"),
+    ],
+)
 def test_parameters_out_of_range(write, given, said):
     assert said in only(write("text,label\nq,a\nr,b\n"), **given)
 
@@ -420,13 +468,23 @@ def test_all_mistakes_at_once_in_order_and_no_more_than_twenty(write):
 RECORDS = [{"text": "007", "label": "a", "n": 1}, {"text": "é", "label": "b", "n": 2}]
 
 
-@pytest.mark.parametrize("frame", [
-    RECORDS, pd.DataFrame(RECORDS), pa.Table.from_pylist(RECORDS), tuple(RECORDS), pd.DataFrame(RECORDS, index=[5, 5]),
-], ids=["dicts", "pandas", "arrow", "tuple", "index"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        RECORDS,
+        pd.DataFrame(RECORDS),
+        pa.Table.from_pylist(RECORDS),
+        tuple(RECORDS),
+        pd.DataFrame(RECORDS, index=[5, 5]),
+    ],
+    ids=["dicts", "pandas", "arrow", "tuple", "index"],
+)
 def test_frames_of_every_sort_are_the_same_table(frame, cache):
     stream = table(frame, inputs="text", answer="label", id="n", options="answers")
     assert [(task.id, task.inputs["text"], key.answers[0]) for task, key in stream.pairs()] == [
-        ("1", "007", "a"), ("2", "é", "b")]
+        ("1", "007", "a"),
+        ("2", "é", "b"),
+    ]
     path = Path(stream.data)
     assert path.parent == cache / "frames"
     assert len(path.stem) == 64
@@ -437,13 +495,20 @@ def test_frames_of_every_sort_are_the_same_table(frame, cache):
 
 
 def test_cells_of_a_frame_are_written_as_they_look():
-    frame = pd.DataFrame({
-        "text": np.array([0.1, 2], "float32"), "label": [True, False],
-        "when": pd.to_datetime(["2024-01-01", "2024-01-02"]),
-        "who": pd.array([7, None], "Int64"), "talk": pd.Series(["s", "s"], dtype="category"),
-        "choice": [np.array(["true", "false"]), ["false", "true"]], "odd": [{1}, b"x"]})
-    (first, key), (second, _) = table(frame, inputs="text", answer="label", time="when", user="who", session="talk",
-                                      options="choice").pairs()
+    frame = pd.DataFrame(
+        {
+            "text": np.array([0.1, 2], "float32"),
+            "label": [True, False],
+            "when": pd.to_datetime(["2024-01-01", "2024-01-02"]),
+            "who": pd.array([7, None], "Int64"),
+            "talk": pd.Series(["s", "s"], dtype="category"),
+            "choice": [np.array(["true", "false"]), ["false", "true"]],
+            "odd": [{1}, b"x"],
+        }
+    )
+    (first, key), (second, _) = table(
+        frame, inputs="text", answer="label", time="when", user="who", session="talk", options="choice"
+    ).pairs()
     assert (first.inputs["text"], first.user, first.session, key.answers) == ("0.1", "7", "s", ("true",))
     assert (second.inputs["text"], second.user, second.options) == ("2.0", "", ("false", "true"))
     assert second.time - first.time == 86400

@@ -75,8 +75,12 @@ class Banking77(Benchmark):
         self._check_parameters()
         found = self._drawn("test.csv", 1)
         if self.tasks > len(found):
-            raise SpecError([f"Banking77: tasks must be at most {len(found)}, the test questions of these "
-                             f"{self.options} intents, but is {self.tasks}; ask for fewer tasks or more options"])
+            raise SpecError(
+                [
+                    f"Banking77: tasks must be at most {len(found)}, the test questions of these "
+                    f"{self.options} intents, but is {self.tasks}; ask for fewer tasks or more options"
+                ]
+            )
         return found[: self.tasks]
 
     def pool(self) -> Sequence[Pair]:
@@ -135,13 +139,19 @@ class Banking77(Benchmark):
     def _check_parameters(self) -> None:
         """Every parameter is in range and every file there."""
         least = {"options": 2, "tasks": 1, "draw": 0, "delay": 0}
-        mistakes = [f"Banking77: {name} must be at least {bound} but is {getattr(self, name)}"
-                    for name, bound in least.items() if getattr(self, name) < bound]
+        mistakes = [
+            f"Banking77: {name} must be at least {bound} but is {getattr(self, name)}"
+            for name, bound in least.items()
+            if getattr(self, name) < bound
+        ]
         files = [self._file(name) for name in ("train.csv", "test.csv", "categories.json")]
         wrong = "file" if files[0].parent.is_dir() else "folder"
-        mistakes += [f"{file}: there is no such {wrong}; BANKING77 is the folder banking_data of "
-                     "github.com/PolyAI-LDN/task-specific-datasets: copy it and give its path"
-                     for file in files if not file.is_file()]
+        mistakes += [
+            f"{file}: there is no such {wrong}; BANKING77 is the folder banking_data of "
+            "github.com/PolyAI-LDN/task-specific-datasets: copy it and give its path"
+            for file in files
+            if not file.is_file()
+        ]
         if mistakes:
             raise SpecError(mistakes)
 

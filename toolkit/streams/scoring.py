@@ -267,8 +267,10 @@ class _FunctionScorer(Scorer):
     def __reduce__(self) -> tuple[Callable[[str, str], object], tuple[str, str]]:
         where = type(self).function
         if "<locals>" in where.__qualname__:
-            raise pickle.PicklingError(f"scorer {self.name!r} is defined inside a function and cannot go to another "
-                                       "process: define it at the top of a module")
+            raise pickle.PicklingError(
+                f"scorer {self.name!r} is defined inside a function and cannot go to another "
+                "process: define it at the top of a module"
+            )
         return _restored, (where.__module__, where.__qualname__)
 
 
@@ -304,8 +306,13 @@ def scorer(function: ScoreFunction) -> Scorer:
         taken = inspect.signature(function)
         raise TypeError(f"scorer {name!r} must take (task, answer, key) but takes {taken}") from error
     title = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-    space = {"__module__": function.__module__, "__doc__": function.__doc__, "called": name,
-             "function": staticmethod(function), "source": _source(function)}
+    space = {
+        "__module__": function.__module__,
+        "__doc__": function.__doc__,
+        "called": name,
+        "function": staticmethod(function),
+        "source": _source(function),
+    }
     made: type[Scorer] = type(title, (_FunctionScorer,), space)
     return made()
 

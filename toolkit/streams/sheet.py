@@ -80,8 +80,12 @@ class Sheet:
 
     def _check_text(self, place: int, column: str, text: str) -> None:
         if "\0" in text:
-            self.note(place, column, "holds a NUL character, which no prompt can carry; remove it, or if the file is "
-                      "UTF-16 say encoding='utf-16'")
+            self.note(
+                place,
+                column,
+                "holds a NUL character, which no prompt can carry; remove it, or if the file is "
+                "UTF-16 say encoding='utf-16'",
+            )
         elif _HALF.search(text):
             self.note(place, column, f"holds half a character (a lone surrogate): {text!r:.40}; write it in full")
 
@@ -153,8 +157,12 @@ def _decoded(sheet: Sheet, raw: bytes, encoding: str) -> str:
         return raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = raw[: error.start].decode(encoding, "ignore").count("\n") + 1
-        sheet.note(line, "", f"byte {error.start} (0x{raw[error.start]:02x}) is not {encoding} text; give the file's "
-                   "own encoding, e.g. encoding='cp1252' (Excel on Windows), 'latin-1' or 'utf-16'")
+        sheet.note(
+            line,
+            "",
+            f"byte {error.start} (0x{raw[error.start]:02x}) is not {encoding} text; give the file's "
+            "own encoding, e.g. encoding='cp1252' (Excel on Windows), 'latin-1' or 'utf-16'",
+        )
     except UnicodeError as error:
         sheet.note(0, "", f"is not {encoding} text ({error}); give the file's own encoding, e.g. encoding='utf-8'")
     except (LookupError, ValueError):
@@ -174,14 +182,22 @@ def _csv(sheet: Sheet, text: str, delimiter: str) -> None:
         except StopIteration:
             return
         except csv.Error as error:
-            sheet.note(place, "", f"the quotes of this row are broken ({error}); a text in quotes ends with one quote, "
-                       "and a quote within it is written twice; nothing was read from here on")
+            sheet.note(
+                place,
+                "",
+                f"the quotes of this row are broken ({error}); a text in quotes ends with one quote, "
+                "and a quote within it is written twice; nothing was read from here on",
+            )
             return
         if not sheet.columns and cells:
             sheet.columns = tuple(cells)
         elif cells and len(cells) != len(sheet.columns):
-            sheet.note(place, "", f"a row must have {len(sheet.columns)} cells, like the header, but has {len(cells)}; "
-                       f"a text that holds {delimiter!r} or a line break needs quotes around it")
+            sheet.note(
+                place,
+                "",
+                f"a row must have {len(sheet.columns)} cells, like the header, but has {len(cells)}; "
+                f"a text that holds {delimiter!r} or a line break needs quotes around it",
+            )
         elif cells:
             sheet.rows.append((place, dict(zip(sheet.columns, cells, strict=True))))
 
@@ -197,7 +213,7 @@ def _jsonl(sheet: Sheet, text: str) -> None:
             sheet.note(place, "", f"the JSON of this line is broken: {error}")
             continue
         if not isinstance(row, dict):
-            sheet.note(place, "", f"a line must be one object, {{\"column\": value, ...}}, but is {line.strip():.40}")
+            sheet.note(place, "", f'a line must be one object, {{"column": value, ...}}, but is {line.strip():.40}')
             continue
         columns |= dict.fromkeys(row)
         sheet.rows.append((place, row))
@@ -252,8 +268,10 @@ def _records(source: Any) -> Iterable[Mapping[str, object]]:
         return _arrow_rows(pa.table(source))[1]
     if isinstance(source, list | tuple) and all(isinstance(row, Mapping) for row in source):
         return [{str(name): value for name, value in row.items()} for row in source]
-    raise TypeError("a table needs a path, a pandas, Polars or Arrow frame, or a list of dictionaries but got "
-                    f"{type(source).__name__} {source!r:.80}")
+    raise TypeError(
+        "a table needs a path, a pandas, Polars or Arrow frame, or a list of dictionaries but got "
+        f"{type(source).__name__} {source!r:.80}"
+    )
 
 
 def is_kept(path: Path) -> bool:

@@ -85,10 +85,24 @@ class Table(Stream):
     """
 
     def __init__(
-        self, data: str, *, inputs: str | tuple[str, ...], answer: str, separator: str = "",
-        options: str | tuple[str, ...] = (), user: str = "", session: str = "", time: str = "", id: str = "",
-        instruction: str = "", number: bool = False, scorers: tuple[str, ...] = (), tasks: int = 0, draw: int = 0,
-        delay: int = 0, encoding: str = "utf-8",
+        self,
+        data: str,
+        *,
+        inputs: str | tuple[str, ...],
+        answer: str,
+        separator: str = "",
+        options: str | tuple[str, ...] = (),
+        user: str = "",
+        session: str = "",
+        time: str = "",
+        id: str = "",
+        instruction: str = "",
+        number: bool = False,
+        scorers: tuple[str, ...] = (),
+        tasks: int = 0,
+        draw: int = 0,
+        delay: int = 0,
+        encoding: str = "utf-8",
     ) -> None:
         self.data = data
         self.inputs = inputs
@@ -143,8 +157,10 @@ class Table(Stream):
         groups = sessions(pairs)
         order = np.random.default_rng(self.draw).permutation(len(groups))
         taken = set(list(chain.from_iterable(groups[place] for place in order))[: self.tasks])
-        return (tuple(pair for place, pair in enumerate(pairs) if place in taken),
-                tuple(pair for place, pair in enumerate(pairs) if place not in taken))
+        return (
+            tuple(pair for place, pair in enumerate(pairs) if place in taken),
+            tuple(pair for place, pair in enumerate(pairs) if place not in taken),
+        )
 
     def _read(self) -> list[Pair]:
         sheet = read_sheet(self.data, self.encoding)
@@ -188,12 +204,19 @@ class Table(Stream):
         wanted = [*self._inputs, self.answer, self.user, self.session, self.time, self.id, choice]
         for column in dict.fromkeys(filter(None, wanted)):
             if sheet.columns and column not in sheet.columns:
-                sheet.note(0, "", f"there is no column {column!r}; {nearest(column, sheet.columns):.300}"
-                           + _other_delimiter(sheet.columns))
+                sheet.note(
+                    0,
+                    "",
+                    f"there is no column {column!r}; {nearest(column, sheet.columns):.300}"
+                    + _other_delimiter(sheet.columns),
+                )
                 sheet.rows.clear()
         if not sheet.rows and not sheet.notes:
-            sheet.note(0, "", "there are no rows; a stream needs at least one task"
-                       + " below the header" * (sheet.columns != ()))
+            sheet.note(
+                0,
+                "",
+                "there are no rows; a stream needs at least one task" + " below the header" * (sheet.columns != ()),
+            )
         if not sheet.rows:
             sheet.check()
 

@@ -1,0 +1,208 @@
+"""Rows: how episodes, calls and runs stand in files, with one explicit schema each for JSON lines, Parquet and DuckDB."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from toolkit.records import Call, Episode, Usage
+
+Row: TypeAlias = dict[str, Any]
+"""One flat record as it is written; its keys are those of the schema beside it."""
+
+RunStatus = Literal["running", "finished", "suspended", "stopped", "failed"]
+
+FORMAT = 1
+"""Version of the files below; part of every run's identity."""
+
+_COST = {
+    "calls": "BIGINT",
+    "input_tokens": "BIGINT",
+    "output_tokens": "BIGINT",
+    "reused_tokens": "BIGINT",
+    "seconds": "DOUBLE",
+    "dollars": "DOUBLE",
+}
+
+EPISODE = {
+    "run": "VARCHAR",
+    "arm": "VARCHAR",
+    "seed": "BIGINT",
+    "stream": "VARCHAR",
+    "order": "VARCHAR",
+    "phase": "VARCHAR",
+    "t": "BIGINT",
+    "task": "VARCHAR",
+    "session": "VARCHAR",
+    "user": "VARCHAR",
+    "inputs": "MAP(VARCHAR, VARCHAR)",
+    "status": "VARCHAR",
+    "answer": "VARCHAR",
+    "score": "DOUBLE",
+    "scores": "MAP(VARCHAR, DOUBLE)",
+    "oracle": "DOUBLE",
+    "feedback_score": "DOUBLE",
+    "correction": "VARCHAR",
+    "critique": "VARCHAR",
+    "due": "BIGINT",
+    "labels": "BIGINT",
+    "error": "VARCHAR",
+    **{f"{kind}_{name}": dtype for kind in ("acting", "adapting", "judging") for name, dtype in _COST.items()},
+    "turns": "STRUCT(step VARCHAR, answer VARCHAR, blocks VARCHAR[], recalled VARCHAR[])[]",
+}
+
+CALL = {
+    "run": "VARCHAR",
+    "phase": "VARCHAR",
+    "t": "BIGINT",
+    "step": "VARCHAR",
+    "ordinal": "BIGINT",
+    "purpose": "VARCHAR",
+    "hash": "VARCHAR",
+    "status": "VARCHAR",
+    "answer": "VARCHAR",
+    "prompt": "STRUCT(role VARCHAR, text VARCHAR)[]",
+    "response": "VARCHAR",
+    "seed": "BIGINT",
+    "memo": "BOOLEAN",
+    "error": "VARCHAR",
+    **_COST,
+}
+
+RUN = {
+    "study": "VARCHAR",
+    "run": "VARCHAR",
+    "arm": "VARCHAR",
+    "seed": "BIGINT",
+    "stream": "VARCHAR",
+    "order": "VARCHAR",
+    "tasks": "BIGINT",
+    "status": "VARCHAR",
+    "episodes": "BIGINT",
+    "labels_before": "BIGINT",
+    "hash": "VARCHAR",
+    "model": "VARCHAR",
+    "adapter": "VARCHAR",
+    "deciding": "VARCHAR",
+    "temperature": "DOUBLE",
+    "scripted": "BOOLEAN",
+    "uses_model": "BOOLEAN",
+    "traits": "VARCHAR[]",
+    "replayed": "BIGINT",
+    "error": "VARCHAR",
+}
+
+SCHEMAS = {"episodes": EPISODE, "calls": CALL}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What is known of one run; kept in its folder as ``run.json`` and shown by the view ``runs``.
+
+    Parameters
+    ----------
+    run
+        Its identity: a hash of what it does, not of when or where.
+    labels_before
+        Labels it was given before the first task.
+    hash
+        sha256 of what came out, empty until it is finished; see `Ledger`.
+    replayed
+        Calls that were read from its own tape when it was resumed.
+    """
+
+    study: str
+    run: str
+    arm: str
+    seed: int
+    stream: str
+    order: str
+    tasks: int
+    model: str
+    adapter: str
+    deciding: str
+    temperature: float
+    scripted: bool
+    uses_model: bool
+    traits: tuple[str, ...]
+    status: RunStatus = "running"
+    episodes: int = 0
+    labels_before: int = 0
+    hash: str = ""
+    replayed: int = 0
+    error: str = ""
+
+
+def episode_row(episode: Episode, run: RunRecord) -> Row:
+    """One episode as a row."""
+    feedback = episode.feedback
+    row: Row = {
+        "run": run.run,
+        "arm": run.arm,
+        "seed": run.seed,
+        "stream": run.stream,
+        "order": run.order,
+        "phase": episode.phase,
+        "t": episode.t,
+        "task": episode.task.id,
+        "session": episode.task.session,
+        "user": episode.task.user,
+        "inputs": dict(episode.task.inputs),
+        "status": episode.status,
+        "answer": episode.answer,
+        "score": _finite(episode.score),
+        "scores": {name: _finite(value) for name, value in episode.scores.items()},
+        "oracle": episode.oracle,
+        "feedback_score": feedback.score if feedback else None,
+        "correction": feedback.correction if feedback else None,
+        "critique": feedback.text if feedback else None,
+        "due": episode.due,
+        "labels": episode.labels,
+        "error": episode.error,
+    }
+    for kind in ("acting", "adapting", "judging"):
+        row |= {f"{kind}_{name}": value for name, value in asdict(getattr(episode, kind)).items()}
+    row["turns"] = [
+        {"step": turn.step, "answer": turn.answer, "blocks": list(turn.blocks), "recalled": list(turn.recalled)}
+        for turn in episode.turns
+    ]
+    return row
+
+
+def content(row: Mapping[str, Any]) -> Row:
+    """The part of an episode's row that its run's hash covers: no seconds, no names that people gave."""
+    left_out = {"run", "arm", "seed", "stream", "order", "error"}
+    return {name: value for name, value in row.items() if name not in left_out and not name.endswith("_seconds")}
+
+
+def call_row(call: Call, run: str) -> Row:
+    """One call as a row."""
+    row: Row = {"run": run}
+    for name in CALL:
+        if name in _COST:
+            row[name] = getattr(call.usage, name)
+        elif name == "prompt":
+            row[name] = [{"role": role, "text": text} for role, text in call.prompt]
+        elif name != "run":
+            row[name] = getattr(call, name)
+    return row
+
+
+def call_of(row: Mapping[str, Any]) -> Call:
+    """The call that a row holds."""
+    usage = Usage(**{name: row[name] for name in _COST})
+    prompt = tuple((turn["role"], turn["text"]) for turn in row["prompt"])
+    plain = {name: row[name] for name in CALL if name not in _COST and name not in ("run", "prompt")}
+    return Call(prompt=prompt, usage=usage, **plain)
+
+
+def line(row: Row) -> bytes:
+    """A row as one line of ASCII JSON: a torn line can then be told from a whole one, and never breaks an encoding."""
+    return json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

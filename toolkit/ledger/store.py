@@ -1,0 +1,346 @@
+"""The ledger: files are the truth, DuckDB is the lens. Any number of processes may read while one writes a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from toolkit.component import digest
+from toolkit.errors import ToolkitError, nearest
+from toolkit.ledger.rows import CALL, EPISODE, RUN, SCHEMAS, Row, RunRecord, call_of, call_row, content, line
+from toolkit.records import Call
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+SYNC_ROWS, SYNC_SECONDS = 64, 1.0
+_EMPTY = Path("schema", "empty", "runs", "none")
+_RUNS = "*/*/runs/*"
+
+
+class LedgerError(ToolkitError):
+    """A ledger or a run's folder cannot be used as it is."""
+
+
+class Log:
+    """An append-only file of JSON lines. A row reaches the system at once and the disk within 64 rows or a second.
+
+    A torn last line (the process was killed in mid-write) is cut off when the file is opened.
+
+    Parameters
+    ----------
+    path
+        The file; created if absent.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _cut_torn_tail(path)
+        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
+        self._unsynced, self._synced_at = 0, time.monotonic()
+
+    def append(self, row: Row) -> None:
+        """Write one row."""
+        self._file.write(line(row))
+        self._unsynced += 1
+        if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Put everything on the disk."""
+        if self._unsynced:
+            os.fdatasync(self._file.fileno())
+        self._unsynced, self._synced_at = 0, time.monotonic()
+
+    def close(self) -> None:
+        """Sync and close."""
+        self.sync()
+        self._file.close()
+
+
+def read_log(path: Path) -> Iterator[Row]:
+    """The rows of a log.
+
+    Raises
+    ------
+    LedgerError
+        If a line before the last is damaged: such a log is not what a run wrote.
+    """
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        for number, text in enumerate(file, start=1):
+            if not text.endswith(b"\n"):
+                return  # torn: the process died while writing it
+            try:
+                yield json.loads(text)
+            except ValueError as error:
+                raise LedgerError(
+                    f"{path} line {number} is damaged: move the run's folder away to run it anew"
+                ) from error
+
+
+class RunFolder:
+    """One run's files: the tape (synced first), the episodes, and ``run.json``.
+
+    Parameters
+    ----------
+    folder
+        Created if absent.
+    record
+        What is known of the run beforehand.
+    """
+
+    def __init__(self, folder: Path, record: RunRecord) -> None:
+        self.folder, self.record = folder, record
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def open(self) -> list[Call]:
+        """Open the logs for writing; the calls recorded earlier by this run, if it was cut off.
+
+        The episodes are derived, so their log starts anew and is written again while the tape is read.
+        """
+        for name in SCHEMAS:  # left by a run that was cut off while finishing; its logs are whole
+            (self.folder / f"{name}.parquet").unlink(missing_ok=True)
+        calls = self.folder / "calls.jsonl"
+        _cut_torn_tail(calls)
+        tape = [call_of(row) for row in read_log(calls)]
+        self._calls = Log(calls)
+        episodes = self.folder / "episodes.jsonl"
+        episodes.unlink(missing_ok=True)
+        self._episodes = Log(episodes)
+        self._contents: list[Row] = []
+        return tape
+
+    def call(self, call: Call) -> None:
+        """Record a call."""
+        self._calls.append(call_row(call, self.record.run))
+
+    def episode(self, row: Row) -> None:
+        """Record an episode; the calls it rests on are on the disk no later than it."""
+        self._contents.append(content(row))
+        if self._episodes._unsynced + 1 >= SYNC_ROWS:
+            self._calls.sync()
+        self._episodes.append(row)
+
+    def note(self, record: RunRecord) -> None:
+        """Replace ``run.json``."""
+        self.record = record
+        write_atomically(self.folder / "run.json", json.dumps(asdict(record), ensure_ascii=True) + "\n")
+
+    def hash(self, state: str) -> str:
+        """sha256 over everything that came out of the run; never times, paths or names."""
+        return digest([self._contents, state])
+
+    def close(self) -> None:
+        """Sync and close the logs; they stay."""
+        self._calls.close()
+        self._episodes.close()
+
+    def finish(self, record: RunRecord) -> None:
+        """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
+        import duckdb
+
+        self.close()
+        with duckdb.connect() as con:
+            for name, schema in SCHEMAS.items():
+                log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
+                con.execute(f"COPY ({_from_lines([str(log)], schema)}) TO '{_quoted(part)}' (FORMAT parquet)")
+                with open(part, "rb") as file:
+                    os.fsync(file.fileno())
+        for name in SCHEMAS:
+            os.replace(self.folder / f"{name}.parquet.part", self.folder / f"{name}.parquet")
+        self.note(record)
+        for name in SCHEMAS:
+            (self.folder / f"{name}.jsonl").unlink()
+
+
+class Ledger:
+    """All that happened, in one folder, read with SQL.
+
+    Views: ``studies``, ``runs``, ``episodes``, ``turns``, ``calls``, ``memories`` (what was recalled when), and
+    ``damage`` (lines that are no valid rows; a torn last line of a running log is not damage).
+
+    Parameters
+    ----------
+    root
+        The folder; created on first use. Default: ``$TOOLKIT_LEDGER``, else ``./ledger``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> Ledger(tempfile.mkdtemp()).sql("select count(*) as n from episodes").n[0].item()
+    0
+    """
+
+    def __init__(self, root: str | Path | None = None) -> None:
+        self.root = Path(root or os.environ.get("TOOLKIT_LEDGER") or "ledger").expanduser()
+
+    def study(self, name: str) -> Path:
+        """The folder of a study, which need not exist."""
+        return self.root / "studies" / name
+
+    def names(self) -> list[str]:
+        """Names of the studies, the latest first."""
+        folders = [path for path in (self.root / "studies").glob("*") if (path / "plan.json").exists()]
+        return [path.name for path in sorted(folders, key=lambda path: -(path / "plan.json").stat().st_mtime)]
+
+    def find(self, name: str) -> Path:
+        """The folder of a study that exists.
+
+        Raises
+        ------
+        LedgerError
+            If there is none, with the nearest names.
+        """
+        if name not in self.names():
+            raise LedgerError(f"no study is called {name!r} in {self.root}; {nearest(name, self.names())}")
+        return self.study(name)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory connection with the views; every query reads what is there at that moment."""
+        import duckdb
+
+        self._ensure()
+        con = duckdb.connect()
+        con.execute("SET enable_progress_bar = false")
+        for statement in _views(self.root.resolve()):
+            con.execute(statement)
+        return con
+
+    def sql(self, query: str, *parameters: object) -> pd.DataFrame:
+        """The answer to one query, as a data frame."""
+        import duckdb
+
+        for attempt in range(5):
+            with self.connect() as con:
+                try:
+                    return con.execute(query, list(parameters)).df()
+                except duckdb.IOException:
+                    if attempt == 4:
+                        raise  # not just a log that was turned into Parquet between listing and reading
+        raise AssertionError("unreachable")
+
+    def record(self, folder: Path) -> RunRecord | None:
+        """What a run's folder says of itself; None if it has not begun."""
+        path = folder / "run.json"
+        if not path.exists():
+            return None
+        row = json.loads(path.read_text(encoding="ascii"))
+        return RunRecord(**{**row, "traits": tuple(row["traits"])})
+
+    def _ensure(self) -> None:
+        """Empty files with the schemas, so that a view has something to read before the first study."""
+        folder = self.root / _EMPTY
+        if (folder / "run.json").exists():
+            return
+        import duckdb
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as con:
+            for name, schema in SCHEMAS.items():
+                (folder / f"{name}.jsonl").touch()
+                part = folder / f"{name}.{os.getpid()}.part"
+                query = _from_lines([str(folder / f"{name}.jsonl")], schema)
+                con.execute(f"COPY ({query}) TO '{_quoted(part)}' (FORMAT parquet)")
+                os.replace(part, folder / f"{name}.parquet")
+        (folder / "run.json").touch()
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a whole file aside, then rename: a reader sees the old one or the new one."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _cut_torn_tail(path: Path) -> None:
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with open(path, "rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65_536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                file.truncate(start + newline + 1)
+                return
+            end = start
+        file.truncate(0)
+
+
+def _quoted(path: Path | str) -> str:
+    return str(path).replace("'", "''")
+
+
+def _lines(patterns: list[str]) -> str:
+    listed = ", ".join(f"'{_quoted(pattern)}'" for pattern in patterns)
+    options = (
+        "header=false, auto_detect=false, delim='\x01', quote='', escape='', filename=true, max_line_size=67108864"
+    )
+    return f"read_csv([{listed}], columns={{'line': 'VARCHAR'}}, {options})"
+
+
+_STUDY = "string_split(filename, '/')[-4] AS study"  # .../<study>/runs/<run>/<file>
+
+
+def _from_lines(patterns: list[str], schema: dict[str, str], where: str = "true", also: str = "") -> str:
+    structure = json.dumps({name: _structure(dtype) for name, dtype in schema.items()}).replace("'", "''")
+    columns = ", ".join(f'row."{name}" AS "{name}"' for name in schema)
+    # CASE: DuckDB may put a query's own conditions before json_valid(line), and a damaged line would then raise.
+    row = f"json_transform(CASE WHEN json_valid(line) THEN line END, '{structure}') AS row"
+    inner = f"SELECT {row}{also and f', {also}'} FROM {_lines(patterns)} WHERE json_valid(line) AND {where}"
+    return f"SELECT {columns}{', study' * bool(also)} FROM ({inner})"
+
+
+def _structure(dtype: str) -> Any:
+    """A column's type in the notation of ``json_transform``, which spells structs and lists as JSON."""
+    nested = {
+        EPISODE["turns"]: [{"step": "VARCHAR", "answer": "VARCHAR", "blocks": ["VARCHAR"], "recalled": ["VARCHAR"]}],
+        CALL["prompt"]: [{"role": "VARCHAR", "text": "VARCHAR"}],
+        "VARCHAR[]": ["VARCHAR"],
+    }
+    return nested.get(dtype, dtype)
+
+
+def _views(root: Path) -> Iterator[str]:
+    for name, schema in SCHEMAS.items():
+        shards, logs = f"{root}/{_RUNS}/{name}.parquet", f"{root}/{_RUNS}/{name}.jsonl"
+        columns = ", ".join(f'"{column}"' for column in schema)
+        finished = f"SELECT parse_dirpath(file) FROM glob('{_quoted(shards)}')"
+        live = _from_lines([logs], schema, f"parse_dirpath(filename) NOT IN ({finished})", _STUDY)
+        kept = f"SELECT {columns}, {_STUDY} FROM read_parquet('{_quoted(shards)}', union_by_name=true, filename=true)"
+        yield f"CREATE VIEW {name} AS {kept} UNION ALL {live}"
+    yield f"CREATE VIEW runs AS {_from_lines([f'{root}/{_RUNS}/run.json'], RUN)}"
+    yield (
+        "CREATE VIEW studies AS SELECT study, count(*) AS runs, "
+        "count(*) FILTER (status = 'finished') AS finished, count(DISTINCT arm) AS arms, "
+        "count(DISTINCT seed) AS seeds, sum(episodes) AS episodes, any_value(model) AS model, "
+        "bool_or(scripted) AS scripted FROM runs GROUP BY study"
+    )
+    yield (
+        "CREATE VIEW turns AS SELECT study, run, arm, seed, phase, t, task, generate_subscripts(turns, 1) - 1 AS turn, "
+        "unnest(turns, recursive := true) FROM episodes"
+    )
+    yield (
+        "CREATE VIEW memories AS SELECT study, run, arm, seed, phase, t, task, unnest(recalled) AS recalled "
+        "FROM turns WHERE len(recalled) > 0"
+    )
+    yield (
+        f"CREATE VIEW damage AS SELECT filename, count(*) AS lines FROM (SELECT filename, line, "
+        f"row_number() OVER (PARTITION BY filename) AS n, count(*) OVER (PARTITION BY filename) AS total "
+        f"FROM {_lines([f'{root}/{_RUNS}/*.jsonl'])}) WHERE NOT json_valid(line) AND n < total GROUP BY filename"
+    )
