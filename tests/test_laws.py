@@ -283,3 +283,15 @@ def test_ground_truth_scores_everything(study: Make, delay: int) -> None:
 
 def test_outage_is_no_value_error() -> None:
     assert not issubclass(Outage, ValueError)
+
+
+def test_runs_that_have_not_begun_are_missing_pairs(study: Make) -> None:
+    made = study(Arm.static(), Arm("m", memory=Retrieval()), seeds=3, workers=1)
+    made.run(watch=lambda run, episode: made.stop() if (run.seed, episode.t) == (1, 3) else None)
+    row = made.compare().row("m")
+    assert row.difference is not None
+    assert row.difference.n == 24
+    assert "2 runs not begun" in row.doubts
+    assert any("48 of 72 pairs missing" in doubt for doubt in row.doubts)
+    assert {record.status for record in finish(made).records()} == {"finished"}
+    assert made.compare().row("m").doubts == made.compare().row("static").doubts

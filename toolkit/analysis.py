@@ -161,7 +161,9 @@ def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledg
     arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]  # type: ignore[attr-defined]
     if baseline not in arms:
         raise LedgerError(f"the baseline {baseline!r} has no episodes; {nearest(baseline, arms)}")
-    rows = tuple(_row(frame, runs, arm, baseline, level) for arm in arms)
+    each = len(planned["tasks"])  # type: ignore[arg-type]
+    wanted = {arm: sum(run["arm"] == arm for run in planned["runs"]) for arm in arms}  # type: ignore[attr-defined]
+    rows = tuple(_row(frame, runs, arm, baseline, level, wanted[arm], each) for arm in arms)
     return Comparison(name, baseline, rows, level, _notes(planned, runs, level))
 
 
@@ -209,7 +211,10 @@ def _matrix(frame: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(table.to_numpy(dtype=float))
 
 
-def _row(frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level: float) -> ArmRow:
+def _row(
+    frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level: float, wanted: int, tasks: int
+) -> ArmRow:
+    """One arm's row; ``wanted`` runs of ``tasks`` tasks each were planned."""
     own = frame[frame.arm == arm]
     ran = runs[runs.arm == arm]
     unit = "session" if bool((own.unit != own.task).any()) else "task"
@@ -219,8 +224,8 @@ def _row(frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level
         other = frame[frame.arm == baseline]
         both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
         gap = both.score - both.score_base
-        pairs, planned = int(gap.notna().sum()), int(max(ran.tasks.sum(), len(both)))
-        missing = planned - pairs
+        pairs = int(gap.notna().sum())
+        missing = wanted * tasks - pairs
         units = both.unit.fillna(both.unit_base)
         difference = two_way(gap, both.seed, units, level=level, unit=unit)
         bounds = worst_case(difference.value, pairs, missing) if pairs else (-1.0, 1.0)
@@ -241,7 +246,7 @@ def _row(frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level
         seconds=float(own.seconds.mean()),
         dollars=float(own.dollars.mean()),
         labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
-        doubts=tuple(_doubts(own, ran, score, difference, missing, pairs, bounds)),
+        doubts=tuple(_doubts(own, ran, score, difference, missing, pairs, bounds, wanted)),
     )
 
 
@@ -253,10 +258,13 @@ def _doubts(
     missing: int,
     pairs: int,
     bounds: tuple[float, float],
+    wanted: int,
 ) -> list[str]:
     found = []
     if bool(ran.scripted.any()):
         found.append("scripted model: plays a known skill, says nothing about a real one")
+    if len(ran) < wanted:
+        found.append(f"{wanted - len(ran)} runs not begun")
     unfinished = ran[ran.status != "finished"]
     found += [f"{count} runs {status}" for status, count in unfinished.status.value_counts().items()]
     shown = difference or score

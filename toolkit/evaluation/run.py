@@ -104,11 +104,16 @@ def carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | Non
         Its status: ``finished``; ``suspended`` (the model could not be reached; go on later); ``stopped``; or
         ``failed`` (memory, learner, scorer or the bench raised; ``error`` says what, ``error.txt`` where).
     """
+    control = Control(study / "control.json")
+    try:
+        control.obey()
+    except Stopped as error:  # a run that has not begun leaves no folder behind
+        return replace(record_of(run), status="stopped", error=str(error))
     folder = RunFolder(study / "runs" / run.folder, record_of(run))
     tape = folder.open()
     folder.note(folder.record)
     try:
-        record = _pass(run, folder, tape, Control(study / "control.json"), on_episode)
+        record = _pass(run, folder, tape, control, on_episode)
     except Stopped as error:
         record = replace(folder.record, status="stopped", error=str(error))
     except Outage as error:

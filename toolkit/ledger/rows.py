@@ -1,4 +1,4 @@
-"""Rows: how episodes, calls and runs stand in files, with one explicit schema each for JSON lines, Parquet and DuckDB."""
+"""Rows: how episodes, calls and runs stand in files, with one explicit schema for JSON lines, Parquet and DuckDB."""
 
 from __future__ import annotations
 

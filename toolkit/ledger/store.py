@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -45,11 +45,13 @@ class Log:
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
         self._unsynced, self._synced_at = 0, time.monotonic()
 
-    def append(self, row: Row) -> None:
-        """Write one row."""
+    def append(self, row: Row, before_sync: Callable[[], None] | None = None) -> None:
+        """Write one row; ``before_sync`` is called first if this row takes everything to the disk."""
         self._file.write(line(row))
         self._unsynced += 1
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
+            if before_sync is not None:
+                before_sync()
             self.sync()
 
     def sync(self) -> None:
@@ -125,9 +127,7 @@ class RunFolder:
     def episode(self, row: Row) -> None:
         """Record an episode; the calls it rests on are on the disk no later than it."""
         self._contents.append(content(row))
-        if self._episodes._unsynced + 1 >= SYNC_ROWS:
-            self._calls.sync()
-        self._episodes.append(row)
+        self._episodes.append(row, before_sync=self._calls.sync)
 
     def note(self, record: RunRecord) -> None:
         """Replace ``run.json``."""
