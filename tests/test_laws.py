@@ -291,7 +291,7 @@ def test_runs_that_have_not_begun_are_missing_pairs(study: Make) -> None:
     row = made.compare().row("m")
     assert row.difference is not None
     assert row.difference.n == 24
-    assert "2 runs not begun" in row.doubts
+    assert {"1 runs not begun", "1 runs stopped"} <= set(row.doubts)
     assert any("48 of 72 pairs missing" in doubt for doubt in row.doubts)
     assert {record.status for record in finish(made).records()} == {"finished"}
     assert made.compare().row("m").doubts == made.compare().row("static").doubts
