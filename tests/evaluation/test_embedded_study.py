@@ -64,3 +64,13 @@ def test_the_experiments_can_be_run(tmp_path: Path, name: str) -> None:
     study = load(ROOT / "experiments" / name, seeds=1, tasks=2, ledger=tmp_path, lm="scripted")
     assert study.baseline == "static"
     finish(study)
+
+
+def test_the_example_of_a_program_of_ones_own_runs(tmp_path: Path) -> None:
+    import runpy
+
+    arms = runpy.run_path(str(ROOT / "experiments" / "own-program" / "study.py"))["arms"]
+    made = finish(Study("own", Desk(tasks=4), arms=arms, lm="scripted", seeds=1, ledger=Ledger(tmp_path)))
+    calls = made.episodes().groupby("arm").acting_calls.mean()
+    assert calls["triage"] == 2
+    assert calls["static"] == 1
