@@ -395,8 +395,8 @@ def test_control_characters_become_visible(given: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        ("file:///work/x/y.csv", "…/y.csv"),
-        ("Table('/work/my data/y.csv', k=1)", "Table('…/y.csv', k=1)"),
+        ("file:///home/x/y.csv", "…/y.csv"),
+        ("Table('/home/my data/y.csv', k=1)", "Table('…/y.csv', k=1)"),
         ("~/models/q.gguf", "…/q.gguf"),
         ("1/2 of a/b at https://host:80/x/y", "1/2 of a/b at https://host:80/x/y"),
     ],

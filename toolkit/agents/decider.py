@@ -76,7 +76,7 @@ class NearestNeighbour(Decider):
 
 
 class MostFrequent(Decider):
-    """Floor: the right answer seen most often so far, the latest among equals; a random option at first."""
+    """Floor: the right answer seen most often so far, of equals the one seen first; a random option at the start."""
 
     uses_model = False
     stateless = False
