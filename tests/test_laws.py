@@ -200,6 +200,12 @@ def test_every_call_is_charged_to_an_episode(study: Make) -> None:
         assert row.i > 0
 
 
+def test_labels_are_charged_to_those_who_can_learn_from_them(study: Make) -> None:
+    arms = [Arm.static(), Arm("few", learning=FixedExamples(k=3)), Arm("demo", learning=DemoBuffer())]
+    made = finish(study(*arms, Arm("memory", memory=Retrieval())))
+    assert {row.arm: row.labels for row in made.compare().rows} == {"static": 0, "few": 3, "demo": 24, "memory": 24}
+
+
 # Law 7 and 8: repeats are independent; randomness has one source.
 
 

@@ -42,6 +42,8 @@ class FixedExamples(Learner):
         Number of examples, at least 1; as many labels are charged.
     """
 
+    stateless = True  # filled before the first task, never changed by the stream: its feedback is no label to this arm
+
     def __init__(self, k: int = 4) -> None:
         self.k = k
 
