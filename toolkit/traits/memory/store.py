@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,8 +21,12 @@ Vector = NDArray[np.float32]
 
 @cache
 def _embedder() -> WordLlamaInference:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     import wordllama
 
+    root.handlers[:] = handlers  # importing it sets up logging for the whole program, which is not its business
+    root.setLevel(level)
     # The weights are inside the wheel; without this the loader would look for them on a hub.
     return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
 
