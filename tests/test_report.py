@@ -280,7 +280,7 @@ def test_while_it_runs_the_numbers_are_called_interim(study: Make) -> None:
     made.workers = 1
     made.run(watch=stop)
     text = text_of(made)
-    assert "No run has finished (4 stopped). What is shown below is interim" in text
+    assert "No run has finished (1 stopped, 3 not begun). What is shown below is interim" in text
     assert re.search(r"n/a because (it|static) has no episodes yet|a difference of .* pairs? in", text)
 
 
