@@ -50,6 +50,7 @@ def test_a_second_process_sees_the_rows_of_a_running_study(running, tmp_path: Pa
     assert ledger.sql("SELECT status, episodes FROM runs").status[0] == "running"
     assert ledger.sql("SELECT * FROM damage").empty
     assert ledger.names() == ["held"]
+    assert list(ledger.sql("SELECT episodes FROM studies").episodes) == [100]
 
 
 def test_a_killed_run_keeps_its_rows_and_goes_on_to_the_same_hash(running, tmp_path: Path) -> None:

@@ -328,8 +328,9 @@ def _views(root: Path) -> Iterator[str]:
     yield (
         "CREATE VIEW studies AS SELECT study, count(*) AS runs, "
         "count(*) FILTER (status = 'finished') AS finished, count(DISTINCT arm) AS arms, "
-        "count(DISTINCT seed) AS seeds, sum(episodes) AS episodes, any_value(model) AS model, "
-        "bool_or(scripted) AS scripted FROM runs GROUP BY study"
+        "count(DISTINCT seed) AS seeds, coalesce(any_value(n), 0) AS episodes, any_value(model) AS model, "
+        "bool_or(scripted) AS scripted "
+        "FROM runs LEFT JOIN (SELECT study, count(*) AS n FROM episodes GROUP BY study) USING (study) GROUP BY study"
     )
     yield (
         "CREATE VIEW turns AS SELECT study, run, arm, seed, phase, t, task, generate_subscripts(turns, 1) - 1 AS turn, "
