@@ -29,7 +29,7 @@ class Step:
     output
         Name of the single output field.
     answer
-        ``"text"`` (one line, or several with ``lines``), or ``"number"``; a task with options is always a choice.
+        ``"text"`` (one line) or ``"number"``; a task with options is always a choice.
     """
 
     name: str

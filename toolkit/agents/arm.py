@@ -25,7 +25,7 @@ from toolkit.traits.learning import FixedExamples, Frozen, Learner
 from toolkit.traits.memory import MemoryPolicy, NoMemory, Retrieval
 from toolkit.traits.role import NoRole, RolePolicy, role
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.IGNORECASE)
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Arm:
     traits: ClassVar[tuple[str, ...]] = ("role", "memory", "goals", "learning")
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
             raise ValueError(f"an arm's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {self.name!r}")
         kinds = {"role": RolePolicy, "memory": MemoryPolicy, "goals": GoalPolicy, "learning": Learner}
         for part, base in {**kinds, "decider": Decider}.items():

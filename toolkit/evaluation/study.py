@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.agents.arm import Arm
+from toolkit.agents.arm import NAME, Arm
 from toolkit.component import Config
 from toolkit.errors import SpecError, ToolkitError, nearest
 from toolkit.evaluation import design
@@ -294,9 +294,7 @@ def _usual_baseline(arms: Sequence[Arm]) -> str:
 
 
 def _mistakes(study: Study) -> Iterator[str]:
-    from toolkit.agents.arm import _NAME
-
-    if not _NAME.fullmatch(study.name):
+    if not NAME.fullmatch(study.name):
         yield f"a study's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {study.name!r}"
     if not study.arms:
         yield "a study needs at least one arm"

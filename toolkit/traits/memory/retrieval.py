@@ -34,7 +34,7 @@ class Retrieval(MemoryPolicy):
         self.store = store
 
     def check(self) -> None:
-        """At least 1."""
+        """At least one example; a known store."""
         must_be_positive("Retrieval.k", self.k)
         if self.store not in ("all", "correct"):
             raise ValueError(f"Retrieval.store must be 'all' or 'correct' but is {self.store!r}")
@@ -61,7 +61,8 @@ class Retrieval(MemoryPolicy):
 class _Sham(MemoryPolicy, abstract=True):
     """A policy that spoils what another one recalls."""
 
-    of: MemoryPolicy
+    def __init__(self, of: MemoryPolicy) -> None:
+        self.of = of
 
     def check(self) -> None:
         """A policy inside, itself in order."""
@@ -87,9 +88,6 @@ class Shuffled(_Sham):
     of
         The policy to spoil.
     """
-
-    def __init__(self, of: MemoryPolicy) -> None:
-        self.of = of
 
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin anew."""
@@ -120,9 +118,6 @@ class PermutedLabels(_Sham):
     of
         The policy to spoil.
     """
-
-    def __init__(self, of: MemoryPolicy) -> None:
-        self.of = of
 
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin anew."""
