@@ -151,7 +151,7 @@ class RunFolder:
         with duckdb.connect() as con:
             for name, schema in SCHEMAS.items():
                 log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-                con.execute(f"COPY ({_from_lines([str(log)], schema)}) TO '{_quoted(part)}' (FORMAT parquet)")
+                con.execute(f"COPY ({_from_lines([str(log)], schema)}) TO '{quoted(part)}' (FORMAT parquet)")
                 with open(part, "rb") as file:
                     os.fsync(file.fileno())
         for name in SCHEMAS:
@@ -248,7 +248,7 @@ class Ledger:
                 (folder / f"{name}.jsonl").touch()
                 part = folder / f"{name}.{os.getpid()}.part"
                 query = _from_lines([str(folder / f"{name}.jsonl")], schema)
-                con.execute(f"COPY ({query}) TO '{_quoted(part)}' (FORMAT parquet)")
+                con.execute(f"COPY ({query}) TO '{quoted(part)}' (FORMAT parquet)")
                 os.replace(part, folder / f"{name}.parquet")
         (folder / "run.json").touch()
 
@@ -282,12 +282,13 @@ def _cut_torn_tail(path: Path) -> None:
         file.truncate(0)
 
 
-def _quoted(path: Path | str) -> str:
+def quoted(path: Path | str) -> str:
+    """A path as it may stand between single quotes in SQL."""
     return str(path).replace("'", "''")
 
 
 def _lines(patterns: list[str]) -> str:
-    listed = ", ".join(f"'{_quoted(pattern)}'" for pattern in patterns)
+    listed = ", ".join(f"'{quoted(pattern)}'" for pattern in patterns)
     options = (
         "header=false, auto_detect=false, delim='\x01', quote='', escape='', filename=true, max_line_size=67108864"
     )
@@ -320,9 +321,9 @@ def _views(root: Path) -> Iterator[str]:
     for name, schema in SCHEMAS.items():
         shards, logs = f"{root}/{_RUNS}/{name}.parquet", f"{root}/{_RUNS}/{name}.jsonl"
         columns = ", ".join(f'"{column}"' for column in schema)
-        finished = f"SELECT parse_dirpath(file) FROM glob('{_quoted(shards)}')"
+        finished = f"SELECT parse_dirpath(file) FROM glob('{quoted(shards)}')"
         live = _from_lines([logs], schema, f"parse_dirpath(filename) NOT IN ({finished})", _STUDY)
-        kept = f"SELECT {columns}, {_STUDY} FROM read_parquet('{_quoted(shards)}', union_by_name=true, filename=true)"
+        kept = f"SELECT {columns}, {_STUDY} FROM read_parquet('{quoted(shards)}', union_by_name=true, filename=true)"
         yield f"CREATE VIEW {name} AS {kept} UNION ALL {live}"
     yield f"CREATE VIEW runs AS {_from_lines([f'{root}/{_RUNS}/run.json'], RUN)}"
     yield (

@@ -1,0 +1,202 @@
+"""Following a study while it runs, from whatever process: what was recorded since the last look, read once."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.ledger.rows import Row, RunRecord
+from toolkit.ledger.store import Ledger, quoted
+
+_COLUMNS = ("phase", "t", "status", "score", "labels", "error")
+_COSTS = ("calls", "input_tokens", "output_tokens", "seconds", "dollars")
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What a watcher needs of one recorded episode.
+
+    Parameters
+    ----------
+    run, arm, seed
+        Whose episode it is.
+    phase, t, status, score, labels, error
+        As of `toolkit.records.Episode`; the score is NaN where there is none.
+    calls, tokens, seconds, dollars
+        What it cost, all purposes together; dollars are NaN where the price is not known.
+    """
+
+    run: str
+    arm: str
+    seed: int
+    phase: str
+    t: int
+    status: str
+    score: float
+    labels: int
+    error: str
+    calls: int
+    tokens: int
+    seconds: float
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """One run of a study's plan: its identity, its folder below ``runs/``, whose it is."""
+
+    id: str
+    folder: str
+    arm: str
+    seed: int
+
+
+class Follower:
+    """Reads a study's files as they grow; each episode is handed out once, also if its run is cut off and resumed.
+
+    Parameters
+    ----------
+    ledger, study
+        Whose files; the study need not have begun yet.
+
+    Attributes
+    ----------
+    records
+        What each run said of itself at the last look, by run id; runs not begun are absent.
+    damaged
+        Lines so far that are no rows.
+    """
+
+    def __init__(self, ledger: Ledger, study: str) -> None:
+        self.ledger, self.study = ledger, study
+        self.records: dict[str, RunRecord] = {}
+        self.damaged = 0
+        self._tails: dict[str, _Tail] = {}
+        self._plan: tuple[int, tuple[PlannedRun, ...]] = (-1, ())
+
+    @property
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """The runs of the study's present plan; none before it has begun."""
+        path = self.ledger.study(self.study) / "plan.json"
+        try:
+            changed = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return ()
+        if changed != self._plan[0]:
+            table = json.loads(path.read_text(encoding="utf-8"))
+            found = (PlannedRun(row["id"], row["folder"], row["arm"], row["seed"]) for row in table["runs"])
+            self._plan = changed, tuple(found)
+        return self._plan[1]
+
+    def poll(self) -> list[Glimpse]:
+        """Episodes recorded since the last call, run by run in the order of the plan."""
+        found, whole = list[Glimpse](), list[PlannedRun]()
+        for run in self.runs:
+            folder = self.ledger.study(self.study) / "runs" / run.folder
+            record = self.ledger.record(folder)
+            if record is None:
+                continue
+            self.records[run.id] = record
+            tail = self._tails.setdefault(run.id, _Tail(folder / "episodes.jsonl"))
+            if record.status == "finished":
+                whole += [run] if tail.rows < record.episodes else []
+                continue
+            found += [_glimpse(run, row) for row in tail.read()]
+            self.damaged += tail.take_damage()
+        return found + list(self._finished(whole))
+
+    def _finished(self, runs: list[PlannedRun]) -> Iterator[Glimpse]:
+        """What is left to see of runs whose logs have become Parquet."""
+        if not runs:
+            return
+        import duckdb
+
+        named = {run.id: run for run in runs}
+        folder = self.ledger.study(self.study).resolve() / "runs"
+        files = ", ".join(f"'{quoted(folder / run.folder / 'episodes.parquet')}'" for run in runs)
+        columns = ", ".join(["run", *_COLUMNS, *_cost_columns()])
+        with duckdb.connect() as con:
+            query = f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true) ORDER BY run, phase, t"
+            rows = con.execute(query).fetchall()
+        names = columns.split(", ")
+        place: dict[str, int] = {}
+        for values in rows:
+            row: Row = dict(zip(names, values, strict=True))
+            tail, place[row["run"]] = self._tails[row["run"]], place.get(row["run"], 0) + 1
+            if place[row["run"]] > tail.rows:
+                yield _glimpse(named[row["run"]], row)
+        for run in runs:
+            self._tails[run.id].rows = max(self._tails[run.id].rows, place.get(run.id, 0))
+
+
+class _Tail:
+    """The end of one growing log."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = 0  # handed out so far
+        self._offset, self._file, self._skip, self._damaged = 0, -1, 0, 0
+
+    def read(self) -> Iterator[Row]:
+        """Whole rows since the last call."""
+        try:
+            with open(self.path, "rb") as file:
+                self._mind_a_new_file(file.fileno())
+                file.seek(self._offset)
+                text = file.read()
+        except FileNotFoundError:
+            return  # not begun, or turned into Parquet this moment: the next look finds it
+        whole = text[: text.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            if self._skip:
+                self._skip -= 1
+                continue
+            self.rows += 1
+            try:
+                row: Row = json.loads(line)
+            except ValueError:
+                self._damaged += 1
+            else:
+                yield row
+
+    def take_damage(self) -> int:
+        """Lines that were no rows since this was last asked."""
+        found, self._damaged = self._damaged, 0
+        return found
+
+    def _mind_a_new_file(self, descriptor: int) -> None:
+        """A resumed run writes its episodes anew, the same ones: those handed out before are passed over."""
+        now = os.fstat(descriptor)
+        if now.st_ino != self._file or now.st_size < self._offset:
+            self._file, self._offset, self._skip = now.st_ino, 0, self.rows
+
+
+def _cost_columns() -> list[str]:
+    return [f"{kind}_{cost}" for kind in ("acting", "adapting", "judging") for cost in _COSTS]
+
+
+def _glimpse(run: PlannedRun, row: Row) -> Glimpse:
+    def cost(name: str) -> float:
+        values = [row.get(f"{kind}_{name}") for kind in ("acting", "adapting", "judging")]
+        return sum(math.nan if value is None else value for value in values)
+
+    return Glimpse(
+        run=run.id,
+        arm=run.arm,
+        seed=run.seed,
+        phase=row["phase"],
+        t=row["t"],
+        status=row["status"],
+        score=math.nan if row["score"] is None else row["score"],
+        labels=row["labels"],
+        error=row["error"] or "",
+        calls=int(cost("calls")),
+        tokens=int(cost("input_tokens") + cost("output_tokens")),
+        seconds=cost("seconds"),
+        dollars=cost("dollars"),
+    )
