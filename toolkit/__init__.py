@@ -27,7 +27,7 @@ _FACE = {
     "analysis": ("Comparison", "compare", "learning_curves"),
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
-    "evaluation.spec": ("load",),
+    "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),
     "ledger.store": ("Ledger",),
     "lm.embedded": ("Embedded", "Gguf"),
@@ -57,9 +57,12 @@ _FACE = {
     "traits.memory.policy": ("FullContext", "MemoryPolicy", "NoMemory", "SlidingWindow"),
     "traits.memory.retrieval": ("PermutedLabels", "Retrieval", "Shuffled"),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
+    "widgets.forms": ("ArmForm", "MemoryForm", "RoleForm"),
+    "widgets.live": ("LiveStudy",),
+    "widgets.study_form": ("StudyForm",),
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}
-_FOLDERS = ("agents", "evaluation", "ledger", "lm", "stats", "streams", "traits")
+_FOLDERS = ("agents", "evaluation", "ledger", "lm", "stats", "streams", "traits", "widgets")
 
 __all__ = sorted(_HOME)
 

@@ -12,15 +12,19 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from toolkit.errors import SpecError, nearest
 
 Config: TypeAlias = dict[str, Any]
 """A component as plain TOML values: ``{"use": class name, parameter: value, ...}``; nested components likewise."""
 
+Prose: TypeAlias = Annotated[str, "prose"]
+"""A parameter's type: text of several lines, for which a form has room."""
+
 _registry: dict[str, dict[str, type[Component]]] = {}
+_watchers: list[Callable[[type[Component]], None]] = []
 
 
 def digest(value: object) -> str:
@@ -86,6 +90,8 @@ class Component:
         if known is not None and is_shipped(known) and not is_shipped(cls):
             raise TypeError(f"{cls.kind} {cls.__name__!r} is the toolkit's own name: give the class another one")
         family[cls.__name__] = cls
+        for told in _watchers:
+            told(cls)
 
     @classmethod
     def parameters(cls) -> dict[str, inspect.Parameter]:
@@ -150,6 +156,11 @@ def registered(kind: str) -> dict[str, type[Component]]:
     return dict(_registry.get(kind, {}))
 
 
+def watch_registry(told: Callable[[type[Component]], None]) -> None:
+    """Call ``told`` with every class that registers itself from now on: a form offers what was just defined."""
+    _watchers.append(told)
+
+
 def kinds() -> tuple[str, ...]:
     """Every kind that has a class."""
     return tuple(sorted(_registry))
@@ -192,19 +203,19 @@ def _type_mistakes(cls: type[Component], values: Config, where: str) -> list[str
     hints = typing.get_type_hints(cls.__init__)
     found = []
     for key, value in values.items():
-        if key in hints and not _fits(value, hints[key]):
+        if key in hints and not fits(value, hints[key]):
             wanted = _spelt(hints[key])
             found.append(f"{where}: {cls.__name__}.{key} must be {wanted} but is {value!r}")
     return found
 
 
-def _fits(value: object, hint: Any) -> bool:
+def fits(value: object, hint: Any) -> bool:
     """Whether a value read from a file is of a parameter's type; types that no file can hold are let through."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is typing.Literal:
         return value in inner
     if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, one) for one in inner)
+        return any(fits(value, one) for one in inner)
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:
@@ -212,7 +223,7 @@ def _fits(value: object, hint: Any) -> bool:
     if hint in (str, bool, type(None)) or (isinstance(hint, type) and issubclass(hint, Component)):
         return isinstance(value, hint)
     if origin in (tuple, Sequence, list):
-        return isinstance(value, tuple | list) and all(_fits(item, inner[0]) for item in value if inner)
+        return isinstance(value, tuple | list) and all(fits(item, inner[0]) for item in value if inner)
     return True
 
 

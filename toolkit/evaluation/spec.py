@@ -7,13 +7,14 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from toolkit.agents.arm import Arm, floors
 from toolkit.component import Config, build
 from toolkit.errors import SpecError, nearest
+from toolkit.evaluation.paths import anchored, relative
 from toolkit.evaluation.study import Study
-from toolkit.ledger.store import Ledger
+from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.lm.model import model
 from toolkit.streams.channel import Channel
 from toolkit.streams.stream import Stream
@@ -72,6 +73,34 @@ def load(
     return study_of(table, file, Ledger(ledger))
 
 
+def save(study: Study, path: str | Path) -> Path:
+    """Write a study as a file that `load` reads back to the same study; the file's path.
+
+    Raises
+    ------
+    SpecError
+        If the study cannot be said in a file (a wrapped program lives in code), or the file cannot be written. A file
+        that was there is then left as it was.
+    """
+    import tomli_w
+
+    file = Path(path).expanduser()
+    file = file / "study.toml" if file.is_dir() else file
+    table = relative(study.config(), file.parent)
+    told = {
+        **table,
+        "study": {key: value for key, value in table["study"].items() if key != "code"},
+    }  # is imported already
+    again = study_of(tomllib.loads(tomli_w.dumps(told)), file, study.ledger)
+    if relative(again.config(), file.parent) != told:
+        raise SpecError([f"{file}: the study {study.name!r} does not come back from a file as it was"])
+    try:
+        write_atomically(file, tomli_w.dumps(table))
+    except OSError as error:
+        raise SpecError([f"{file}: cannot be written: {error.strerror}; choose another place"]) from error
+    return file
+
+
 def study_of(table: Config, file: Path, ledger: Ledger) -> Study:
     """The study that a parsed table describes; ``file`` names it in messages and anchors its paths."""
     where, mistakes = file.name, list[str]()
@@ -81,10 +110,11 @@ def study_of(table: Config, file: Path, ledger: Ledger) -> Study:
     mistakes += _head_mistakes(head, where)
     if mistakes and not isinstance(head, dict):
         raise SpecError(mistakes)
-    code = [file.parent / str(name) for name in head.get("code", [])]
+    table = anchored(table, file.parent)
+    head = table.get("study", {})
+    code = [Path(str(name)) for name in head.get("code", [])]
     _collect(mistakes, lambda: _import(code))
-    named = _anchored(head.get("lm", "smollm2-135m"), file.parent)
-    lm = _collect(mistakes, lambda: model(named, f"{where}: [study] lm"))
+    lm = _collect(mistakes, lambda: model(head.get("lm", "smollm2-135m"), f"{where}: [study] lm"))
     stream = _collect(mistakes, lambda: _stream(table.get("stream", {}), file)) if "stream" in table else None
     told = table.get("channel", "FullLabel")
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
@@ -127,7 +157,7 @@ def _stream(table: object, file: Path) -> Stream:
     where = f"{file.name}: [stream]"
     if not isinstance(table, dict | str):
         raise SpecError([f"{where} must be a table but is {table!r}"])
-    found = build("stream", _anchored(table, file.parent), where)
+    found = build("stream", table, where)
     if not isinstance(found, Stream):
         raise SpecError([f"{where}: {found!r} is no stream"])
     found.pairs()
@@ -144,20 +174,6 @@ def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list
         arm = _collect(mistakes, lambda table=table, name=name: Arm.from_config(table, f"{where}: arm {name!r}"))  # type: ignore[misc]
         found += [arm] if arm is not None else []
     return [*found, *floors()] if head.get("floors") is True else found
-
-
-def _anchored(value: object, folder: Path) -> Any:
-    """Paths in the file are relative to its folder, so that a study runs from anywhere."""
-    if isinstance(value, str) and value.startswith("gguf:"):
-        return "gguf:" + str(_from(folder, value.removeprefix("gguf:")))
-    if not isinstance(value, dict):
-        return value
-    return {key: str(_from(folder, item)) if key in ("path", "data") else item for key, item in value.items()}
-
-
-def _from(folder: Path, path: object) -> Path:
-    given = Path(str(path)).expanduser()
-    return given if given.is_absolute() else folder / given
 
 
 def _import(files: list[Path]) -> None:

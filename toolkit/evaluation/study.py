@@ -17,6 +17,7 @@ from toolkit.component import Config
 from toolkit.errors import SpecError, ToolkitError, nearest
 from toolkit.evaluation import design
 from toolkit.evaluation.environment import copy_code, environment
+from toolkit.evaluation.paths import relative
 from toolkit.evaluation.run import Control, carry_out
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.store import Ledger, write_atomically
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.analysis import Comparison
+    from toolkit.widgets.live import LiveStudy
 
 Watcher = Callable[[design.Run, Episode], None]
 
@@ -109,6 +111,7 @@ class Study:
         self.code = tuple(Path(path) for path in code)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._begun = threading.Event()
         mistakes = list(_mistakes(self))
         if mistakes:
             raise SpecError(mistakes)
@@ -148,9 +151,10 @@ class Study:
         runs = self.runs
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone(self.folder):
-            self._describe(runs)
             control = Control(self.folder / "control.json")
             control.write("run")
+            self._begun.set()
+            self._describe(runs)
             finished, waiting = self._split(runs)
             if not waiting:
                 return finished
@@ -166,8 +170,14 @@ class Study:
                     pool.shutdown(wait=True, cancel_futures=True)
 
     def start(self, *, watch: Watcher | None = None) -> None:
-        """The same as `run` in the background; returns at once. `wait` waits, `stop` stops."""
-        if self._thread is not None and self._thread.is_alive():
+        """The same as `run` in the background; returns as soon as it has begun. `wait` waits, `stop` stops.
+
+        Raises
+        ------
+        StudyBusy
+            If this or another process is running this study.
+        """
+        if self.running:
             raise StudyBusy(f"study {self.name!r} is already running here: stop() it first")
         self._error = None
 
@@ -176,9 +186,32 @@ class Study:
                 self.run(watch=watch)
             except BaseException as error:  # noqa: BLE001  (handed to whoever waits)
                 self._error = error
+            finally:
+                self._begun.set()
 
+        self._begun.clear()
         self._thread = threading.Thread(target=work, name=f"study-{self.name}", daemon=True)
         self._thread.start()
+        self._begun.wait()  # a stop() that follows at once must not be overtaken by the start
+        if isinstance(self._error, StudyBusy):
+            self._thread.join()
+            raise self._error
+
+    @property
+    def running(self) -> bool:
+        """Whether `start` is at work in this process."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the last `start` before its time; None if nothing did."""
+        return self._error
+
+    def live(self) -> LiveStudy:
+        """A live view for a notebook: curves, progress, cost, failures; pause, stop, go on."""
+        from toolkit.widgets.live import LiveStudy
+
+        return LiveStudy(self)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for `start` to end; True if it has ended. Raises what it raised."""
@@ -248,7 +281,7 @@ class Study:
     def _describe(self, runs: Sequence[design.Run]) -> None:
         import tomli_w
 
-        write_atomically(self.folder / "study.toml", tomli_w.dumps(self.config()))
+        write_atomically(self.folder / "study.toml", tomli_w.dumps(relative(self.config(), self.folder)))
         table: dict[str, Any] = {
             "study": self.name,
             "baseline": self.baseline,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from toolkit.component import Prose
 from toolkit.errors import SpecError, nearest
 from toolkit.records import Example
 from toolkit.traits.trait import Trait
@@ -59,8 +60,8 @@ class Role(RolePolicy):
     def __init__(
         self,
         name: str,
-        objective: str = "",
-        instructions: str = "",
+        objective: Prose = "",
+        instructions: Prose = "",
         rules: Sequence[str] = (),
         examples: Sequence[Mapping[str, object]] = (),
         edition: str = "1",
@@ -71,6 +72,12 @@ class Role(RolePolicy):
         self.rules = tuple(rules)
         self.examples = tuple(examples)
         self.edition = edition
+
+    def check(self) -> None:
+        """A name, and worked cases that are whole."""
+        if not self.name.strip():
+            raise ValueError(f"Role.name must say who the agent is but is {self.name!r}")
+        self.worked()
 
     def text(self) -> str:
         """The role's block of the system text."""
@@ -96,7 +103,7 @@ def _example(role: str, number: int, table: Mapping[str, object]) -> Example:
     inputs, answer = table.get("inputs"), table.get("answer")
     if not isinstance(inputs, Mapping) or not inputs or not isinstance(answer, str):
         wanted = "needs a table 'inputs' and a text 'answer'"
-        raise ValueError(f"role {role!r}, example {number}: {wanted} but is {table!r}")
+        raise ValueError(f"role {role!r}, Role.examples, number {number}: {wanted} but is {table!r}")
     return Example({str(key): str(value) for key, value in inputs.items()}, answer, f"role/{number}")
 
 

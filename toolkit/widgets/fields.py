@@ -1,0 +1,312 @@
+"""Fields: one control for one type of parameter, which shows a value, reads it back exactly, and bears its mistake."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any
+
+import ipywidgets
+
+from toolkit.component import Prose, fits
+
+_LABEL = {"description_width": "9.5em"}
+_WIDE = ipywidgets.Layout(width="46em", max_width="98%")
+_INTEGER = re.compile(r"[+-]?\d+")
+
+
+class Field(ipywidgets.VBox):
+    """Base of all fields.
+
+    Parameters
+    ----------
+    control
+        The widget that holds the value, or several.
+    help_text
+        What the value means; shown when the pointer rests on the control, and below it where there is room.
+    """
+
+    def __init__(self, control: Sequence[ipywidgets.Widget], help_text: str = "") -> None:
+        self._told: list[Callable[[], None]] = []
+        self._quiet = False
+        self._help = ipywidgets.HTML(_small(help_text)) if help_text else None
+        self._wrong = ipywidgets.HTML()
+        self._wrong.add_class("toolkit-mistake")
+        below = [self._help] if self._help is not None else []
+        super().__init__([*control, *below, self._wrong], layout=ipywidgets.Layout(margin="0 0 2px 0"))
+
+    def get(self) -> Any:
+        """The value.
+
+        Raises
+        ------
+        ValueError
+            If what stands in the control is none; says why.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what its value is: define get()")
+
+    def set(self, value: Any) -> None:
+        """Show a value."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how a value is shown: define set()")
+
+    def mark(self, mistake: str) -> None:
+        """Show a mistake at this field; an empty text takes the mark away."""
+        told = f'<span role="alert" style="color: var(--jp-error-color1, #b00020)">✗ {html.escape(mistake)}</span>'
+        self._wrong.value = told if mistake else ""
+
+    @property
+    def marked(self) -> str:
+        """The mistake shown at this field; empty if there is none."""
+        return html.unescape(re.sub(r"<[^>]+>", "", self._wrong.value)).removeprefix("✗ ")
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Call ``told`` whenever the value may have changed."""
+        self._told.append(told)
+
+    def changed(self, _: object = None) -> None:
+        """Tell everyone who asked to be told."""
+        if not self._quiet:
+            for told in self._told:
+                told()
+
+
+class _Line(Field):
+    """A field on one plain text control."""
+
+    def __init__(self, name: str, help_text: str = "", rows: int = 1) -> None:
+        make = ipywidgets.Text if rows == 1 else ipywidgets.Textarea
+        more = {} if rows == 1 else {"rows": rows}
+        layout = _WIDE if rows > 1 else ipywidgets.Layout(width="34em", max_width="98%")
+        self.control = make(description=name, style=_LABEL, layout=layout, tooltip=help_text, **more)
+        super().__init__([self.control], help_text)
+        self.control.observe(self.changed, "value")
+
+    def set(self, value: Any) -> None:
+        """Show a value as text."""
+        self.control.value = self.spell(value)
+
+    def get(self) -> Any:
+        """The value that the text stands for."""
+        return self.read(self.control.value)
+
+    def spell(self, value: Any) -> str:
+        """A value as it is typed."""
+        return str(value)
+
+    def read(self, text: str) -> Any:
+        """The value that was typed."""
+        return text
+
+
+class TextField(_Line):
+    """A text."""
+
+
+class NumberField(_Line):
+    """A number, read as strictly as it will be checked; nonsense stays where it was typed, and is marked."""
+
+    def __init__(self, name: str, kind: type[int] | type[float], help_text: str = "") -> None:
+        super().__init__(name, help_text)
+        self._kind = kind
+        self.control.layout = ipywidgets.Layout(width="20em", max_width="98%")
+
+    def spell(self, value: Any) -> str:
+        """As Python writes it."""
+        return repr(value)
+
+    def read(self, text: str) -> int | float:
+        """A whole number stays one, also where any number may stand."""
+        wanted = "a whole number" if self._kind is int else "a number"
+        if _INTEGER.fullmatch(text.strip()):
+            return int(text)
+        try:
+            if self._kind is float:
+                return float(text)
+        except ValueError:
+            pass  # said below, in one way for all
+        raise ValueError(f"must be {wanted} but is {text!r}")
+
+
+class SwitchField(Field):
+    """True or false."""
+
+    def __init__(self, name: str, help_text: str = "") -> None:
+        self.control = ipywidgets.Checkbox(description=name, style=_LABEL, indent=True, tooltip=help_text)
+        super().__init__([self.control], help_text)
+        self.control.observe(self.changed, "value")
+
+    def get(self) -> bool:
+        """Whether it is ticked."""
+        return bool(self.control.value)
+
+    def set(self, value: bool) -> None:
+        """Tick it or not."""
+        self.control.value = value
+
+
+class ChoiceField(Field):
+    """One of several values that are known beforehand."""
+
+    def __init__(self, name: str, choices: Iterable[Any], help_text: str = "") -> None:
+        options = [(str(one), one) for one in choices]
+        self.control = ipywidgets.Dropdown(options=options, description=name, style=_LABEL, tooltip=help_text)
+        super().__init__([self.control], help_text)
+        self.control.observe(self.changed, "value")
+
+    def get(self) -> Any:
+        """What is chosen."""
+        return self.control.value
+
+    def set(self, value: Any) -> None:
+        """Choose a value; one that is not on offer is added, so that opening a file never changes what it said."""
+        if value not in [one for _, one in self.control.options]:
+            self.control.options = [*self.control.options, (str(value), value)]
+        self.control.value = value
+
+    def offer(self, choices: Iterable[Any]) -> None:
+        """Replace what is on offer; what is chosen stays chosen."""
+        chosen, options = self.control.value, [(str(one), one) for one in choices]
+        if chosen not in [one for _, one in options]:
+            options.append((str(chosen), chosen))
+        self.control.options = options
+        self.control.value = chosen
+
+
+class ListField(_Line):
+    """Several texts, one on a line; one that a line could not hold is written as JSON, between double quotes."""
+
+    def __init__(self, name: str, help_text: str = "", rows: int = 3) -> None:
+        super().__init__(name, f"{help_text} One on each line.".strip(), rows)
+
+    def spell(self, value: Sequence[str]) -> str:
+        """One on a line."""
+        return "\n".join(json.dumps(one, ensure_ascii=False) if _needs_quotes(one) else one for one in value)
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """Empty lines are left out."""
+        return tuple(_unquoted(line.strip(), place) for place, line in enumerate(text.split("\n"), 1) if line.strip())
+
+
+def _needs_quotes(text: str) -> bool:
+    return text != text.strip() or text == "" or "\n" in text or "\r" in text or text.startswith('"')
+
+
+def _unquoted(line: str, place: int) -> str:
+    if not line.startswith('"'):
+        return line
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, str):
+        raise ValueError(f"line {place} begins with a double quote but is no text in JSON: {line!r}")
+    return found
+
+
+class PlainField(_Line):
+    """Any other plain value (tables, lists of tables), as JSON."""
+
+    def __init__(self, name: str, help_text: str = "") -> None:
+        super().__init__(name, f"{help_text} As JSON.".strip(), rows=4)
+
+    def spell(self, value: Any) -> str:
+        """Indented JSON."""
+        return json.dumps(value, ensure_ascii=False, indent=1, default=_table)
+
+    def read(self, text: str) -> Any:
+        """Lists become tuples, as in a component read from a file."""
+        try:
+            return _frozen(json.loads(text))
+        except ValueError as error:
+            raise ValueError(f"must be JSON: {error}") from error
+
+
+def _table(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"cannot be written as JSON: {value!r:.80}")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+class NothingField(Field):
+    """No value: the ``None`` of an optional parameter."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def get(self) -> None:
+        """None."""
+
+    def set(self, value: None) -> None:
+        """Nothing to show."""
+
+
+class UnionField(Field):
+    """A value of one of several types: which one is chosen, then the value."""
+
+    def __init__(self, name: str, alternatives: Mapping[str, Field], hints: Sequence[Any], help_text: str = "") -> None:
+        self._fields, self._hints = dict(alternatives), dict(zip(alternatives, hints, strict=True))
+        self.control = ipywidgets.Dropdown(options=list(alternatives), description=name, style=_LABEL)
+        self._place = ipywidgets.VBox([self._fields[self.control.value]])
+        super().__init__([self.control, self._place], help_text)
+        self.control.observe(self._switch, "value")
+        for field in self._fields.values():
+            field.on_change(self.changed)
+
+    def get(self) -> Any:
+        """The value of the chosen type."""
+        return self._fields[self.control.value].get()
+
+    def set(self, value: Any) -> None:
+        """Choose the first type that the value is of."""
+        name = next((one for one, hint in self._hints.items() if fits(value, hint)), self.control.value)
+        self.control.value = name
+        self._fields[name].set(value)
+
+    def _switch(self, _: object) -> None:
+        self._place.children = [self._fields[self.control.value]]
+        self.changed()
+
+
+def field_for(name: str, hint: Any, help_text: str = "") -> Field:
+    """The field that fits a parameter's type; components have forms of their own (`toolkit.widgets.form`)."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Prose:
+        return TextField(name, help_text, rows=3)
+    if origin is Annotated:
+        return field_for(name, inner[0], help_text)
+    if hint in (int, float):
+        return NumberField(name, hint, help_text)
+    if hint is bool:
+        return SwitchField(name, help_text)
+    if origin is typing.Literal:
+        return ChoiceField(name, inner, help_text)
+    if origin in (tuple, list, Sequence) and inner and inner[0] is str and set(inner[1:]) <= {Ellipsis}:
+        return ListField(name, help_text)
+    if hint is type(None):
+        return NothingField()
+    if hint is str:
+        return TextField(name, help_text)
+    if origin in (typing.Union, types.UnionType):
+        named = {_named(one): field_for("", one) for one in inner}
+        return UnionField(name, named, inner, help_text)
+    return PlainField(name, help_text)
+
+
+def _named(hint: Any) -> str:
+    known = {str: "one text", int: "a whole number", float: "a number", bool: "yes or no", type(None): "none"}
+    if hint in known:
+        return known[hint]
+    return "several texts" if typing.get_origin(hint) in (tuple, list, Sequence) else str(hint)
+
+
+def _small(text: str) -> str:
+    colour = "var(--jp-ui-font-color2, #555)"
+    return f'<span style="font-size: 0.85em; line-height: 1.3; color: {colour}">{html.escape(text)}</span>'
