@@ -153,8 +153,8 @@ class Study:
         with _alone(self.folder):
             control = Control(self.folder / "control.json")
             control.write("run")
-            self._begun.set()
             self._describe(runs)
+            self._begun.set()
             finished, waiting = self._split(runs)
             if not waiting:
                 return finished

@@ -15,7 +15,7 @@ import ipywidgets
 from toolkit.component import Prose, fits
 
 _LABEL = {"description_width": "9.5em"}
-_WIDE = ipywidgets.Layout(width="46em", max_width="98%")
+_WIDTHS = {"wide": "46em", "line": "34em", "number": "20em"}
 _INTEGER = re.compile(r"[+-]?\d+")
 
 
@@ -80,8 +80,8 @@ class _Line(Field):
     def __init__(self, name: str, help_text: str = "", rows: int = 1) -> None:
         make = ipywidgets.Text if rows == 1 else ipywidgets.Textarea
         more = {} if rows == 1 else {"rows": rows}
-        layout = _WIDE if rows > 1 else ipywidgets.Layout(width="34em", max_width="98%")
-        self.control = make(description=name, style=_LABEL, layout=layout, tooltip=help_text, **more)
+        self.control = make(description=name, style=_LABEL, tooltip=help_text, **more)
+        self.control.layout = _layout("line" if rows == 1 else "wide")
         super().__init__([self.control], help_text)
         self.control.observe(self.changed, "value")
 
@@ -112,7 +112,7 @@ class NumberField(_Line):
     def __init__(self, name: str, kind: type[int] | type[float], help_text: str = "") -> None:
         super().__init__(name, help_text)
         self._kind = kind
-        self.control.layout = ipywidgets.Layout(width="20em", max_width="98%")
+        self.control.layout = _layout("number")
 
     def spell(self, value: Any) -> str:
         """As Python writes it."""
@@ -305,6 +305,11 @@ def _named(hint: Any) -> str:
     if hint in known:
         return known[hint]
     return "several texts" if typing.get_origin(hint) in (tuple, list, Sequence) else str(hint)
+
+
+def _layout(width: str) -> ipywidgets.Layout:
+    """A layout of its own for each widget: they can be changed, and a shared one would change for all."""
+    return ipywidgets.Layout(width=_WIDTHS[width], max_width="98%")
 
 
 def _small(text: str) -> str:

@@ -20,7 +20,7 @@ from toolkit.widgets.code import source
 from toolkit.widgets.fields import Field, field_for
 from toolkit.widgets.help import parameter_help, summary
 
-_INDENTED = ipywidgets.Layout(margin="0 0 0 1.5em", padding="0 0 0 0.5em", border_left="2px solid #d4d5d6")
+_INDENTED = {"margin": "0 0 0 1.5em", "padding": "0 0 0 0.5em", "border_left": "2px solid #d4d5d6"}
 _CODE_ONLY = {"Wrapped"}  # a program of one's own: it has no parameters that a form could show
 _offering: weakref.WeakSet[ComponentForm] = weakref.WeakSet()
 

@@ -48,6 +48,8 @@ class LiveStudy(anywidget.AnyWidget):
     frame = traitlets.Dict().tag(sync=True)
 
     def __init__(self, study: Study | str, ledger: Ledger | str | Path | None = None, *, every: float = _EVERY) -> None:
+        self._over = threading.Event()
+        super().__init__()
         self.study = study if isinstance(study, Study) else None
         found = study.ledger if isinstance(study, Study) else ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.name = study.name if isinstance(study, Study) else found.find(study).name
@@ -55,10 +57,8 @@ class LiveStudy(anywidget.AnyWidget):
         self._progress = Progress(Follower(found, self.name), tasks)
         self._control = Control(found.study(self.name) / "control.json")
         self._note, self._every = "", every
-        self._over = threading.Event()
         self._thread: threading.Thread | None = None
         self._looking = threading.Lock()
-        super().__init__()
         self.on_msg(self._heard)
         self.look()
         self.watch()
