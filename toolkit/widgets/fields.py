@@ -33,7 +33,7 @@ class Field(ipywidgets.VBox):
     def __init__(self, control: Sequence[ipywidgets.Widget], help_text: str = "") -> None:
         self._told: list[Callable[[], None]] = []
         self._quiet = False
-        self._help = ipywidgets.HTML(_small(help_text)) if help_text else None
+        self._help = ipywidgets.HTML(_under_the_control(help_text)) if help_text else None
         self._wrong = ipywidgets.HTML()
         self._wrong.add_class("toolkit-mistake")
         below = [self._help] if self._help is not None else []
@@ -55,7 +55,8 @@ class Field(ipywidgets.VBox):
 
     def mark(self, mistake: str) -> None:
         """Show a mistake at this field; an empty text takes the mark away."""
-        told = f'<span role="alert" style="color: var(--jp-error-color1, #b00020)">✗ {html.escape(mistake)}</span>'
+        style = "color: var(--jp-error-color1, #b00020); margin-left: 9.9em"
+        told = f'<span role="alert" style="{style}">✗ {html.escape(mistake)}</span>'
         self._wrong.value = told if mistake else ""
 
     @property
@@ -307,11 +308,18 @@ def _named(hint: Any) -> str:
     return "several texts" if typing.get_origin(hint) in (tuple, list, Sequence) else str(hint)
 
 
+def _under_the_control(text: str) -> str:
+    return (
+        f'<div style="font-size: 0.85em; line-height: 1.3; margin: 0 0 4px 11.2em; max-width: 54em">{quiet(text)}</div>'
+    )
+
+
 def _layout(width: str) -> ipywidgets.Layout:
     """A layout of its own for each widget: they can be changed, and a shared one would change for all."""
     return ipywidgets.Layout(width=_WIDTHS[width], max_width="98%")
 
 
-def _small(text: str) -> str:
-    colour = "var(--jp-ui-font-color2, #555)"
-    return f'<span style="font-size: 0.85em; line-height: 1.3; color: {colour}">{html.escape(text)}</span>'
+def quiet(text: str) -> str:
+    """A docstring's words as HTML in a fainter colour; what stands between backquotes as code."""
+    marked = re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", html.escape(text))
+    return f'<span style="color: var(--jp-ui-font-color2, #555)">{marked}</span>'

@@ -17,7 +17,7 @@ import ipywidgets
 from toolkit.component import Component, Config, build, registered, watch_registry
 from toolkit.errors import SpecError
 from toolkit.widgets.code import source
-from toolkit.widgets.fields import Field, field_for
+from toolkit.widgets.fields import Field, field_for, quiet
 from toolkit.widgets.help import parameter_help, summary
 
 _INDENTED = {"margin": "0 0 0 1.5em", "padding": "0 0 0 0.5em", "border_left": "2px solid #d4d5d6"}
@@ -240,7 +240,7 @@ class ComponentForm(Form):
         if name not in self._known:
             self._known[name] = self._made(cls)
         told = "lives in code: change it there" if self._given is not None else summary(cls)
-        self._told_of.value = f'<span style="color: var(--jp-ui-font-color2, #555)">{html.escape(told)}</span>'
+        self._told_of.value = quiet(told)
         self._place.children = list(self.fields.values())
         self._place.layout.display = "" if self.fields else "none"
 

@@ -1,0 +1,133 @@
+"""A real JupyterLab and a real browser: watched for everything they ask for or complain of."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from errands import ROOT
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")
+SHOTS = os.environ.get("TOOLKIT_SCREENSHOTS", "")
+NO_SERVER = "/lsp/status"  # JupyterLab asks for a language server, which need not be there
+SETTINGS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
+
+
+@dataclass
+class Watched:
+    """A page, with every request that left the machine and every error that the console showed."""
+
+    page: object
+    outside: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture where ``TOOLKIT_SCREENSHOTS`` names a folder."""
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium; where it is absent the tests are skipped, unless ``BROWSER_TESTS=required``."""
+    if not CHROMIUM:
+        told = "no chromium on this machine: apt-get install chromium"
+        pytest.fail(told) if os.environ.get("BROWSER_TESTS") == "required" else pytest.skip(told)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def watched(browser) -> Iterator[Watched]:
+    """A new page of an empty profile. When the test is over: nothing left the machine, nothing was complained of."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1300})
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    seen = Watched(page)
+    page.on("request", lambda request: seen.outside.update(_elsewhere(request.url)))
+    page.on("console", lambda said: seen.errors.extend(_complaint(said)))
+    page.on("pageerror", lambda error: seen.errors.append(str(error)[:300]))
+    yield seen
+    seen.shoot("last")
+    context.close()
+    assert seen.outside == set()
+    assert seen.errors == []
+
+
+def _elsewhere(url: str) -> list[str]:
+    return [] if url.startswith(LOCAL) else [url[:150]]
+
+
+def _complaint(said) -> list[str]:
+    expected = said.type != "error" or NO_SERVER in said.location.get("url", "")
+    return [] if expected else [f"{said.text[:300]} ({said.location.get('url', '')[:150]})"]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """A running JupyterLab on a copy of the notebooks, home, ledger and settings its own; gives addresses."""
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns("ledger", ".*"))
+    settings = tmp_path / "home" / ".jupyter" / "lab" / "settings"
+    settings.mkdir(parents=True)
+    (settings / "overrides.json").write_text(SETTINGS, encoding="utf-8")
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    token = secrets.token_hex(8)
+    cache = os.environ.get("TOOLKIT_CACHE") or str(_cache())
+    own = {"HOME": str(tmp_path / "home"), "TOOLKIT_LEDGER": str(tmp_path / "ledger"), "TOOLKIT_CACHE": cache}
+    own |= {
+        "JUPYTERLAB_SETTINGS_DIR": str(settings.parent / "user-settings"),
+        "JUPYTER_CONFIG_DIR": str(tmp_path / "home" / ".jupyter"),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += [f"--ServerApp.root_dir={tmp_path / 'notebooks'}", f"--LabApp.app_settings_dir={settings}"]
+    log = tmp_path / "lab.log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(command, env=os.environ | own, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path)
+    try:
+        _await_port(port, process, log)
+        yield lambda path: f"http://127.0.0.1:{port}/lab/tree/{path}?token={token}&reset"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _cache() -> Path:
+    from toolkit.lm.weights import cache_folder
+
+    return cache_folder()
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    from threading import Event
+
+    for _ in range(600):
+        if process.poll() is not None:
+            break
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        Event().wait(0.1)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-2000:]}")

@@ -1,0 +1,108 @@
+"""Notebook 01 as a person uses it: clicks and typing in a real JupyterLab, with the embedded model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from conftest import Watched
+    from playwright.sync_api import Locator, Page
+
+NOTEBOOK = "01_first_study.ipynb"
+OBJECTIVE = "Sends each ticket to the one queue that handles it."
+
+
+def cell(page: Page, place: int) -> Locator:
+    """A cell by its place."""
+    return page.locator(".jp-Notebook .jp-Cell").nth(place)
+
+
+def prompt(page: Page, place: int) -> Locator:
+    """What stands beside a cell: nothing, a star, or a number."""
+    return cell(page, place).locator(".jp-InputPrompt")
+
+
+def run(page: Page, place: int) -> None:
+    """Run a cell and wait until it is done."""
+    start(page, place)
+    expect(prompt(page, place)).to_have_text(re.compile(r"^\[\d+\]:?$"))
+
+
+def start(page: Page, place: int) -> None:
+    """Run a cell. JupyterLab may still be busy with its own start and not hear the keys: then again."""
+    before = prompt(page, place).inner_text()
+    for _ in range(10):
+        cell(page, place).locator(".jp-InputArea").first.click()
+        page.keyboard.press("Control+Enter")
+        try:
+            return expect(prompt(page, place)).not_to_have_text(before, timeout=4000)
+        except AssertionError:
+            continue
+    pytest.fail(f"cell {place} does not start")
+
+
+def add(page: Page, below: int, code: str) -> int:
+    """Type a new cell below another one; its place."""
+    cell(page, below).locator(".jp-InputArea").first.click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("b")
+    page.keyboard.press("Enter")
+    page.keyboard.type(code)
+    expect(cell(page, below + 1).locator(".cm-content")).to_have_text(code)
+    return below + 1
+
+
+ROWS = "[...document.querySelectorAll('.toolkit-live tr[data-done]')]"
+EPISODES = f"() => {ROWS}.reduce((sum, row) => sum + Number(row.dataset.done), 0)"
+CURVES = "() => [...document.querySelectorAll('.toolkit-live polyline')].map(p => p.getAttribute('points')).join('|')"
+
+
+def test_set_up_run_watch_and_stop(lab: Callable[[str], str], watched: Watched) -> None:
+    page = watched.page
+    page.goto(lab(NOTEBOOK), wait_until="domcontentloaded")
+    for place in (1, 2, 4, 5):
+        run(page, place)
+
+    role = cell(page, 4)
+    role.get_by_label("library").select_option("banking-triage")
+    objective = role.get_by_label("objective")
+    expect(objective).to_have_value(re.compile("^Sorts what customers"))
+    objective.fill(OBJECTIVE)
+    expect(role.get_by_label("library")).to_have_value("as written below")
+
+    memory = cell(page, 5)
+    memory.get_by_label("memory").select_option("SlidingWindow")
+    expect(memory.get_by_label("store")).to_have_count(0)  # a field of the policy that was there before
+    memory.get_by_label("k", exact=True).fill("none")
+    expect(memory.get_by_role("alert").first).to_contain_text("must be a whole number but is 'none'")
+    watched.shoot("forms-mistake")
+    memory.get_by_label("k", exact=True).fill("3")
+    expect(memory.get_by_role("alert")).to_have_count(0)
+
+    run(page, 7)
+    page.wait_for_function(f"() => ({EPISODES})() >= 3", timeout=120_000)
+
+    # Another cell keeps the kernel busy: the curves go on, and the button still reaches the kernel.
+    busy = add(page, 7, "import threading; threading.Event().wait(40)")
+    start(page, busy)
+    expect(prompt(page, busy)).to_have_text(re.compile(r"\*"))
+    before, drawn = page.evaluate(EPISODES), page.evaluate(CURVES)
+    page.wait_for_function(f"n => ({EPISODES})() >= n + 3", arg=before)
+    assert page.evaluate(CURVES) != drawn
+    watched.shoot("live-running")
+    page.locator(".toolkit-live button[data-command=stop]").click()
+    expect(page.locator(".toolkit-live .state")).to_have_text("stopped")
+    expect(prompt(page, busy)).to_have_text(re.compile(r"\*"))  # that cell is still at work
+    watched.shoot("live-stopped")
+    stopped = page.evaluate(EPISODES)
+    expect(prompt(page, busy)).to_have_text(re.compile(r"\d"))
+
+    # What was set by mouse is what ran, and all of it is kept.
+    told = add(page, busy, "print(study.arms[2].memory, study.arms[2].role.objective, len(study.episodes()))")
+    run(page, told)
+    expect(cell(page, told)).to_contain_text(f"SlidingWindow(k=3) {OBJECTIVE} {stopped}")
