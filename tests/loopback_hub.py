@@ -27,6 +27,8 @@ class LoopbackHub:
         After how many bytes each next answer of the byte server breaks off.
     ranges
         Whether the byte server knows them.
+    lengths
+        Whether it says how much it is going to send.
     """
 
     content: bytes
@@ -34,6 +36,7 @@ class LoopbackHub:
     status: int = 0
     cuts: list[int] = field(default_factory=list)
     ranges: bool = True
+    lengths: bool = True
     asked: list[tuple[str, str]] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
     authorised: list[tuple[str, str]] = field(default_factory=list)
@@ -89,8 +92,9 @@ class LoopbackHub:
         handler.send_response(206 if start else 200)
         if start:
             handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
-        handler.send_header("Content-Length", str(len(self.content) - start))
+        if self.lengths:
+            handler.send_header("Content-Length", str(len(self.content) - start))
         handler.end_headers()
         end = start + self.cuts.pop(0) if self.cuts else len(self.content)
         handler.wfile.write(self.content[start:end])
-        handler.close_connection = end < len(self.content)
+        handler.close_connection = end < len(self.content) or not self.lengths

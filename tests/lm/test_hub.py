@@ -18,6 +18,7 @@ import pytest
 from huggingface_hub import close_session, constants, hf_hub_download
 from loopback_hub import LoopbackHub
 
+from toolkit.cli import main
 from toolkit.errors import Outage, SpecError
 from toolkit.lm import weights
 from toolkit.lm.embedded import Embedded
@@ -174,6 +175,27 @@ def test_a_server_without_ranges_sends_all_again(hub: LoopbackHub) -> None:
     assert hub.served == ["", "bytes=300000-"]
 
 
+def test_an_end_that_nobody_announced_is_a_break(hub: LoopbackHub) -> None:
+    hub.cuts, hub.lengths = [300_000, 0], False
+    with pytest.raises(Outage, match="it ended early"):
+        weights.fetch("toy")
+    assert weights.fetch("toy").read_bytes() == BYTES
+    assert hub.served[-1] == "bytes=300000-"
+
+
+def test_an_interrupted_call_goes_on_later(hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    hub.cuts = [300_000]
+    with monkeypatch.context() as during, pytest.raises(KeyboardInterrupt):
+        during.setattr("huggingface_hub.utils.tqdm.update", interrupt)
+        weights.fetch("toy")
+    assert not weights.present("toy")
+    assert weights.fetch("toy").read_bytes() == BYTES
+    assert hub.served[-1].startswith("bytes=")
+
+
 @pytest.mark.parametrize(("left", "served"), [(BYTES, []), (BYTES + b"?", [""])])
 def test_a_part_that_is_whole_or_too_long(hub: LoopbackHub, left: bytes, served: list[str]) -> None:
     part = SOURCE.places(Path())[0].parents[2] / "blobs" / f"{SHA256}.incomplete"
@@ -212,6 +234,13 @@ def test_another_file_is_not_begun(hub: LoopbackHub, content: bytes) -> None:
     with pytest.raises(Outage, match=rf"{len(content)} bytes are offered instead of {len(BYTES)}"):
         weights.fetch("toy")
     assert in_hub_cache() == []
+
+
+def test_bytes_without_end_are_not_written(hub: LoopbackHub) -> None:
+    hub.content, hub.lengths = BYTES * 2, False
+    with pytest.raises(Outage, match=f"more than the file's {len(BYTES)} bytes came"):
+        weights.fetch("toy")
+    assert not weights.present("toy")
 
 
 def test_a_damaged_file_in_the_hub_cache_is_replaced(hub: LoopbackHub) -> None:
@@ -315,6 +344,29 @@ def test_processes_at_once_fetch_once_by_the_environments_settings(hub: Loopback
     assert printed == [str(place)] * 2
     assert place.read_bytes() == BYTES
     assert hub.served == [""]
+
+
+# As it is typed
+
+
+def test_get_prints_where_the_file_is(hub: LoopbackHub, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.status = 404
+    assert main(["lm", "get", "toy"]) == 2
+    assert capsys.readouterr().err.startswith("toolkit: the weights 'toy' (1 MB, repository Owner/Toy-GGUF on the")
+    hub.status = 0
+    assert main(["lm", "get", "toy"]) == 0
+    assert capsys.readouterr().out == f"{weights.location('toy')}\n"
+
+
+def test_ls_has_a_line_for_each(hub: LoopbackHub, capsys: pytest.CaptureFixture[str]) -> None:
+    weights.fetch("toy")
+    assert main(["lm", "ls"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(weights.known)
+    qwen, toy = lines[1], lines[-1]
+    assert qwen.split()[:5] == ["qwen2.5-coder-0.5b", "491", "MB", "Apache-2.0", "absent"]
+    assert qwen.endswith("Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF on the Hugging Face hub")
+    assert toy.split() == ["toy", "1", "MB", "Apache-2.0", "present", "Owner/Toy-GGUF"]
 
 
 # Names
