@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = commands.add_parser("run", help="run a study, or go on with it; print its table; write its report")
     run.add_argument("spec", help="a study.toml, or a folder that holds one")
-    run.add_argument("--lm", help="another model: smollm2-135m, gguf:PATH, scripted")
+    run.add_argument("--lm", help="another model: smollm2-135m, qwen2.5-coder-0.5b, gguf:PATH, scripted")
     run.add_argument("--seeds", type=_count, help="how many seeds")
     run.add_argument("--tasks", type=_count, help="how many tasks of the stream")
     run.add_argument("--workers", type=_count, help="runs at a time")
@@ -62,8 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
-    get.add_argument("name", nargs="?", default="smollm2-135m")
+    get.add_argument("name", nargs="?", default="smollm2-135m", help="see 'toolkit lm ls' (default: smollm2-135m)")
     get.set_defaults(command=_lm_get)
+    shown = lm.add_parser("ls", help="list the models that 'toolkit lm get' knows")
+    shown.set_defaults(command=_lm_ls)
     doctor = commands.add_parser("doctor", help="what is installed, what is missing, the line that mends it")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -142,6 +144,15 @@ def _lm_get(given: argparse.Namespace) -> int:
     from toolkit.lm.weights import fetch
 
     print(fetch(given.name))
+    return 0
+
+
+def _lm_ls(given: argparse.Namespace) -> int:
+    from toolkit.lm.weights import known, present
+
+    for name, weights in known.items():
+        here = "present" if present(name) else "absent"
+        print(f"{name:<20} {weights.size / 1e6:>6.0f} MB  {weights.licence:<11} {here:<8} {weights.home}")
     return 0
 
 

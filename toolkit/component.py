@@ -194,6 +194,8 @@ def build(kind: str, config: Config | str, where: str) -> Component:
     try:
         made = cls(**values)
         made.check()
+    except SpecError as error:
+        raise SpecError([f"{where}: {mistake}" for mistake in error.mistakes]) from error
     except (ValueError, TypeError) as error:
         raise SpecError([f"{where}: {error}"]) from error
     return made

