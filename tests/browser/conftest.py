@@ -49,8 +49,9 @@ def browser() -> Iterator[object]:
     if not CHROMIUM:
         told = "no chromium on this machine: apt-get install chromium"
         pytest.fail(told) if os.environ.get("BROWSER_TESTS") == "required" else pytest.skip(told)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=60_000)  # a busy machine is no failure
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened

@@ -60,6 +60,7 @@ class LiveStudy(anywidget.AnyWidget):
         self._thread: threading.Thread | None = None
         self._looking = threading.Lock()
         self.on_msg(self._heard)
+        _hear_beside_a_running_cell(self.comm)
         self.look()
         self.watch()
 
@@ -158,3 +159,12 @@ class LiveStudy(anywidget.AnyWidget):
         except ToolkitError as error:
             self._note = str(error)
             self.look()
+
+
+def _hear_beside_a_running_cell(comm: Any) -> None:
+    """Take a button's message in the subshell that JupyterLab sent it to.
+
+    ipykernel 7.4 hands it to whichever loop last published on the comm: the main one, which is busy while a cell runs,
+    so that *Stop* would wait for the cell's end. Kernels without subshells know nothing of this, and wait.
+    """
+    comm._reply_subshell_for = lambda data, asked: asked
