@@ -20,8 +20,8 @@ check: $(READY)  ## lint, types, dependencies
 bench: $(READY)  ## side-by-side ratios, measured in one run
 	$(BIN)/python benchmarks/run.py
 
-lab: $(READY)  ## JupyterLab
-	$(BIN)/jupyter lab
+lab: $(READY)  ## JupyterLab on the first notebook; studies go to ./ledger, as from the command line
+	TOOLKIT_LEDGER="$${TOOLKIT_LEDGER:-$(CURDIR)/ledger}" $(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/01_first_study.ipynb
 
 # uv is several times as fast; where it does not know the index that pip is set up for, pip does the same work.
 $(READY): pyproject.toml constraints.txt

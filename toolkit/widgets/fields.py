@@ -153,8 +153,9 @@ class ChoiceField(Field):
     """One of several values that are known beforehand."""
 
     def __init__(self, name: str, choices: Iterable[Any], help_text: str = "") -> None:
-        options = [(str(one), one) for one in choices]
-        self.control = ipywidgets.Dropdown(options=options, description=name, style=_LABEL, tooltip=help_text)
+        self.control = ipywidgets.Dropdown(
+            options=[_option(one) for one in choices], description=name, style=_LABEL, tooltip=help_text
+        )
         super().__init__([self.control], help_text)
         self.control.observe(self.changed, "value")
 
@@ -165,16 +166,20 @@ class ChoiceField(Field):
     def set(self, value: Any) -> None:
         """Choose a value; one that is not on offer is added, so that opening a file never changes what it said."""
         if value not in [one for _, one in self.control.options]:
-            self.control.options = [*self.control.options, (str(value), value)]
+            self.control.options = [*self.control.options, _option(value)]
         self.control.value = value
 
     def offer(self, choices: Iterable[Any]) -> None:
         """Replace what is on offer; what is chosen stays chosen."""
-        chosen, options = self.control.value, [(str(one), one) for one in choices]
+        chosen, options = self.control.value, [_option(one) for one in choices]
         if chosen not in [one for _, one in options]:
-            options.append((str(chosen), chosen))
+            options.append(_option(chosen))
         self.control.options = options
         self.control.value = chosen
+
+
+def _option(value: Any) -> tuple[str, Any]:
+    return ("as usual" if value in (None, "") else str(value), value)
 
 
 class ListField(_Line):
@@ -296,6 +301,8 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
     if hint is str:
         return TextField(name, help_text)
     if origin in (typing.Union, types.UnionType):
+        if all(one is type(None) or typing.get_origin(one) is typing.Literal for one in inner):
+            return ChoiceField(name, [None, *(value for one in inner for value in typing.get_args(one))], help_text)
         named = {_named(one): field_for("", one) for one in inner}
         return UnionField(name, named, inner, help_text)
     return PlainField(name, help_text)

@@ -1,0 +1,46 @@
+"""Notebooks run from top to bottom, are short, and are kept without outputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+from errands import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+PARAMETERS = 'lm = "scripted"\ntasks, seeds = 10, 2\n'
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    return nbformat.read(request.param, as_version=4)
+
+
+def test_there_are_notebooks() -> None:
+    assert NOTEBOOKS
+
+
+def test_it_is_short_and_kept_without_outputs(notebook: nbformat.NotebookNode) -> None:
+    assert len(notebook.cells) < 25
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell for cell in code if cell.outputs or cell.execution_count is not None] == []
+    assert "widgets" not in notebook.metadata
+
+
+def test_it_runs_from_top_to_bottom(
+    notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+    (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    cell.source = PARAMETERS  # the scripted model in place of the real one
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", cwd=str(tmp_path)).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert [output for output in outputs if output.output_type == "error"] == []
+    told = "\n".join(str(output.get("data", {}).get("text/plain", "")) for output in outputs)
+    assert "difference to static" in told
+    assert "SCRIPTED MODEL" in told
+    assert (tmp_path / "ledger" / "studies").is_dir()
+    assert [name for name in os.listdir(tmp_path) if name not in ("ledger",)] == []
