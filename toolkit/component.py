@@ -97,9 +97,13 @@ class Component:
         """Raise a `ValueError` where a parameter is out of range; called before anything is spent."""
 
     def config(self) -> Config:
-        """This component as plain values: ``{"use": name, ...}`` with every parameter."""
+        """This component as plain values: ``{"use": name, ...}`` with every parameter.
+
+        A parameter that is None, and is None by default, is left out: no TOML file can hold it.
+        """
         found: Config = {"use": type(self).__name__}
-        found |= {name: _to_plain(getattr(self, name)) for name in self.parameters()}
+        values = {name: (getattr(self, name), p.default) for name, p in self.parameters().items()}
+        found |= {name: _to_plain(v) for name, (v, default) in values.items() if not (v is None and default is None)}
         return found
 
     @classmethod

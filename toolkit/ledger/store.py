@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from toolkit.component import digest
 from toolkit.errors import ToolkitError, nearest
-from toolkit.ledger.rows import CALL, EPISODE, RUN, SCHEMAS, Row, RunRecord, call_of, call_row, content, line
+from toolkit.ledger.rows import (
+    CALL,
+    EPISODE,
+    RUN,
+    SCHEMAS,
+    Row,
+    RunRecord,
+    call_of,
+    call_row,
+    content,
+    line,
+    run_record,
+)
 from toolkit.records import Call
 
 if TYPE_CHECKING:
@@ -20,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYNC_ROWS, SYNC_SECONDS = 64, 1.0
-_EMPTY = Path("schema", "empty", "runs", "none")
+_EMPTY = Path("schema", digest([SCHEMAS, RUN])[:12], "runs", "none")  # named by the schemas: new columns, new files
 _RUNS = "*/*/runs/*"
 
 
@@ -232,8 +244,7 @@ class Ledger:
         path = folder / "run.json"
         if not path.exists():
             return None
-        row = json.loads(path.read_text(encoding="ascii"))
-        return RunRecord(**{**row, "traits": tuple(row["traits"])})
+        return run_record(json.loads(path.read_text(encoding="ascii")))
 
     def _ensure(self) -> None:
         """Empty files with the schemas, so that a view has something to read before the first study."""
