@@ -22,6 +22,9 @@ It is raised when an old file can no longer be read, or would mean something els
 raise it: views read it as null from older files, and `content` leaves it out of a run's hash where it says nothing.
 """
 
+USABLE = "(status = 'ok' OR (status = 'truncated' AND len(turns) > 0))"
+"""In SQL: an episode has an answer that could be scored. One that was cut off has it if it could still be read."""
+
 _COST = {
     "calls": "BIGINT",
     "input_tokens": "BIGINT",

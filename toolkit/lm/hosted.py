@@ -94,7 +94,7 @@ class Hosted(Model):
 
     @property
     def address(self) -> str:
-        """Where requests go: ``api_base``, else the environment's ``OPENAI_BASE_URL`` or its like; empty = the provider."""
+        """Where requests go: ``api_base``, else the environment's ``OPENAI_BASE_URL`` or its like."""
         prefix = self.name.partition("/")[0].upper()
         told = (os.environ.get(f"{prefix}_{word}", "") for word in ("API_BASE", "BASE_URL"))
         return self.api_base or next(filter(None, told), "")

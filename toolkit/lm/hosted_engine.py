@@ -117,10 +117,8 @@ class HostedEngine:
         if isinstance(error, TransportError) and self._transport.expired:
             late: Exception = LateError(f"no whole answer within {self._model.timeout:g} s: raise timeout if need be")
             return late
-        unreadable = (
-            type(error) is ProviderError and (getattr(error, "status", None) or 0) < 400
-        )  # answered, but not as agreed
-        if unreadable or (not isinstance(error, LM15Error) and self._transport.sent):
+        answered = type(error) is ProviderError and (getattr(error, "status", None) or 0) < 400
+        if answered or (not isinstance(error, LM15Error) and self._transport.sent):  # but not as agreed
             broken: Exception = ServerError(f"the server's answer cannot be read: {said}", retry_after=pause)
             return broken
         return _stripped(error, said, self._hidden())
