@@ -102,7 +102,7 @@ class HostedEngine:
         except Exception as error:  # noqa: BLE001  (raised below, under its own name)
             trouble = self._trouble(error)
         else:
-            if response.text or response.usage.output_tokens is not None:
+            if response.usage.output_tokens is not None or any(_said(part) for part in response.message.parts):
                 return response
             trouble = ServerError("the server's answer holds neither text nor a count of tokens")
         raise trouble
@@ -207,7 +207,7 @@ def _unwrapped(response: Response, request: Request) -> Response:
     if said.get("answer") != "choice" or said.get("deciding") != "grammar":
         return response
     parts = response.message.parts
-    held: Any = next((part.data for part in parts if part.type == "data"), None)
+    held: Any = next((part.value for part in parts if part.type == "data"), None)  # DSPy may have read it already
     if held is None:
         try:
             held = json.loads(response.text or "")
@@ -219,9 +219,15 @@ def _unwrapped(response: Response, request: Request) -> Response:
     return replace(response, message=Message.assistant([*others, TextPart(held["answer"])]))
 
 
+def _said(part: Any) -> bool:
+    return bool(getattr(part, "text", "") or getattr(part, "value", None) is not None)
+
+
 def _server(response: Response) -> str:
     mark = (response.provider_data or {}).get("system_fingerprint")
-    return f"{response.model} {mark}" if mark else str(response.model)
+    name = str(response.model)
+    name = name.replace("\\", "/").rpartition("/")[2] if name[:1] in "/\\" else name  # some name the file they opened
+    return f"{name} {mark}" if mark else name
 
 
 def _size(request: Request) -> int:

@@ -83,9 +83,8 @@ def cost(facts: Facts) -> Html:
         "summed: runs overlap, so the study took less. A model that runs locally costs no dollars; n/a: the price of "
         "a call is not known."
     )
-    return element(
-        "div", table(head, rows, _cost_row("whole study", frame.sum(skipna=False))), paragraphs(told, _unbooked(facts))
-    )
+    whole = _cost_row("whole study", frame.sum(skipna=False))
+    return element("div", table(head, rows, whole), paragraphs(told, _unbooked(facts)))
 
 
 def _cost_query() -> str:
