@@ -13,6 +13,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Self, TypeAlias
 
 from toolkit.errors import SpecError, nearest
@@ -90,8 +91,7 @@ class Component:
     @classmethod
     def parameters(cls) -> dict[str, inspect.Parameter]:
         """The constructor's parameters by name, in order."""
-        found = inspect.signature(cls.__init__).parameters
-        return {name: p for name, p in found.items() if name != "self"} if cls.__init__ is not object.__init__ else {}
+        return dict(_parameters(cls.__init__)) if cls.__init__ is not object.__init__ else {}
 
     def check(self) -> None:
         """Raise a `ValueError` where a parameter is out of range; called before anything is spent."""
@@ -147,6 +147,11 @@ class Component:
 
     def __hash__(self) -> int:
         return hash((type(self), digest(self.config())))
+
+
+@lru_cache(maxsize=1024)
+def _parameters(constructor: Any) -> dict[str, inspect.Parameter]:
+    return {name: p for name, p in inspect.signature(constructor).parameters.items() if name != "self"}
 
 
 def registered(kind: str) -> dict[str, type[Component]]:

@@ -26,6 +26,7 @@ from toolkit.lm import hosted_engine
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import model
 from toolkit.lm.secrets import redacted, secrets
+from toolkit.traits.memory import SlidingWindow
 
 KEY = "sk-planted-0123456789abcdefghij"
 
@@ -293,6 +294,13 @@ def test_thinking_that_is_shown_is_no_part_of_the_answer(stub: Stub, ledger: Led
     assert calls(made)[0]["answer"] == "bank"
 
 
+def test_half_a_character_breaks_no_prompt_and_no_row(stub: Stub, ledger: Ledger) -> None:
+    stub.then = says("post \ud83d")  # what is left of a character when an answer is cut off within it
+    made = finish(study(hosted(stub), ledger, tasks=3, arms=(Arm("m", memory=SlidingWindow()),)))
+    assert [call["answer"] for call in calls(made)] == ["post \ufffd"] * 3
+    assert len(made.episodes()) == 3
+
+
 def test_what_a_call_costs_and_who_answered_is_on_the_tape(stub: Stub, ledger: Ledger) -> None:
     spent = {"prompt_tokens_details": {"cached_tokens": 4}, "completion_tokens_details": {"reasoning_tokens": 2}}
     stub.then = says("post", usage=spent, system_fingerprint="fp_1")
@@ -432,7 +440,8 @@ def assert_absent(key: str, ledger: Ledger) -> None:
 
 
 def echoes(handler: Handler, body: dict[str, Any]) -> None:
-    handler.send(200, completion(f"post {handler.headers['Authorization']}", system_fingerprint=KEY))
+    sent = handler.headers["Authorization"]
+    handler.send(200, completion(f"post {sent}", system_fingerprint=sent.partition(" ")[2]))
 
 
 @pytest.mark.parametrize(
@@ -468,6 +477,17 @@ def test_a_providers_key_does_not_go_out_in_clear_text(
     assert KEY not in json.dumps(stub.headers)
     finish(study(hosted(stub, key_env="OPENAI_API_KEY"), Ledger(ledger.root / "2"), tasks=1))
     assert stub.headers[-1]["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_key_that_is_replaced_while_a_study_runs_is_used_and_hidden(
+    stub: Stub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_KEY", "sk-the-first-0123456789")
+    stub.then = echoes
+    made = study(hosted(stub, key_env="STUB_KEY"), ledger, tasks=2)
+    made.run(watch=lambda run, episode: monkeypatch.setenv("STUB_KEY", KEY))
+    assert [headers["authorization"][-12:] for headers in stub.headers] == ["t-0123456789", KEY[-12:]]
+    assert_absent(KEY, ledger)
 
 
 def test_a_missing_key_is_an_outage_that_says_which(ledger: Ledger) -> None:

@@ -235,7 +235,22 @@ def run_record(row: Mapping[str, Any]) -> RunRecord:
 
 def line(row: Row) -> bytes:
     """A row as one line of ASCII JSON: a torn line can then be told from a whole one, and never breaks an encoding."""
-    return json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    if "\\ud" in text:  # may hold half a character, as an answer that was cut off does: no reader takes such a line
+        text = json.dumps(json.loads(whole(text)), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def whole(text: str) -> str:
+    """JSON text with every half character replaced by U+FFFD; nothing else is changed.
+
+    Examples
+    --------
+    >>> whole('"\\\\ud83d"') == '"\\ufffd"'
+    True
+    """
+    plain = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _finite(value: float) -> float | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from toolkit.component import digest
 from toolkit.errors import ToolkitError, nearest
+from toolkit.ledger.parquet import write_parquet
 from toolkit.ledger.rows import (
     CALL,
     EPISODE,
@@ -157,15 +158,12 @@ class RunFolder:
 
     def finish(self, record: RunRecord) -> None:
         """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
-        import duckdb
-
         self.close()
-        with duckdb.connect() as con:
-            for name, schema in SCHEMAS.items():
-                log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-                con.execute(f"COPY ({_from_lines([str(log)], schema)}) TO '{quoted(part)}' (FORMAT parquet)")
-                with open(part, "rb") as file:
-                    os.fsync(file.fileno())
+        for name, schema in SCHEMAS.items():
+            log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
+            write_parquet(read_log(log), part, schema)
+            with open(part, "rb") as file:
+                os.fsync(file.fileno())
         for name in SCHEMAS:
             os.replace(self.folder / f"{name}.parquet.part", self.folder / f"{name}.parquet")
         self.note(record)

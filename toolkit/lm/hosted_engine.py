@@ -30,6 +30,7 @@ from dspy.lm15 import (
 from dspy.lm15 import TimeoutError as LateError
 
 from toolkit.errors import Outage, SpecError
+from toolkit.ledger.rows import whole
 from toolkit.lm.hosted import is_own
 from toolkit.lm.secrets import redacted, secrets
 from toolkit.lm.throttle import Throttle
@@ -64,8 +65,13 @@ class HostedEngine:
         self._provider = _provider(model.name)
         self._variables = _variables(model, self._provider)
         self._transport = BoundedTransport(model.timeout, model.parallel, proxies=not is_own(model.address))
+        # Prices come from DSPy's package: its newest list, and LiteLLM's, would be fetched from the network unasked.
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         self._inner = self._native() if self._provider else _litellm(model)
         self._throttle = Throttle(model.requests_per_minute, model.tokens_per_minute)
+        self._options: dict[str, Any] = dict(model.config().get("options", {}))
+        self._secrets = secrets(*self._variables)
+        self._known = {"", *(os.environ.get(name, "") for name in self._variables)}
         self._slots = threading.BoundedSemaphore(model.parallel)
         self._written = float(model.max_tokens)  # tokens of the latest answer: what the next one is expected to have
 
@@ -80,7 +86,7 @@ class HostedEngine:
         Outage
             If the server asks for a longer pause than a call may take.
         """
-        asked = wired(request, self._model)
+        asked = wired(request, self._model, self._options)
         expected = _size(asked) / 4 + self._written
         arrived = time.perf_counter()
         with self._slots:
@@ -126,8 +132,8 @@ class HostedEngine:
     def _clean(self, response: Response) -> Response:
         from dspy._vendor.lm15.serde import response_from_dict, response_to_dict
 
-        text, hidden = json.dumps(response_to_dict(response)), self._hidden()
-        clean = redacted(text, hidden)
+        text = json.dumps(response_to_dict(response))
+        clean = redacted(whole(text) if "\\ud" in text else text, self._hidden())
         return response if clean == text else response_from_dict(json.loads(clean))
 
     def _dollars(self, response: Response, usage: Any, asked: Request) -> float | None:
@@ -161,10 +167,12 @@ class HostedEngine:
         return bool(self._model.key_env) or not self._model.address.startswith("http:")
 
     def _hidden(self) -> tuple[str, ...]:
-        return secrets(*self._variables)
+        """What the environment held when the engine was opened, and a key that came later."""
+        now = {os.environ.get(name, "") for name in self._variables}
+        return self._secrets if now <= self._known else secrets(*self._variables)
 
 
-def wired(request: Request, model: Hosted) -> Request:
+def wired(request: Request, model: Hosted, options: Mapping[str, Any]) -> Request:
     """A request as a server takes it: what constrains the answer in the wire's own terms, the user's options added."""
     said: Mapping[str, Any] = request.config.extensions or {}
     kind, deciding = str(said.get("answer", "text")), str(said.get("deciding", "generation"))
@@ -172,15 +180,15 @@ def wired(request: Request, model: Hosted) -> Request:
         raise InvalidRequestError("style: servers take messages, got 'completion'; use the layout 'turns'")
     if kind == "choice" and deciding not in model.ways:
         raise InvalidRequestError(f"deciding: one of {', '.join(model.ways)}, got {deciding!r}")
-    options = dict(model.config().get("options", {}))
-    ends = options.pop("stop", "\n")
-    config = replace(
-        request.config, extensions=options or None, max_tokens=request.config.max_tokens or model.max_tokens
-    )
+    form: dict[str, Any] = {}
     if kind == "choice" and deciding == "grammar":
-        config = replace(config, response_format=_schema(said["options"]))
+        form["response_format"] = _schema(said["options"])
     elif kind != "text":
-        config = replace(config, stop=(*config.stop, *([ends] if isinstance(ends, str) and ends else ends)))
+        ends = options.get("stop", "\n")
+        form["stop"] = (*request.config.stop, *([ends] if isinstance(ends, str) and ends else ends))
+    extra = {name: value for name, value in options.items() if name != "stop"}
+    limit = request.config.max_tokens or model.max_tokens
+    config = replace(request.config, extensions=extra or None, max_tokens=limit, **form)
     return replace(request, model=model.name, config=config)
 
 
@@ -280,7 +288,6 @@ def _litellm(model: Hosted) -> Any:
     if importlib.util.find_spec("litellm") is None:
         hint = "python -m pip install 'dspy[litellm]', or a server that speaks OpenAI's protocol: openai/... + api_base"
         raise SpecError([f"lm: DSPy has no client of its own for {model.name!r}; {hint}"])
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else its import asks the network for prices
     key = os.environ.get(model.key_env, "")
     client = {"timeout": model.timeout, "api_base": model.address, "api_key": key}
     return LiteLLMEngine(**{name: value for name, value in client.items() if value})
