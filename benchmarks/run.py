@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dspy
+import hosted
 import numpy as np
 
 from toolkit import Arm, Experience, Key, Retrieval, Scripted, Step, Stream, Study, Task
@@ -123,6 +124,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         row("a logged row / a row with fdatasync", "<= 0.033", lambda: our_rows(place), lambda: synced_rows(place))
+    hosted.measure()
     row("import toolkit / import dspy", "", lambda: python("import toolkit"), lambda: python("import dspy"))
     row("toolkit --help / nothing", "", lambda: python("import toolkit.cli as c; c._parser()"), lambda: python(""))
     row("first result of a scripted study / import dspy", "", durable_cold, lambda: python("import dspy"))

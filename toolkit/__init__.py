@@ -31,6 +31,7 @@ _FACE = {
     "evaluation.study": ("Study",),
     "ledger.store": ("Ledger",),
     "lm.embedded": ("Embedded", "Gguf"),
+    "lm.hosted": ("Hosted",),
     "lm.model": ("Model", "model"),
     "lm.scripted": ("Scripted",),
     "records": (

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.errors import nearest
+from toolkit.ledger import served
+from toolkit.ledger.rows import USABLE
 from toolkit.ledger.store import Ledger, LedgerError
 from toolkit.stats import CurveBand, Estimate, curve_band, two_way, worst_case
 
@@ -42,7 +44,8 @@ class ArmRow:
     episodes, runs, failed
         Episodes recorded, runs finished, episodes without a usable answer (they score 0).
     tokens, calls, seconds, dollars
-        Means for one task: tokens in and out, model calls, model latency, price. Adapting is included.
+        Means for one task: tokens in and out, model calls, model latency, price. Adapting is included. Dollars are
+        NaN where the price of any call is not known.
     adapting_tokens
         The part of ``tokens`` that memory and learning spent.
     labels
@@ -198,7 +201,8 @@ def _scores(ledger: Ledger, study: str) -> pd.DataFrame:
         "SELECT arm, seed, stream, \"order\", phase, t, task, if(session = '', task, session) AS unit, status, score, "
         f"{cost.format('calls')} AS calls, {cost.format('seconds')} AS seconds, {cost.format('dollars')} AS dollars, "
         f"{cost.format('input_tokens')} + {cost.format('output_tokens')} AS tokens, "
-        "adapting_input_tokens + adapting_output_tokens AS adapting_tokens, labels "
+        "adapting_input_tokens + adapting_output_tokens AS adapting_tokens, labels, "
+        f"NOT {USABLE} AS failed "
         f"FROM episodes WHERE {_OWN} AND phase = 'stream' ORDER BY arm, seed, t",
         _run_ids(ledger, study),
         study,
@@ -239,12 +243,12 @@ def _row(
         bounds=bounds,
         episodes=len(own),
         runs=int((ran.status == "finished").sum()),
-        failed=int((~own.status.isin(["ok", "truncated"])).sum()),
+        failed=int(own.failed.sum()),
         tokens=float(own.tokens.mean()),
         adapting_tokens=float(own.adapting_tokens.mean()),
         calls=float(own.calls.mean()),
         seconds=float(own.seconds.mean()),
-        dollars=float(own.dollars.mean()),
+        dollars=float(own.dollars.mean(skipna=False)),
         labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
         doubts=tuple(_doubts(own, ran, score, difference, missing, pairs, bounds, wanted)),
     )
@@ -275,13 +279,13 @@ def _doubts(
     if missing:
         low, high = bounds
         found.append(f"{missing} of {pairs + missing} pairs missing: the difference may be {low:+.2f} to {high:+.2f}")
-    failed = int((~own.status.isin(["ok", "truncated"])).sum())
+    failed = int(own.failed.sum())
     if failed:
         found.append(f"{failed} episodes without a usable answer")
     cut = int((own.status == "truncated").sum())
     if cut:
         found.append(f"{cut} answers truncated")
-    return found
+    return [*found, *served.doubts(own, ran)]
 
 
 def _notes(planned: dict[str, object], runs: pd.DataFrame, level: float) -> tuple[str, ...]:
@@ -294,7 +298,7 @@ def _notes(planned: dict[str, object], runs: pd.DataFrame, level: float) -> tupl
         ways = f"Closed options are decided by {planned['deciding']}, for all arms."
         found.append(f"{ways} Feedback: {planned['channel']}.")
         if bool((used.temperature == 0).all()):
-            found.append("At temperature 0 the model draws nothing: seeds vary the order of tasks only.")
+            found.append(served.cold(used))
     if bool(runs.scripted.any()):
         found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
     return tuple(found)

@@ -13,6 +13,7 @@ import json
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from toolkit.errors import SpecError, nearest
@@ -96,16 +97,19 @@ class Component:
     @classmethod
     def parameters(cls) -> dict[str, inspect.Parameter]:
         """The constructor's parameters by name, in order."""
-        found = inspect.signature(cls.__init__).parameters
-        return {name: p for name, p in found.items() if name != "self"} if cls.__init__ is not object.__init__ else {}
+        return dict(_parameters(cls.__init__)) if cls.__init__ is not object.__init__ else {}
 
     def check(self) -> None:
         """Raise a `ValueError` where a parameter is out of range; called before anything is spent."""
 
     def config(self) -> Config:
-        """This component as plain values: ``{"use": name, ...}`` with every parameter."""
+        """This component as plain values: ``{"use": name, ...}`` with every parameter.
+
+        A parameter that is None, and is None by default, is left out: no TOML file can hold it.
+        """
         found: Config = {"use": type(self).__name__}
-        found |= {name: _to_plain(getattr(self, name)) for name in self.parameters()}
+        values = {name: (getattr(self, name), p.default) for name, p in self.parameters().items()}
+        found |= {name: _to_plain(v) for name, (v, default) in values.items() if not (v is None and default is None)}
         return found
 
     @classmethod
@@ -149,6 +153,11 @@ class Component:
 
     def __hash__(self) -> int:
         return hash((type(self), digest(self.config())))
+
+
+@lru_cache(maxsize=1024)
+def _parameters(constructor: Any) -> dict[str, inspect.Parameter]:
+    return {name: p for name, p in inspect.signature(constructor).parameters.items() if name != "self"}
 
 
 def registered(kind: str) -> dict[str, type[Component]]:

@@ -112,18 +112,21 @@ class Example:
 class Usage:
     """What calls cost. ``seconds`` are the model's latencies, summed; ``dollars`` 0 where the model runs locally.
 
-    ``reused_tokens`` is the part of ``input_tokens`` that a provider billed as read from its prompt cache.
+    ``reused_tokens`` is the part of ``input_tokens`` that a provider billed as read from its prompt cache;
+    ``reasoning_tokens`` the part of ``output_tokens`` that went into thinking before the answer. Dollars are NaN where
+    the price is not known: never 0.
 
     Examples
     --------
     >>> Usage(calls=1, input_tokens=10) + Usage(calls=1, output_tokens=2)
-    Usage(calls=2, input_tokens=10, output_tokens=2, reused_tokens=0, seconds=0.0, dollars=0.0)
+    Usage(calls=2, input_tokens=10, output_tokens=2, reused_tokens=0, reasoning_tokens=0, seconds=0.0, dollars=0.0)
     """
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     reused_tokens: int = 0
+    reasoning_tokens: int = 0
     seconds: float = 0.0
     dollars: float = 0.0
 
@@ -285,6 +288,10 @@ class Call:
         The response in DSPy's wire form, as JSON; empty where there is none.
     memo
         True if an equal request had been answered before by a deterministic model; its cost is what it was then.
+    server
+        What answered, in its own words: the model's version, and the server's fingerprint where it tells one.
+    adapted
+        What the provider was asked for and does not do, e.g. ``("seed dropped",)``.
     """
 
     phase: Phase
@@ -301,3 +308,5 @@ class Call:
     seed: int = 0
     memo: bool = False
     error: str = ""
+    server: str = ""
+    adapted: tuple[str, ...] = ()

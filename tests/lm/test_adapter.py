@@ -8,6 +8,7 @@ from errands import Errands
 
 from toolkit.agents.decision import Context, Decision
 from toolkit.errors import AnswerError
+from toolkit.lm.model import Deciding
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.tape import Recorder
 from toolkit.records import Call, Example, Learned, Recall, Step, Task
@@ -37,10 +38,17 @@ class Fixed:
         return Response(None, request.model, message, self.reason, Usage(input_tokens=1, output_tokens=1))
 
 
-def ask(answer: str, task: Task = TASK, step: Step = Errands.step, context: Context = CONTEXT, **skill: object):
+def ask(
+    answer: str,
+    task: Task = TASK,
+    step: Step = Errands.step,
+    context: Context = CONTEXT,
+    deciding: Deciding = "likelihood",
+    **skill: object,
+):
     engine, calls = Fixed(answer), list[Call]()
     model = Scripted(**skill)
-    decision = Decision(model, "likelihood", Recorder(model, engine, (0, 0), calls.append))
+    decision = Decision(model, deciding, Recorder(model, engine, (0, 0), calls.append))
     return decision.decide(step, task, context), engine.request, calls
 
 
@@ -71,6 +79,52 @@ def test_completion_is_one_running_text() -> None:
         "You are: Clerk.\n\nName the errand.\n\nNote: one\nErrand: post\n\nNote: two\nErrand: bank\n\n"
         "Note: three\nErrand: bread\n\nNote: four\nErrand:"
     )
+
+
+@pytest.mark.parametrize("adapter", ["turns", "completion"])
+def test_only_a_choice_that_nothing_else_holds_to_the_options_lists_them(adapter: str) -> None:
+    def prompt(deciding: Deciding, task: Task = TASK) -> str:
+        return "\n".join(text for _, text in ask("bank", task, deciding=deciding, adapter=adapter)[2][0].prompt)
+
+    plain = prompt("likelihood")
+    assert prompt("grammar") == plain
+    assert prompt("generation") == plain.replace(
+        *("errand only.", "errand only. One of: post, bank, bread.")
+        if adapter == "turns"
+        else ("Name the errand.", "Name the errand. One of: post, bank, bread.")
+    )
+    open_ended = Task("x", {"note": "four"})
+    assert prompt("generation", open_ended) == prompt("likelihood", open_ended)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("bank", "bank"),
+        (" Bank. ", "bank"),
+        ('"BANK"', "bank"),
+        ("**bank**\nbecause of the money", "bank"),
+        ("the bank", None),
+        ("bank and post", None),
+        ("bank\tpost", None),
+        ("", None),
+        ("...", None),
+    ],
+)
+def test_a_freely_written_choice_is_read_in_one_stated_way(said: str, read: str | None) -> None:
+    if read is not None:
+        assert ask(said, deciding="generation")[0].answer == read
+        return
+    with pytest.raises(AnswerError) as found:
+        ask(said, deciding="generation")
+    assert found.value.status == "unparsed"
+
+
+def test_options_that_differ_in_case_and_signs_only_must_be_met_to_the_letter() -> None:
+    task = Task("x", {"note": "n"}, ("C", "c", "C++"))
+    assert [ask(said, task, deciding="generation")[0].answer for said in task.options] == list(task.options)
+    with pytest.raises(AnswerError):
+        ask("c.", task, deciding="generation")
 
 
 def test_chat_is_dspys_own_layout() -> None:

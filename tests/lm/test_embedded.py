@@ -199,7 +199,7 @@ def test_a_warm_choice_is_drawn_from_the_likelihoods(engine: LlamaEngine, monkey
     [
         {"answer": "choice", "options": []},
         {"answer": "choice", "options": ["a", ""]},
-        {"answer": "choice", "options": ["a"], "deciding": "generation"},
+        {"answer": "choice", "options": ["a"], "deciding": "guess"},
         {"answer": "poem"},
         {"style": "letter"},
     ],

@@ -61,7 +61,7 @@ class Decision:
     def __init__(self, model: Model, deciding: Deciding, recorder: Recorder) -> None:
         self.recorder = recorder
         self._adapter = adapter(model, deciding)
-        self._lm = dspy.LM(f"toolkit/{model.label}", engine=recorder, cache=False, num_retries=3)
+        self._lm = dspy.LM(f"toolkit/{model.label}", engine=recorder, cache=False, num_retries=model.retries)
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
 
@@ -117,7 +117,11 @@ class Decision:
             with self.lent():
                 found = predictor(signature=signature, demos=demos, **inputs)
         except Exception as error:
-            raise translated(error) from error
+            known = translated(error)
+            cut = self.recorder.last_status == "truncated"
+            if cut and isinstance(known, AnswerError) and known.status == "unparsed":
+                known = AnswerError("truncated", f"cut off at the limit of tokens (max_tokens): {known}"[:500])
+            raise known from error
         value = found[step.output]
         return _number(value) if step.answer == "number" else str(value)
 

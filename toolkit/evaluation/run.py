@@ -150,7 +150,14 @@ def _pass(
     course = iter_episodes(agent, [pairs[place] for place in run.places], bench)
     for done, episode in enumerate(course, start=1):
         folder.episode(episode_row(episode, folder.record))
-        folder.record = replace(folder.record, episodes=done, labels_before=labels, replayed=recorder.replayed)
+        folder.record = replace(
+            folder.record,
+            episodes=done,
+            labels_before=labels,
+            replayed=recorder.replayed,
+            servers=recorder.servers,
+            adapted=recorder.adapted,
+        )
         if on_episode is not None:
             on_episode(episode)
         if done < len(run.places):

@@ -70,7 +70,7 @@ class Study:
     ledger
         Where everything is kept.
     workers
-        Runs at a time; 0 = as many as the models serve at once, at most 8.
+        Runs at a time; 0 = as many as the models serve at once (`Model.parallel`); 8 where no model is asked.
     code
         Python files that define components of one's own; copied into the study.
 
@@ -303,7 +303,7 @@ class Study:
 
     def _width(self, waiting: Sequence[design.Run]) -> int:
         served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
-        return self.workers or min(8, len(waiting), *served)
+        return self.workers or min(len(waiting), *(served or [8]))
 
     def _split(self, runs: Sequence[design.Run]) -> tuple[list[RunRecord], list[design.Run]]:
         finished, waiting = [], []

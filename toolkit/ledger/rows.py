@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from toolkit.records import Call, Episode, Usage
@@ -16,13 +16,21 @@ Row: TypeAlias = dict[str, Any]
 RunStatus = Literal["running", "finished", "suspended", "stopped", "failed"]
 
 FORMAT = 1
-"""Version of the files below; part of every run's identity."""
+"""Version of the files below; part of every run's identity.
+
+It is raised when an old file can no longer be read, or would mean something else. A column that is merely new does not
+raise it: views read it as null from older files, and `content` leaves it out of a run's hash where it says nothing.
+"""
+
+USABLE = "(status = 'ok' OR (status = 'truncated' AND len(turns) > 0))"
+"""In SQL: an episode has an answer that could be scored. One that was cut off has it if it could still be read."""
 
 _COST = {
     "calls": "BIGINT",
     "input_tokens": "BIGINT",
     "output_tokens": "BIGINT",
     "reused_tokens": "BIGINT",
+    "reasoning_tokens": "BIGINT",
     "seconds": "DOUBLE",
     "dollars": "DOUBLE",
 }
@@ -69,6 +77,8 @@ CALL = {
     "seed": "BIGINT",
     "memo": "BOOLEAN",
     "error": "VARCHAR",
+    "server": "VARCHAR",
+    "adapted": "VARCHAR[]",
     **_COST,
 }
 
@@ -93,6 +103,8 @@ RUN = {
     "traits": "VARCHAR[]",
     "replayed": "BIGINT",
     "error": "VARCHAR",
+    "servers": "VARCHAR[]",
+    "adapted": "VARCHAR[]",
 }
 
 SCHEMAS = {"episodes": EPISODE, "calls": CALL}
@@ -112,6 +124,10 @@ class RunRecord:
         sha256 of what came out, empty until it is finished; see `Ledger`.
     replayed
         Calls that were read from its own tape when it was resumed.
+    servers
+        What answered its calls, as it named itself; more than one means that the model was changed on the way.
+    adapted
+        What the provider was asked for and does not do, over all calls.
     """
 
     study: str
@@ -134,6 +150,8 @@ class RunRecord:
     hash: str = ""
     replayed: int = 0
     error: str = ""
+    servers: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()
 
 
 def episode_row(episode: Episode, run: RunRecord) -> Row:
@@ -164,7 +182,7 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         "error": episode.error,
     }
     for kind in ("acting", "adapting", "judging"):
-        row |= {f"{kind}_{name}": value for name, value in asdict(getattr(episode, kind)).items()}
+        row |= {f"{kind}_{name}": _finite(value) for name, value in asdict(getattr(episode, kind)).items()}
     row["turns"] = [
         {"step": turn.step, "answer": turn.answer, "blocks": list(turn.blocks), "recalled": list(turn.recalled)}
         for turn in episode.turns
@@ -175,7 +193,10 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
 def content(row: Mapping[str, Any]) -> Row:
     """The part of an episode's row that its run's hash covers: no seconds, no names that people gave."""
     left_out = {"run", "arm", "seed", "stream", "order", "error"}
-    return {name: value for name, value in row.items() if name not in left_out and not name.endswith("_seconds")}
+    left_out |= {name for name in row if name.endswith("_seconds")}
+    # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
+    left_out |= {name for name in row if name.endswith("_reasoning_tokens") and not row[name]}
+    return {name: value for name, value in row.items() if name not in left_out}
 
 
 def call_row(call: Call, run: str) -> Row:
@@ -183,25 +204,53 @@ def call_row(call: Call, run: str) -> Row:
     row: Row = {"run": run}
     for name in CALL:
         if name in _COST:
-            row[name] = getattr(call.usage, name)
+            row[name] = _finite(getattr(call.usage, name))
         elif name == "prompt":
             row[name] = [{"role": role, "text": text} for role, text in call.prompt]
+        elif name == "adapted":
+            row[name] = list(call.adapted)
         elif name != "run":
             row[name] = getattr(call, name)
     return row
 
 
 def call_of(row: Mapping[str, Any]) -> Call:
-    """The call that a row holds."""
-    usage = Usage(**{name: row[name] for name in _COST})
+    """The call that a row holds; what a row of an older ledger lacks has its default."""
+    spent: Row = {name: math.nan if row[name] is None else row[name] for name in _COST if name in row}
+    usage = Usage(**spent)
     prompt = tuple((turn["role"], turn["text"]) for turn in row["prompt"])
-    plain = {name: row[name] for name in CALL if name not in _COST and name not in ("run", "prompt")}
-    return Call(prompt=prompt, usage=usage, **plain)
+    apart = {"run", "prompt", "adapted", *_COST}
+    plain = {name: row[name] for name in CALL if name not in apart and name in row}
+    return Call(prompt=prompt, usage=usage, adapted=tuple(row.get("adapted") or ()), **plain)
+
+
+def run_record(row: Mapping[str, Any]) -> RunRecord:
+    """The record that a ``run.json`` holds; what an older or newer toolkit wrote there is no obstacle."""
+    known = {field.name for field in fields(RunRecord)}
+    held: Row = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if name in known
+    }
+    return RunRecord(**held)
 
 
 def line(row: Row) -> bytes:
     """A row as one line of ASCII JSON: a torn line can then be told from a whole one, and never breaks an encoding."""
-    return json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    if "\\ud" in text:  # may hold half a character, as an answer that was cut off does: no reader takes such a line
+        text = json.dumps(json.loads(whole(text)), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"
+
+
+def whole(text: str) -> str:
+    """JSON text with every half character replaced by U+FFFD; nothing else is changed.
+
+    Examples
+    --------
+    >>> whole('"\\\\ud83d"') == '"\\ufffd"'
+    True
+    """
+    plain = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _finite(value: float) -> float | None:

@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from toolkit.component import digest
 from toolkit.errors import ToolkitError, nearest
-from toolkit.ledger.rows import CALL, EPISODE, RUN, SCHEMAS, Row, RunRecord, call_of, call_row, content, line
+from toolkit.ledger.parquet import write_parquet
+from toolkit.ledger.rows import (
+    CALL,
+    EPISODE,
+    RUN,
+    SCHEMAS,
+    Row,
+    RunRecord,
+    call_of,
+    call_row,
+    content,
+    line,
+    run_record,
+)
 from toolkit.records import Call
 
 if TYPE_CHECKING:
@@ -20,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYNC_ROWS, SYNC_SECONDS = 64, 1.0
-_EMPTY = Path("schema", "empty", "runs", "none")
+_EMPTY = Path("schema", digest([SCHEMAS, RUN])[:12], "runs", "none")  # named by the schemas: new columns, new files
 _RUNS = "*/*/runs/*"
 
 
@@ -145,15 +158,12 @@ class RunFolder:
 
     def finish(self, record: RunRecord) -> None:
         """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
-        import duckdb
-
         self.close()
-        with duckdb.connect() as con:
-            for name, schema in SCHEMAS.items():
-                log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-                con.execute(f"COPY ({_from_lines([str(log)], schema)}) TO '{quoted(part)}' (FORMAT parquet)")
-                with open(part, "rb") as file:
-                    os.fsync(file.fileno())
+        for name, schema in SCHEMAS.items():
+            log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
+            write_parquet(read_log(log), part, schema)
+            with open(part, "rb") as file:
+                os.fsync(file.fileno())
         for name in SCHEMAS:
             os.replace(self.folder / f"{name}.parquet.part", self.folder / f"{name}.parquet")
         self.note(record)
@@ -232,8 +242,7 @@ class Ledger:
         path = folder / "run.json"
         if not path.exists():
             return None
-        row = json.loads(path.read_text(encoding="ascii"))
-        return RunRecord(**{**row, "traits": tuple(row["traits"])})
+        return run_record(json.loads(path.read_text(encoding="ascii")))
 
     def _ensure(self) -> None:
         """Empty files with the schemas, so that a view has something to read before the first study."""

@@ -1,7 +1,8 @@
 """Language models: how they are named, reached, taped and prompted."""
 
 from toolkit.lm.embedded import Embedded, Gguf
+from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.scripted import Scripted
 
-__all__ = ["Embedded", "Gguf", "Model", "Scripted", "model"]
+__all__ = ["Embedded", "Gguf", "Hosted", "Model", "Scripted", "model"]

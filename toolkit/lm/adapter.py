@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 import dspy
@@ -22,12 +24,15 @@ class PlainAdapter(dspy.Adapter):
     style
         ``"turns"``: examples are user and assistant messages; ``"completion"``: one running text.
     deciding
-        How closed options are chosen.
+        How closed options are chosen. By ``"generation"``, and only then, the prompt lists them, and the answer may
+        differ from an option in case and punctuation (see `parse`).
+    limit
+        Tokens of an answer.
     """
 
-    def __init__(self, style: Style, deciding: Deciding) -> None:
+    def __init__(self, style: Style, deciding: Deciding, limit: int = 256) -> None:
         super().__init__()
-        self.style, self.deciding = style, deciding
+        self.style, self.deciding, self.limit = style, deciding, limit
 
     def __call__(
         self,
@@ -38,13 +43,13 @@ class PlainAdapter(dspy.Adapter):
         inputs: dict[str, Any],
     ) -> list[dict[str, Any]]:
         """Ask for every output field in turn."""
-        limit = lm_kwargs.get("max_tokens") or lm.kwargs.get("max_tokens") or 256
+        limit = lm_kwargs.get("max_tokens") or lm.kwargs.get("max_tokens") or self.limit
         found: dict[str, Any] = {}
         for name, field in signature.output_fields.items():
             system, messages = self._layout(signature, demos, inputs, found, name)
             config = Config(max_tokens=limit, temperature=0.0, extensions=self._constraint(field.annotation))
             response = lm(request=Request(model=lm.model, system=system, messages=tuple(messages), config=config))
-            found[name] = parse(response.text or "", field.annotation, signature)
+            found[name] = parse(response.text or "", field.annotation, signature, self.deciding)
         return [found]
 
     def _constraint(self, annotation: object) -> dict[str, Any]:
@@ -62,23 +67,29 @@ class PlainAdapter(dspy.Adapter):
         found: dict[str, Any],
         asked: str,
     ) -> tuple[str | None, list[Message]]:
+        listed = self._listed(signature.output_fields[asked].annotation)
         system = signature.instructions.strip()
         cases = [(_lines(signature.input_fields, demo), demo.get(asked, "")) for demo in demos]
         question = "\n".join([_lines(signature.input_fields, inputs), *(f"{title(n)}: {v}" for n, v in found.items())])
         if self.style == "completion":
-            texts = [system, *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]
+            texts = [f"{system}{listed}", *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]
             return None, [Message.user("\n\n".join([*texts, f"{question}\n{title(asked)}:"]))]
         messages = []
         for case, answer in cases:
             messages += [Message.user(case), Message.assistant(str(answer))]
-        return f"{system} Answer with the {title(asked).lower()} only.", [*messages, Message.user(question)]
+        return f"{system} Answer with the {title(asked).lower()} only.{listed}", [*messages, Message.user(question)]
+
+    def _listed(self, annotation: object) -> str:
+        """The options, for a model that nothing else holds to them."""
+        options = choices(annotation) if self.deciding == "generation" else ()
+        return f" One of: {', '.join(options)}." if options else ""
 
 
 def adapter(model: Model, deciding: Deciding) -> dspy.Adapter:
     """The adapter that a model's description names."""
     if model.adapter == "chat":
         return dspy.ChatAdapter(use_json_adapter_fallback=False)
-    return PlainAdapter(model.adapter, deciding)
+    return PlainAdapter(model.adapter, deciding, model.max_tokens or 256)
 
 
 def title(name: str) -> str:
@@ -99,8 +110,11 @@ def choices(annotation: object) -> tuple[str, ...]:
     return ("True", "False") if annotation is bool else ()
 
 
-def parse(text: str, annotation: object, signature: type[dspy.Signature]) -> Any:
+def parse(text: str, annotation: object, signature: type[dspy.Signature], deciding: Deciding = "likelihood") -> Any:
     """The value that an answer stands for.
+
+    A choice must be an option to the letter. Where it was made by ``"generation"``, the answer's first line may also
+    be the only option that has the same letters and digits, whatever their case and what stands between them.
 
     Raises
     ------
@@ -113,10 +127,39 @@ def parse(text: str, annotation: object, signature: type[dspy.Signature]) -> Any
     answer = text.strip()
     try:
         if typing.get_origin(annotation) is typing.Literal:
-            return next(value for value in typing.get_args(annotation) if str(value) == answer)
+            options = typing.get_args(annotation)
+            meant = matched(answer, choices(annotation)) if deciding == "generation" else answer
+            return next(value for value in options if str(value) == meant)
         return parse_value(answer, annotation)
     except (ValueError, StopIteration) as error:
         raise AdapterParseError(adapter_name="PlainAdapter", signature=signature, lm_response=text) from error
+
+
+def matched(answer: str, options: Sequence[str]) -> str:
+    """The option that a freely written answer means: equal to it, or alone in having its letters and digits.
+
+    Returns
+    -------
+    str
+        The option; the answer itself where it means none, or more than one.
+
+    Examples
+    --------
+    >>> matched("**Card lost.**\\nBecause ...", ["card lost", "card arrival"])
+    'card lost'
+    >>> matched("the card", ["card lost", "card arrival"])
+    'the card'
+    """
+    if answer in options:
+        return answer
+    said = _bare(answer.strip().partition("\n")[0])
+    close = [option for option in options if _bare(option) == said]
+    return close[0] if len(close) == 1 and said else answer
+
+
+def _bare(text: str) -> str:
+    """Letters and digits only, case folded, with single spaces between words."""
+    return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 
 def _lines(names: typing.Iterable[str], values: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ class _Llama(Model, abstract=True):
     """What the embedded model and any other GGUF file share."""
 
     deterministic: ClassVar[bool] = True
-    ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar")
+    ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar", "generation")
     adapter: Style
     temperature: float
     threads: int

@@ -96,7 +96,7 @@ class LlamaEngine:
         """
         with self._lock:
             ask = self._read(request)
-            if ask.kind != "choice":
+            if ask.kind != "choice" or ask.deciding == "generation":
                 return self._generate(request, ask)
             text, made = self._by_grammar(ask) if ask.deciding == "grammar" else self._by_likelihood(ask)
             return _response(request, text, len(ask.head), made)
@@ -258,7 +258,7 @@ def _check(kind: str, options: Sequence[str], deciding: str, style: str) -> None
 
     for name, value, allowed in (
         ("answer", kind, ("choice", "number", "line", "text")),
-        ("deciding", deciding, ("likelihood", "grammar") if kind == "choice" else (deciding,)),
+        ("deciding", deciding, ("likelihood", "grammar", "generation") if kind == "choice" else (deciding,)),
         ("style", style, ("turns", "completion")),
     ):
         if value not in allowed:
@@ -288,6 +288,8 @@ def _form(request: Request, ask: _Ask) -> dict[str, Any]:
         wanted = request.config.response_format
         schema = {} if not wanted else {"json_schema": wanted.get("schema") or {"type": "object"}}
         return {"stop": stop, **schema}
+    if ask.kind == "choice":
+        return {"stop": [*stop, "\n"]}  # written freely: how a server that knows no more of the options is asked
     form = _NUMBER if ask.kind == "number" else _LINE
     lead = '" " ' if ask.lead else ""
     return {"grammar": f'root ::= {lead}({form}) "\\n"?', "stop": [*stop, "\n"]}  # the end of a line ends the answer

@@ -34,6 +34,16 @@ class Engine(Protocol):
         How a choice is made: ``"likelihood"``, ``"grammar"`` or ``"generation"``.
     ``style``
         ``"turns"``: messages go through the model's chat template; ``"completion"``: the one message is raw text.
+
+    What is known of an answer beside its text may ride in ``response.provider_data``; the tape keeps it and drops the
+    rest:
+
+    ``server``
+        What answered, in its own words.
+    ``dollars``
+        What it cost; None where the price is not known. Absent: the model's own prices hold.
+    ``waited``
+        Seconds that passed before the request was sent, for a limit of the user's own: no latency of the model.
     """
 
     def complete(self, request: Request) -> Response:
@@ -59,6 +69,10 @@ class Model(Component, kind="lm"):
         True if equal requests were proved to give equal answers at temperature 0; only then is a memo allowed.
     parallel
         How many calls it serves at a time; more runs than that would only wait for one another.
+    retries
+        How often a call is repeated that failed by no fault of the request.
+    max_tokens
+        Limit of an answer that nothing else limits; 0 = the adapter's own.
     dollars_in, dollars_out
         Price of a million tokens.
     """
@@ -68,9 +82,11 @@ class Model(Component, kind="lm"):
     ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar")
     scripted: ClassVar[bool] = False
     deterministic: ClassVar[bool] = False
-    parallel: ClassVar[int] = 1
-    dollars_in: float = 0.0
-    dollars_out: float = 0.0
+    parallel: int = 1
+    retries: int = 3
+    max_tokens: int = 0
+    dollars_in: float | None = 0.0
+    dollars_out: float | None = 0.0
 
     def open(self) -> Engine:
         """A new engine for this model; heavy. Use `engine` to share one."""
@@ -78,11 +94,15 @@ class Model(Component, kind="lm"):
 
     def engine(self, stream: Stream) -> Engine:
         """The one engine of this process for this model, opened on first use; ``stream`` is what it will answer."""
-        key = self.fingerprint()
+        key = self._engine_key()
         with _lock:
             if key not in _engines:
                 _engines[key] = self.open()
             return _engines[key]
+
+    def _engine_key(self) -> str:
+        """Models with equal keys share an engine."""
+        return self.fingerprint()
 
     @property
     def label(self) -> str:
@@ -96,7 +116,8 @@ def model(given: Model | Config | str, where: str = "lm") -> Model:
     Parameters
     ----------
     given
-        A name of `toolkit.lm.weights.known`, ``"gguf:PATH"``, ``"scripted"``, a table with ``use``, or a `Model`.
+        A name of `toolkit.lm.weights.known`, ``"gguf:PATH"``, ``"scripted"``, a DSPy model string such as
+        ``"openai/gpt-4o-mini"``, a table with ``use``, or a `Model`.
 
     Raises
     ------
@@ -112,9 +133,11 @@ def model(given: Model | Config | str, where: str = "lm") -> Model:
             "scripted": {"use": "Scripted"},
             "gguf": {"use": "Gguf", "path": rest},
         }
-        if name not in shorthand and given not in registered("lm"):
-            raise SpecError([f"{where}: no model is called {given!r}; {nearest(name, [*shorthand, 'gguf:PATH'])}"])
-        given = shorthand.get(name, {"use": given})
+        if name not in shorthand and given not in registered("lm") and "/" not in given:
+            known = [*shorthand, "gguf:PATH", "provider/model"]
+            raise SpecError([f"{where}: no model is called {given!r}; {nearest(name, known)}"])
+        hosted: Config = {"use": "Hosted", "name": given}
+        given = shorthand.get(name, hosted if "/" in given else {"use": given})
     found = build("lm", given, where)
     if not isinstance(found, Model):
         raise SpecError([f"{where}: {found!r} is no model"])

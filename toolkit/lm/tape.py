@@ -7,9 +7,10 @@ policy's own steps, an optimiser, a user's program.
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -88,6 +89,8 @@ class Recorder:
         self.supported_params = getattr(engine, "supported_params", frozenset({"temperature", "max_tokens", "seed"}))
         self.replayed = 0
         self.last_status = "ok"
+        self._servers: dict[str, None] = {}
+        self._adapted: dict[str, None] = {}
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
         """Say where the next calls are made."""
@@ -96,6 +99,16 @@ class Recorder:
     def take(self, purpose: Purpose) -> Usage:
         """What was spent on ``purpose`` since it was last asked."""
         return self._spent.pop(purpose, Usage())
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """What has answered so far, in its own words."""
+        return tuple(self._servers)
+
+    @property
+    def adapted(self) -> tuple[str, ...]:
+        """What the provider was asked for so far and does not do."""
+        return tuple(self._adapted)
 
     def complete(self, request: Request) -> Response:
         """Answer from the tape, from the memo, or from the model; recorded and charged in every case."""
@@ -155,6 +168,8 @@ class Recorder:
     def _count(self, call: Call) -> None:
         self._ordinals[(call.phase, call.t, call.step)] = call.ordinal + 1
         self._spent[call.purpose] = self._spent.get(call.purpose, Usage()) + call.usage
+        self._servers |= dict.fromkeys([call.server] if call.server else [])
+        self._adapted |= dict.fromkeys(call.adapted)
         self.last_status = call.status
 
 
@@ -180,14 +195,39 @@ def _prompt(request: Request) -> tuple[tuple[str, str], ...]:
 def _answered(call: Call, response: Response, seconds: float, model: Model) -> Call:
     from dspy._vendor.lm15.serde import response_to_dict
 
+    told: Mapping[str, Any] = response.provider_data or {}
     used = response.usage
-    read, wrote = used.input_tokens or 0, used.output_tokens or 0
-    dollars = (read * model.dollars_in + wrote * model.dollars_out) / 1e6
-    wire: dict[str, Any] = response_to_dict(response)
+    wire: dict[str, Any] = response_to_dict(replace(response, provider_data=None))
     return replace(
         call,
         status="truncated" if response.finish_reason == "length" else "ok",
-        answer=response.message.text or "",
+        answer=response.text or "",
         response=json.dumps(wire, sort_keys=True),
-        usage=Usage(1, read, wrote, used.cache_read_tokens or 0, seconds, dollars),
+        usage=Usage(
+            calls=1,
+            input_tokens=used.input_tokens or 0,
+            output_tokens=used.output_tokens or 0,
+            reused_tokens=used.cache_read_tokens or 0,
+            reasoning_tokens=used.reasoning_tokens or 0,
+            seconds=max(0.0, seconds - float(told.get("waited", 0.0))),
+            dollars=_dollars(response, model),
+        ),
+        server=str(told.get("server", "")),
+        adapted=_adapted(response),
     )
+
+
+def _dollars(response: Response, model: Model) -> float:
+    """What an answer cost: as the engine says, else by the model's prices; NaN where neither is known."""
+    told: Mapping[str, Any] = response.provider_data or {}
+    if "dollars" in told:
+        return math.nan if told["dollars"] is None else float(told["dollars"])
+    read, wrote = response.usage.input_tokens or 0, response.usage.output_tokens or 0
+    return (read * (model.dollars_in or 0.0) + wrote * (model.dollars_out or 0.0)) / 1e6
+
+
+def _adapted(response: Response) -> tuple[str, ...]:
+    """Settings that did not reach the model as they were asked for; those that the client makes good are none."""
+    lost = ("dropped", "clamped", "substituted")
+    notes = (note for note in response.adaptations if note.action in lost)
+    return tuple(dict.fromkeys(f"{note.field.removeprefix('config.')} {note.action}" for note in notes))

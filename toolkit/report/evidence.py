@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.analysis import ArmRow
+from toolkit.ledger.rows import USABLE
 from toolkit.report.facts import Facts, count, plain
 from toolkit.report.page import Html, element, folded, listed, paragraphs, portable, shortened, table
 
@@ -27,7 +28,6 @@ Ledger(".").sql("""
 """How to ask the ledger something that a report does not answer."""
 
 _KINDS = ("acting", "adapting", "judging")
-_USABLE = "status IN ('ok', 'truncated')"
 
 
 def sure(facts: Facts) -> Html:
@@ -80,9 +80,11 @@ def cost(facts: Facts) -> Html:
     told = (
         "Sums over all runs. Tokens in and out are those of answering, adapting (memory and learning) and judging. "
         "Labels are right answers or scores that an arm could learn from. Seconds are the latencies of the model, "
-        "summed: runs overlap, so the study took less. A model that runs locally costs no dollars."
+        "summed: runs overlap, so the study took less. A model that runs locally costs no dollars; n/a: the price of "
+        "a call is not known."
     )
-    return element("div", table(head, rows, _cost_row("whole study", frame.sum())), paragraphs(told, _unbooked(facts)))
+    whole = _cost_row("whole study", frame.sum(skipna=False))
+    return element("div", table(head, rows, whole), paragraphs(told, _unbooked(facts)))
 
 
 def _cost_query() -> str:
@@ -90,11 +92,13 @@ def _cost_query() -> str:
         parts = " + ".join(f"{kind}_{name}" for kind in kinds)
         return f"sum({parts} ORDER BY run, phase, t)"  # ordered: sums of floats depend on it
 
+    # A sum leaves out what is null: where one price is not known, neither is that of all.
+    dollars = f"if(bool_or({' + '.join(f'{kind}_dollars' for kind in _KINDS)} IS NULL), NULL, {total('dollars')})"
     adapting = f"{total('input_tokens', ('adapting',))} + {total('output_tokens', ('adapting',))}"
     read, written = total("input_tokens"), total("output_tokens")
     return (
         f"SELECT arm, count(*) AS episodes, {read} AS tokens_in, {written} AS tokens_out, {adapting} AS adapting, "
-        f"{total('calls')} AS calls, sum(labels) AS labels, {total('dollars')} AS dollars, "
+        f"{total('calls')} AS calls, sum(labels) AS labels, {dollars} AS dollars, "
         f"{total('seconds')} AS seconds FROM mine GROUP BY arm ORDER BY arm"
     )
 
@@ -158,12 +162,12 @@ def _unfinished(facts: Facts) -> Html:
 
 
 def _failed(facts: Facts) -> Html:
-    total = int(facts.ask(f"SELECT count(*) AS n FROM mine WHERE NOT {_USABLE}").n[0])
+    total = int(facts.ask(f"SELECT count(*) AS n FROM mine WHERE NOT {USABLE}").n[0])
     if not total:
         return paragraphs("None.")
     place = "row_number() OVER (PARTITION BY arm ORDER BY seed, phase, t)"
     frame = facts.ask(
-        f"SELECT arm, seed, t, inputs, status, error, {place} AS place FROM mine WHERE NOT {_USABLE} "
+        f"SELECT arm, seed, t, inputs, status, error, {place} AS place FROM mine WHERE NOT {USABLE} "
         f"ORDER BY place, arm LIMIT {FAILED}"
     )
     rows = [
@@ -189,7 +193,7 @@ def episodes(facts: Facts) -> Html:
     stream = "(SELECT * FROM mine WHERE phase = 'stream')"
     latest = f"{stream} SEMI JOIN (SELECT arm, max(seed) AS seed FROM {stream} GROUP BY arm) USING (arm, seed)"
     frame = facts.ask(
-        f"SELECT *, coalesce(score >= 1, false) AS good FROM {latest} WHERE {_USABLE} QUALIFY row_number() OVER "
+        f"SELECT *, coalesce(score >= 1, false) AS good FROM {latest} WHERE {USABLE} QUALIFY row_number() OVER "
         f"(PARTITION BY arm, good ORDER BY t DESC) <= {SAMPLES} ORDER BY arm, good DESC, t"
     )
     if frame.empty:

@@ -1,0 +1,130 @@
+"""Many runs at once on a slow server: how near the wall time comes to what the server's latency alone would take.
+
+Also a server for it, in a process of its own: ``python benchmarks/hosted.py`` prints its port and answers after 200 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import dspy
+
+from toolkit import Arm, Hosted, Key, Step, Stream, Study, Task
+
+STREAMS, STEPS, LATENCY = 64, 30, 0.2
+REPEATS = 3
+
+_BODY = json.dumps(
+    {
+        "id": "x",
+        "object": "chat.completion",
+        "model": "slow",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 20, "completion_tokens": 1, "total_tokens": 21},
+    }
+).encode()
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+
+
+class Questions(Stream):
+    """Short texts that differ."""
+
+    step = Step("decide", "Is it odd?", ("text",), "odd")
+
+    def __init__(self, tasks: int = STEPS) -> None:
+        self.tasks = tasks
+
+    def load(self) -> list[tuple[Task, Key]]:
+        return [(Task(f"t{n}", {"text": f"number {n}"}, ("yes", "no")), Key(("yes",))) for n in range(self.tasks)]
+
+
+def studied(address: str, folder: str) -> None:
+    """One study of 64 runs: the whole loop, taped, scored and written to disk."""
+    lm = Hosted("openai/slow", api_base=address, parallel=STREAMS)
+    made = Study("slow", Questions(), arms=[Arm.static()], lm=lm, seeds=STREAMS, ledger=folder)
+    statuses = {record.status for record in made.run()}
+    if statuses != {"finished"}:
+        raise RuntimeError(f"not every run finished: {statuses}")
+
+
+def bare(address: str, folder: str) -> None:
+    """The peer: threads that call DSPy and keep nothing."""
+    lm = dspy.LM("openai/slow", api_base=address, api_key="none", cache=False, temperature=0.0, max_tokens=64)
+
+    def course(number: int) -> None:
+        with dspy.context(disable_history=True):
+            for step in range(STEPS):
+                lm(messages=[{"role": "user", "content": f"course {number}, step {step}: is it odd?"}])
+
+    with ThreadPoolExecutor(STREAMS) as pool:
+        list(pool.map(course, range(STREAMS)))
+
+
+def measure() -> None:
+    """Print both, as multiples of the server's latency times the steps of one run."""
+    with slow_server() as address:
+        for work in (studied, bare):
+            _seconds(work, address)  # imports, connections
+        ideal, pairs = STEPS * LATENCY, list[tuple[float, float]]()
+        for _ in range(REPEATS):
+            pairs.append((_seconds(studied, address), _seconds(bare, address)))
+    name = f"{STREAMS} runs x {STEPS} steps at {LATENCY * 1000:.0f} ms over HTTP, wall / ideal"
+    _show(name, [ours / ideal for ours, _ in pairs], "goal <= 1.05")
+    _show("  the same calls by threads on dspy.LM alone, wall / ideal", [theirs / ideal for _, theirs in pairs])
+    _show("  ours / theirs", [ours / theirs for ours, theirs in pairs])
+
+
+def _show(name: str, ratios: list[float], goal: str = "") -> None:
+    low, high, middle = min(ratios), max(ratios), statistics.median(ratios)
+    print(f"{name:<64} {middle:8.2f}x   {low:.2f} to {high:.2f}   {goal}".rstrip(), flush=True)
+
+
+def _seconds(work: Callable[[str, str], None], address: str) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        work(address, folder)
+        return time.perf_counter() - started
+
+
+@contextmanager
+def slow_server() -> Iterator[str]:
+    """The address of a server in another process."""
+    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)
+    try:
+        port = process.stdout.readline().strip() if process.stdout else ""
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+            await reader.readexactly(int(length.split(b":")[1]))
+            await asyncio.sleep(LATENCY)
+            writer.write(_ANSWER)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def _serve() -> None:
+    server = await asyncio.start_server(_answer, "127.0.0.1", 0, backlog=1024)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,77 @@
+"""Finished logs as Parquet, written by Arrow: for a short run a third of what DuckDB's planning alone would cost.
+
+That matters where many runs end at the same moment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.ledger.rows import Row
+
+if TYPE_CHECKING:
+    import pyarrow
+
+_BATCH = 10_000
+_NESTED = re.compile(r"(MAP|STRUCT)\((.*)\)")
+
+
+def write_parquet(rows: Iterable[Row], path: Path, schema: Mapping[str, str]) -> None:
+    """Write rows; columns that a row lacks are null, values of another type than a text column's are written as text.
+
+    Parameters
+    ----------
+    rows
+        As they stand in a log.
+    path
+        The file, replaced if there.
+    schema
+        Columns with DuckDB's names of types.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    fields = _arrow(tuple(schema.items()))
+    source = iter(rows)
+    with pq.ParquetWriter(path, fields) as writer:
+        while batch := list(islice(source, _BATCH)):
+            columns = [[_value(row.get(name), dtype) for row in batch] for name, dtype in schema.items()]
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=fields))
+
+
+@lru_cache(maxsize=16)
+def _arrow(schema: tuple[tuple[str, str], ...]) -> pyarrow.Schema:
+    import pyarrow as pa
+
+    return pa.schema([(name, _type(dtype)) for name, dtype in schema])
+
+
+def _type(dtype: str) -> Any:
+    """Arrow's type for DuckDB's name of one."""
+    import pyarrow as pa
+
+    if dtype.endswith("[]"):
+        return pa.list_(_type(dtype[:-2]))
+    nested = _NESTED.fullmatch(dtype)
+    if nested is None:
+        plain = {"VARCHAR": pa.string, "BIGINT": pa.int64, "DOUBLE": pa.float64, "BOOLEAN": pa.bool_}
+        return plain[dtype]()
+    parts = [part.strip() for part in nested[2].split(",")]
+    if nested[1] == "MAP":
+        return pa.map_(*map(_type, parts))
+    return pa.struct([(name, _type(inner)) for name, inner in (part.split(" ") for part in parts)])
+
+
+def _value(value: Any, dtype: str) -> Any:
+    if dtype == "VARCHAR":
+        return value if value is None or isinstance(value, str) else str(value)
+    if dtype.startswith("MAP") and value is not None:
+        inner = dtype.removesuffix(")").rpartition(", ")[2]
+        return [(str(key), _value(item, inner)) for key, item in value.items()]
+    return value
