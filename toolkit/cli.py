@@ -131,9 +131,11 @@ def _with_progress(study: Study) -> list[RunRecord]:
 
 def _tell_tracking(state: State, ledger: Ledger, name: str) -> None:
     """Where the runs are in MLflow, or why they are not and what to do."""
+    from toolkit.evaluation.track import page
+
     place = f" --ledger {ledger.root}"
     if state.state == "done" and state.where.startswith("http"):
-        print(f"mlflow: {state.where}/#/experiments/{state.experiment}/runs/{state.run}")
+        print(f"mlflow: {page(state, state.where)}")
     elif state.state == "done":
         print(f"mlflow: experiment {name!r} in {state.where}: toolkit ui{place}")
     elif state.state == "running":
@@ -165,10 +167,20 @@ def _track(given: argparse.Namespace) -> int:
 
 
 def _ui(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.track import page, read_state
     from toolkit.ledger.store import Ledger
     from toolkit.ledger.ui import serve
 
-    return serve(Ledger(given.ledger), given.port, tell=print)
+    ledger = Ledger(given.ledger)
+
+    def tell(server: str) -> None:
+        print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it)")
+        for name in ledger.names():
+            state = read_state(ledger, name)
+            if state.experiment and not state.where.startswith("http"):
+                print(f"  {name}: {page(state, server)}", flush=True)
+
+    return serve(ledger, given.port, tell)
 
 
 def _report(given: argparse.Namespace) -> int:

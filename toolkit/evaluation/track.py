@@ -230,15 +230,33 @@ def _figures(row: ArmRow, baseline: str) -> Iterator[tuple[str, float]]:
 
 
 def _told(found: Comparison) -> str:
-    """The comparison as Markdown, with a word on how to read the runs."""
+    """The comparison as Markdown, the outcome first, with a word on how to read the runs."""
     head, body = found.table()
-    lines = [head, ["---"] * len(head), *body]
-    table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    lines = [head[:-1], ["---"] * (len(head) - 1), *(cells[:-1] for cells in body)]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    outcome = [f"- **{cells[0]}** scored {cells[1]}: {cells[2]} against {found.baseline} {cells[3]}" for cells in body]
+    outcome = [line for line, row in zip(outcome, found.rows, strict=True) if row.difference is not None]
+    doubts = [f"- {row.arm}: {doubt}" for row in found.rows for doubt in row.doubts]
     guide = (
         "Each run below this one is one arm with one seed: `curve/…` shows its score task by task, `final/…` what it "
         "came to, Traces some of its episodes step by step. `report.html` under Artifacts has the whole account."
     )
-    return "\n\n".join([f"**{found.study}**: arms compared with `{found.baseline}`.", table, *found.notes, guide])
+    parts = [
+        "\n".join(outcome),
+        guide,
+        table,
+        "\n".join(found.notes),
+        *(["Doubts:", "\n".join(doubts)] if doubts else []),
+    ]
+    return "\n\n".join(parts)
+
+
+def page(state: State, server: str) -> str:
+    """The address of a study's curves, arm by arm, on a server of MLflow's."""
+    from toolkit.ledger.tracking import VIEW
+
+    view = f"workflowType=machine_learning&compareRunsMode=CHART&viewStateShareKey={VIEW}"
+    return f"{server}/#/experiments/{state.experiment}/runs?{view}"
 
 
 def _driven(ledger: Ledger, study: str) -> bool:

@@ -39,7 +39,7 @@ class Course:
     >>> course = Course(2)
     >>> course.add(Glimpse("r", "a", 0, "stream", 0, "ok", 0.5, 1, "", 1, 20, 2.0, 0.0))
     >>> [(point.name, point.value, point.step) for point in course.points(0)][:2]
-    [('curve/score so far', 0.5, 1), ('cost/tokens so far', 20, 1)]
+    [('curve/score so far', 0.5, 1), ('spent/tokens so far', 20, 1)]
     """
 
     def __init__(self, tasks: int) -> None:
@@ -73,13 +73,16 @@ class Course:
                 values[f"curve/score of the last {self.window} tasks"] = (
                     sum(scores[done - self.window : done]) / self.window
                 )
-            values |= {"cost/tokens so far": tokens[t], "cost/labels so far": labels[t]}
+            values |= {"spent/tokens so far": tokens[t], "spent/labels so far": labels[t]}
             if dollars[t] > 0:
-                values["cost/dollars so far"] = dollars[t]
+                values["spent/dollars so far"] = dollars[t]
             yield from (Point(name, v, done, seconds[t]) for name, v in values.items() if not math.isnan(v))
 
     def final(self, labels_before: int) -> Iterator[Point]:
-        """What the run came to so far, for one task each; nothing before the first episode."""
+        """What the run came to so far; nothing before the first episode.
+
+        Step 0, which MLflow draws as bars; more episodes come later by a millisecond each at least.
+        """
         number = len(self._seen)
         if not number:
             return
@@ -92,8 +95,8 @@ class Course:
         }
         dollars = sum(glimpse.dollars for glimpse in self._seen)
         values |= {"final/dollars": dollars} if dollars > 0 else {}
-        seconds = self.before(number)
-        yield from (Point(name, v, number, seconds) for name, v in values.items() if not math.isnan(v))
+        seconds = self.before(number) + number / 1000
+        yield from (Point(name, v, 0, seconds) for name, v in values.items() if not math.isnan(v))
 
     def before(self, t: int) -> float:
         """Seconds of model time that passed before the episode at place ``t``."""

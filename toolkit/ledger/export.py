@@ -159,9 +159,9 @@ class Exporter:
         finished = f"{states.count('finished')} of {len(self._follower.runs)}"
         parent.tag({"status": status, "runs finished": finished, "git commit": self._commit() or "unknown"})
         if findings is not None:
-            step = sum(len(self._course(run.id)) for run in begun)
-            figures = (Point(name, value, step, 0.0) for name, value in findings.figures.items())
-            parent.points(figures, unless=digest([step, dict(findings.figures)])[:12])
+            known = sum(len(self._course(run.id)) for run in begun)
+            figures = (Point(name, value, 0, known / 1000) for name, value in findings.figures.items())
+            parent.points(figures, unless=digest([known, dict(findings.figures)])[:12])
             parent.tag({"mlflow.note.content": findings.note})
             parent.attach(findings.files)
         parent.status(status, max(self._times(run)[1] for run in begun))

@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 _BATCH = 1000  # metrics that MLflow takes at a time
 _PARAM, _TAG, _PREVIEW = 500, 5000, 1000  # characters that it is given at most
 _KEY = "toolkit.run"
+VIEW = "arms"
+"""Key of the view that an experiment has from the start: in a page's address, ``viewStateShareKey``.
+
+MLflow's pages keep such views as tags. One that they cannot read they tell of, and show the plain table of runs.
+"""
+_ARMS = {
+    "groupBy": {"groupByKeys": [{"mode": "param", "groupByData": "arm"}], "aggregateFunction": "average"},
+    "useGroupedValuesInCharts": True,
+    "runsHiddenMode": "SHOW_ALL",
+    "selectedColumns": [
+        "params.`arm`", "params.`seed`", "params.`traits on`", "params.`model`", "metrics.`final/score`",
+        "metrics.`final/tokens per task`", "metrics.`final/labels seen`", "tags.`status`",
+    ],
+}  # fmt: skip
 _STATUS = {
     "running": "RUNNING",
     "finished": "FINISHED",
@@ -74,6 +88,7 @@ class Mlflow:
         found = self.client.get_experiment_by_name(study)
         if found is None:
             tags = {"mlflow.experimentKind": "custom_model_development"}  # runs first, traces second
+            tags[f"mlflow.sharedViewState.{VIEW}"] = json.dumps(_ARMS)
             made: str = self.client.create_experiment(study, files.as_uri() if files else None, tags)
             return made
         if found.lifecycle_stage == "deleted":

@@ -29,7 +29,7 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
     port
         On 127.0.0.1.
     tell
-        Is given what a user should read: the address, once it answers.
+        Is given the address, once it answers.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
     with _ended_with_us(subprocess.Popen(command, start_new_session=True)) as server:
         try:
             _await(server, port)
-            tell(f"MLflow on {ledger.root}: http://{HOST}:{port}   (Ctrl-C ends it)")
+            tell(f"http://{HOST}:{port}")
             return server.wait()
         except KeyboardInterrupt:
             return 0
