@@ -22,7 +22,7 @@ EPILOG = """examples:
   toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """
-_TRACKING = "MLflow's tracking server or database (default: $TOOLKIT_TRACKING, else the ledger's own database)"
+_TRACKING = "MLflow's tracking server or database (default: $TOOLKIT_TRACKING, else 'ledger': a database of its own)"
 _PATIENCE = 60.0  # seconds that a finished study waits for MLflow
 
 
@@ -154,7 +154,9 @@ def _track(given: argparse.Namespace) -> int:
     ledger = Ledger(given.ledger)
     where = target(given.tracking_uri, ledger.root)
     if not where.uri:
-        raise SpecError(["tracking is off ($TOOLKIT_TRACKING): give --tracking-uri, or unset the variable"])
+        raise SpecError(
+            ["tracking is off ($TOOLKIT_TRACKING): give --tracking-uri, 'ledger' for the ledger's own database"]
+        )
     if bool(given.name) == given.all:
         raise SpecError(["give the name of a study, see 'toolkit ls', or --all"])
     os.environ.update(where.environment())

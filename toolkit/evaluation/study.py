@@ -74,8 +74,8 @@ class Study:
     code
         Python files that define components of one's own; copied into the study.
     tracking
-        Where MLflow shows the runs: empty = what ``$TOOLKIT_TRACKING`` says, else the ledger's own database (see
-        ``toolkit ui``); a tracking URI; or ``"off"``. It is no part of the study.
+        Where MLflow shows the runs: ``"ledger"`` = the ledger's own database (see ``toolkit ui``); a tracking URI;
+        ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
 
     Attributes
     ----------

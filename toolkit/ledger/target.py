@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from toolkit.errors import ToolkitError
 
-OFF = "off"
+OFF, OWN = "off", "ledger"
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 _SETTINGS = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else a price list is asked for on import, and the server never comes up
@@ -59,19 +59,19 @@ class Target:
 
     def environment(self) -> dict[str, str]:
         """The environment of a process that imports MLflow; what the user has set stays."""
-        found = {**_SETTINGS, **os.environ, "TOOLKIT_TRACKING": "" if self.own else self.uri or OFF}
+        found = {**_SETTINGS, **os.environ, "TOOLKIT_TRACKING": OWN if self.own else self.uri or OFF}
         if self.user or self.password:
             found |= {"MLFLOW_TRACKING_USERNAME": self.user, "MLFLOW_TRACKING_PASSWORD": self.password}
         return found
 
 
 def target(asked: str, root: Path) -> Target:
-    """What was asked for: ``"off"``, a tracking URI, or, if empty, the ledger's own database.
+    """What was asked for: ``"off"``, ``"ledger"`` (the ledger's own database), or a tracking URI.
 
     Parameters
     ----------
     asked
-        Empty = what ``$TOOLKIT_TRACKING`` says.
+        Empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``.
     root
         The ledger's folder.
 
@@ -87,10 +87,10 @@ def target(asked: str, root: Path) -> Target:
     >>> target("off", Path("ledger")).uri
     ''
     """
-    asked = asked or os.environ.get("TOOLKIT_TRACKING", "")
+    asked = asked or os.environ.get("TOOLKIT_TRACKING") or OWN
     if asked == OFF:
         return Target("")
-    if not asked:
+    if asked == OWN:
         return Target(f"sqlite:///{database(root)}", own=True)
     try:
         parts = urlsplit(asked)
@@ -99,7 +99,9 @@ def target(asked: str, root: Path) -> Target:
         raise TrackingError(f"the tracking URI cannot be read ({error}): write http://HOST:PORT") from error
     if parts.scheme.partition("+")[0] not in _SCHEMES and asked != "databricks":
         told = asked if "@" not in asked else f"{parts.scheme}://…"
-        raise TrackingError(f"a tracking URI is {OFF!r} or begins with one of {', '.join(_SCHEMES)} but is {told!r}")
+        raise TrackingError(
+            f"a tracking URI is {OFF!r} or {OWN!r}, or begins with one of {', '.join(_SCHEMES)} but is {told!r}"
+        )
     if not parts.scheme.startswith("http"):
         if secret or "password=" in parts.query.lower():
             raise TrackingError(

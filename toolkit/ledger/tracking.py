@@ -66,6 +66,8 @@ class Mlflow:
     def __init__(self, target: Target, study: str, root: Path) -> None:
         from mlflow.tracking import MlflowClient
 
+        if not target.uri:  # MLflow would make a database of its own in the working folder
+            raise TrackingError("tracking is off: give a tracking URI, or 'ledger' for the ledger's own database")
         if target.own:
             create_database(root)
         self.target = target
