@@ -19,7 +19,7 @@ from toolkit.lm.scripted import Scripted
 from toolkit.streams.stream import Stream
 
 # Only tests that ask for it show anything in MLflow; a process that imports it needs its settings from the start.
-os.environ.update(Target("").environment())
+os.environ.update(Target("").environment() | {"TOOLKIT_TRACKING": "off"})
 
 # A busy machine is no failure.
 settings.register_profile("toolkit", deadline=None)

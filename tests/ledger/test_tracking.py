@@ -260,7 +260,7 @@ def test_a_password_stays_out_of_the_uri(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "sh@" not in repr(made)
     given = made.environment()
     assert (given["MLFLOW_TRACKING_USERNAME"], given["MLFLOW_TRACKING_PASSWORD"]) == ("ann", "h@sh")
-    assert given["TOOLKIT_TRACKING"] == "https://host:5000/base"
+    assert made.asked == made.uri
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ class Tracking:
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=log,
-                    env=self.target.environment(),
+                    env=self.target.environment() | {"TOOLKIT_TRACKING": self.target.asked},
                     start_new_session=True,  # Ctrl-C is for the study; this one ends when its pipe does
                 )
         except OSError as error:

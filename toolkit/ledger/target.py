@@ -57,9 +57,14 @@ class Target:
         """For files and people: the URI, without the place of the ledger's own database."""
         return "the ledger's own database" if self.own else self.uri
 
+    @property
+    def asked(self) -> str:
+        """What `target` makes this of again, but for user and password."""
+        return OWN if self.own else self.uri or OFF
+
     def environment(self) -> dict[str, str]:
         """The environment of a process that imports MLflow; what the user has set stays."""
-        found = {**_SETTINGS, **os.environ, "TOOLKIT_TRACKING": OWN if self.own else self.uri or OFF}
+        found = {**_SETTINGS, **os.environ}
         if self.user or self.password:
             found |= {"MLFLOW_TRACKING_USERNAME": self.user, "MLFLOW_TRACKING_PASSWORD": self.password}
         return found

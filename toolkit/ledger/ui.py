@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target, TrackingError, artifacts, database
@@ -44,9 +45,12 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
     create_database(ledger.root)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", target.uri, "--artifacts-destination", artifacts(ledger.root).as_uri()]
-    with _ended_with_us(subprocess.Popen(command, start_new_session=True)) as server:
+    log = ledger.root / "mlflow.log"
+    with open(log, "wb") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+    with _ended_with_us(process) as server:
         try:
-            _await(server, port)
+            _await(server, port, log)
             tell(f"http://{HOST}:{port}")
             return server.wait()
         except KeyboardInterrupt:
@@ -68,18 +72,18 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _await(server: subprocess.Popen[bytes], port: int) -> None:
+def _await(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     """Return once the server answers."""
     until = time.monotonic() + _READY
     while time.monotonic() < until:
         if server.poll() is not None:
-            raise TrackingError(f"MLflow's server ended with code {server.returncode}; what it said stands above")
+            raise TrackingError(f"MLflow's server ended with code {server.returncode}: see {log}")
         try:
             with urllib.request.urlopen(f"http://{HOST}:{port}/health", timeout=5):
                 return
         except OSError:
             time.sleep(0.2)  # not listening yet
-    raise TrackingError(f"MLflow's server did not answer within {_READY:.0f} s; what it said stands above")
+    raise TrackingError(f"MLflow's server did not answer within {_READY:.0f} s: see {log}")
 
 
 @contextmanager
