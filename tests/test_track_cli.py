@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -84,12 +85,10 @@ def test_no_mlflow_leaves_no_trace_of_it(spec: str, ledger: Ledger, monkeypatch,
     assert not list(ledger.study("typed").glob("tracking*"))
 
 
-def test_a_server_killed_in_mid_study_costs_no_episode(
-    study: Make, tmp_path: Path, empty_database: Path, capsys: pytest.CaptureFixture[str]
+def test_a_server_killed_in_mid_study_costs_no_episode_and_ui_shows_them_all(
+    study: Make, own: Target, ledger: Ledger, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = tmp_path / "mlflow.db"
-    base.write_bytes(empty_database.read_bytes())
-    server = Server(base, free_port()).start()
+    server = Server(ledger.root / "mlflow.db", free_port()).start()
     arms = Arm.static(), Arm("memory", memory=Retrieval())
     made = study(*arms, stream=Errands(tasks=12), workers=1, tracking=server.uri)
     places: list[int] = []
@@ -97,32 +96,47 @@ def test_a_server_killed_in_mid_study_costs_no_episode(
     def watch(run: object, episode: object) -> None:
         places.append(1)
         if len(places) == 20:
-            shown = before_long(made, lambda: "static, seed 0" in runs(server.uri, "test"))
-            assert shown, read_state(made.ledger, "test")
+            shown = before_long(made.tracking._process, lambda: "static, seed 0" in runs(server.uri, "test"))
+            assert shown, made.tracking.state
             server.kill()
 
-    finish_with(made, watch)
-    assert len(places) == 4 * 12
-    assert len(made.episodes()) == 4 * 12
+    assert {record.status for record in made.run(watch=watch)} == {"finished"}
+    assert len(made.episodes()) == len(places) == 4 * 12
     state = made.tracking.wait(90)
     assert state.state == "failed"
     assert "127.0.0.1" in state.why
-    server.start()
-    try:
-        assert main(["track", "test", "--ledger", str(made.ledger.root), "--tracking-uri", server.uri]) == 0
+    with served(ledger, server.port) as ui:
+        assert main(["track", "test", "--ledger", str(ledger.root), "--tracking-uri", server.uri]) == 0
         assert f"mlflow: {server.uri}/#/experiments/" in capsys.readouterr().out
         found = runs(server.uri, "test")
         assert {run.info.status for run in found.values()} == {"FINISHED"}
-        for name, run in found.items():
-            if name != "study test":
-                assert [step for step, _ in history(server.uri, run, "curve/score so far")] == list(range(1, 13))
+        for name in found.keys() - {"study test"}:
+            assert [step for step, _ in history(server.uri, found[name], "curve/score so far")] == list(range(1, 13))
         assert [len(trace.data.spans) for trace in traces(server.uri, "test")] == [3] * 10
         whole = everything(server.uri, "test")
         assert "report.html" in whole["study test"][-1]
-        assert main(["track", "--all", "--ledger", str(made.ledger.root), "--tracking-uri", server.uri]) == 0
+        assert main(["track", "--all", "--ledger", str(ledger.root), "--tracking-uri", server.uri]) == 0
         assert everything(server.uri, "test") == whole
-    finally:
-        server.kill()
+        assert main(["ui", "--port", str(server.port), "--ledger", str(ledger.root)]) == 2
+        assert f"port {server.port} cannot be used" in capsys.readouterr().err
+        group = subprocess.run(["pgrep", "-P", str(ui.pid)], capture_output=True, text=True, check=True).stdout.split()
+        ui.send_signal(signal.SIGINT)
+        assert ui.wait(30) == 0
+        assert subprocess.run(["pgrep", "-g", group[0]], capture_output=True, text=True).stdout == ""
+        assert not answers(server.uri)
+
+
+@contextmanager
+def served(ledger: Ledger, port: int) -> Iterator[subprocess.Popen[str]]:
+    """``toolkit ui``, once it has told its address."""
+    command = [sys.executable, "-m", "toolkit", "ui", "--port", str(port), "--ledger", str(ledger.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ui:
+        try:
+            assert ui.stdout is not None
+            assert f"http://127.0.0.1:{port} " in ui.stdout.readline()
+            yield ui
+        finally:
+            ui.terminate()
 
 
 def test_a_server_that_never_answers_holds_nothing_up(
@@ -153,7 +167,7 @@ def test_a_study_that_was_killed_is_shown_as_cut_off(tmp_path: Path, own: Target
         exporter = [sys.executable, "-m", "toolkit", "track", "held", "--follow", "--ledger", str(ledger.root)]
         place = own.environment() | {"TOOLKIT_TRACKING": own.asked}
         with subprocess.Popen(exporter, stdin=subprocess.PIPE, env=place) as follower:
-            shown = before_long(None, lambda: "m, seed 0" in runs(own.uri, "held"), follower)
+            shown = before_long(follower, lambda: "m, seed 0" in runs(own.uri, "held"))
             assert shown, read_state(ledger, "held")
             assert runs(own.uri, "held")["m, seed 0"].info.status == "RUNNING"
             driver.kill()
@@ -200,37 +214,12 @@ def test_mistakes_are_one_clear_message(spec: str, capsys, arguments: list[str],
     assert told in capsys.readouterr().err
 
 
-def test_ui_serves_the_ledger_and_ends_cleanly(own: Target, ledger: Ledger) -> None:
-    port = free_port()
-    command = [sys.executable, "-m", "toolkit", "ui", "--port", str(port), "--ledger", str(ledger.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as ui:
-        assert ui.stdout is not None
-        assert f"http://127.0.0.1:{port} " in ui.stdout.readline()
-        assert answers(f"http://127.0.0.1:{port}")
-        assert main(["ui", "--port", str(port), "--ledger", str(ledger.root)]) == 2  # taken
-        server = subprocess.run(["pgrep", "-P", str(ui.pid)], capture_output=True, text=True, check=True).stdout.split()
-        ui.send_signal(signal.SIGINT)
-        assert ui.wait(30) == 0
-    assert server
-    assert subprocess.run(["pgrep", "-g", server[0]], capture_output=True, text=True).stdout == ""
-    assert not answers(f"http://127.0.0.1:{port}")
-
-
-def finish_with(study: Study, watch: Callable[[object, object], None]) -> None:
-    for record in study.run(watch=watch):
-        assert record.status == "finished", record
-
-
-def before_long(study: Study | None, shown: Callable[[], bool], process: subprocess.Popen | None = None) -> bool:
-    """Whether something is shown before long, looking again while the exporter works."""
-    process = study.tracking._process if study is not None else process
-    assert process is not None
+def before_long(exporter: subprocess.Popen, shown: Callable[[], bool]) -> bool:
+    """Whether something is shown in good time, looking again while the exporter works."""
     for _ in range(120):
         if shown():
             return True
-        try:
-            process.wait(0.25)
-        except subprocess.TimeoutExpired:
-            continue
-        return shown()
+        with suppress(subprocess.TimeoutExpired):
+            exporter.wait(0.25)
+            return shown()
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,23 +22,43 @@ from toolkit.ledger.follow import Glimpse
 from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.ledger.target import Target, TrackingError, locked, target
 from toolkit.ledger.tracking import Shown
+from toolkit.lm.scripted import Scripted
 from toolkit.traits.memory import Retrieval
 
 Make = Callable[..., Study]
 TASKS = 24
 
 
-@pytest.fixture
-def finished(study: Make, own: Target) -> Study:
-    """Two arms, two seeds, 24 tasks, exported once."""
-    made = finish(study(Arm.static(), Arm("memory", memory=Retrieval(k=2))))
-    state = track(made.ledger, made.name, own)
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """A ledger with two arms, two seeds, 24 tasks, exported once."""
+    root = tmp_path_factory.mktemp("exported") / "ledger"
+    root.mkdir()
+    shutil.copyfile(empty_database, root / "mlflow.db")
+    made = finish(two_by_two(Ledger(root)))
+    state = track(made.ledger, made.name, target("ledger", root))
     assert (state.state, state.why) == ("done", "")
-    return made
+    return root
 
 
-def test_runs_params_and_figures_are_the_ledgers(finished: Study, own: Target) -> None:
-    found = runs(own.uri, finished.name)
+def two_by_two(ledger: Ledger) -> Study:
+    arms = [Arm.static(), Arm("memory", memory=Retrieval(k=2))]
+    return Study("test", Errands(tasks=TASKS), arms=arms, lm=Scripted(), seeds=2, ledger=ledger)
+
+
+@pytest.fixture
+def finished(exported: Path) -> Study:
+    """To be read, and exported again; tests that change what MLflow shows of it put it right again."""
+    return two_by_two(Ledger(exported))
+
+
+@pytest.fixture
+def there(exported: Path) -> Target:
+    return target("ledger", exported)
+
+
+def test_runs_params_and_figures_are_the_ledgers(finished: Study, there: Target) -> None:
+    found = runs(there.uri, finished.name)
     parent = found.pop("study test")
     assert sorted(found) == ["memory, seed 0", "memory, seed 1", "static, seed 0", "static, seed 1"]
     records = {f"{record.arm}, seed {record.seed}": record for record in finished.records()}
@@ -64,29 +85,29 @@ def test_runs_params_and_figures_are_the_ledgers(finished: Study, own: Target) -
     assert parent.info.status == "FINISHED"
 
 
-def test_curves_are_the_episodes(finished: Study, own: Target) -> None:
+def test_curves_are_the_episodes(finished: Study, there: Target) -> None:
     frame = finished.episodes()
-    for name, run in runs(own.uri, finished.name).items():
+    for name, run in runs(there.uri, finished.name).items():
         if name == "study test":
             continue
         arm, seed = run.data.params["arm"], int(run.data.params["seed"])
         mine = frame[(frame.arm == arm) & (frame.seed == seed)].sort_values("t")
         steps = list(range(1, TASKS + 1))
-        assert history(own.uri, run, "curve/score so far") == [
+        assert history(there.uri, run, "curve/score so far") == [
             (step, pytest.approx(mine.score[:step].mean())) for step in steps
         ]
-        assert history(own.uri, run, "curve/score of the last 5 tasks") == [
+        assert history(there.uri, run, "curve/score of the last 5 tasks") == [
             (step, pytest.approx(mine.score[step - 5 : step].mean())) for step in steps[4:]
         ]
         tokens = (mine.acting_input_tokens + mine.acting_output_tokens).cumsum()
-        assert history(own.uri, run, "spent/tokens so far") == list(zip(steps, tokens, strict=True))
-        assert history(own.uri, run, "spent/labels so far") == list(zip(steps, mine.labels.cumsum(), strict=True))
+        assert history(there.uri, run, "spent/tokens so far") == list(zip(steps, tokens, strict=True))
+        assert history(there.uri, run, "spent/labels so far") == list(zip(steps, mine.labels.cumsum(), strict=True))
         assert run.data.metrics["final/score"] == pytest.approx(mine.score.mean())
         assert run.data.metrics["final/tokens per task"] == pytest.approx(tokens.iloc[-1] / TASKS)
 
 
-def test_traces_are_a_sample_of_episodes_with_their_steps(finished: Study, own: Target) -> None:
-    found = {trace.info.tags["mlflow.traceName"]: trace for trace in traces(own.uri, finished.name)}
+def test_traces_are_a_sample_of_episodes_with_their_steps(finished: Study, there: Target) -> None:
+    found = {trace.info.tags["mlflow.traceName"]: trace for trace in traces(there.uri, finished.name)}
     places = (0, 6, 12, 17, 23)
     assert sorted(found) == sorted(f"{arm}, seed 0, task {t + 1}" for arm in ("memory", "static") for t in places)
     run = next(run for run in finished.runs if run.arm.name == "memory" and run.seed == 0)
@@ -94,7 +115,7 @@ def test_traces_are_a_sample_of_episodes_with_their_steps(finished: Study, own: 
     episode = finished.ledger.sql(query.format("episodes"), run.id).iloc[0]
     call = finished.ledger.sql(query.format("calls"), run.id).iloc[0]
     trace = found["memory, seed 0, task 13"]
-    assert trace.info.trace_metadata["mlflow.sourceRun"] == runs(own.uri, "test")["memory, seed 0"].info.run_id
+    assert trace.info.trace_metadata["mlflow.sourceRun"] == runs(there.uri, "test")["memory, seed 0"].info.run_id
     whole, step, asked = trace.data.spans
     assert (whole.parent_id, step.parent_id, asked.parent_id) == (None, whole.span_id, step.span_id)
     assert whole.inputs == dict(episode.inputs)
@@ -113,19 +134,19 @@ def test_traces_are_a_sample_of_episodes_with_their_steps(finished: Study, own: 
     assert asked.end_time_ns - asked.start_time_ns == round(call.seconds * 1e9)
 
 
-def test_files_are_attached(finished: Study, own: Target, tmp_path: Path) -> None:
-    there, parent = client(own.uri), runs(own.uri, finished.name)["study test"]
+def test_files_are_attached(finished: Study, there: Target, tmp_path: Path) -> None:
+    mlflow, parent = client(there.uri), runs(there.uri, finished.name)["study test"]
     for name in ("study.toml", "plan.json", "environment.json", "report.html", "figures/curves.svg"):
-        copy = Path(there.download_artifacts(parent.info.run_id, name, str(tmp_path)))
+        copy = Path(mlflow.download_artifacts(parent.info.run_id, name, str(tmp_path)))
         assert copy.read_bytes() == (finished.folder / name).read_bytes()
         assert (finished.ledger.root / "mlartifacts").resolve() in Path(parent.info.artifact_uri[7:]).parents
 
 
-def test_a_second_export_changes_nothing(finished: Study, own: Target) -> None:
-    first = everything(own.uri, finished.name)
+def test_a_second_export_changes_nothing(finished: Study, there: Target) -> None:
+    first = everything(there.uri, finished.name)
     assert len(first) == 1 + 4 + 10
-    assert track(finished.ledger, finished.name, own).state == "done"
-    assert everything(own.uri, finished.name) == first
+    assert track(finished.ledger, finished.name, there).state == "done"
+    assert everything(there.uri, finished.name) == first
 
 
 @pytest.mark.parametrize("where", ["toolkit.episodes", "toolkit.traces", "toolkit.figures"])
@@ -214,20 +235,21 @@ def test_every_status_has_its_like(study: Make, own: Target) -> None:
     assert (found["static, seed 4"].info.status, found["static, seed 4"].data.tags["status"]) == ("KILLED", "cut off")
 
 
-def test_other_episodes_under_the_same_name_are_refused(finished: Study, own: Target) -> None:
-    run = runs(own.uri, "test")["static, seed 0"]
-    client(own.uri).set_tag(run.info.run_id, "toolkit.episodes", "24 0123456789ab")
-    state = track(finished.ledger, finished.name, own)
+def test_other_episodes_under_the_same_name_are_refused(finished: Study, there: Target) -> None:
+    run = runs(there.uri, "test")["static, seed 0"]
+    client(there.uri).set_tag(run.info.run_id, "toolkit.episodes", "24 0123456789ab")
+    state = track(finished.ledger, finished.name, there)
+    client(there.uri).set_tag(run.info.run_id, "toolkit.episodes", run.data.tags["toolkit.episodes"])
     assert state.state == "failed"
     assert "shows other episodes than the ledger" in state.why
     assert run.info.run_id in state.why
 
 
-def test_an_experiment_deleted_in_mlflow_comes_back(finished: Study, own: Target) -> None:
-    there = client(own.uri)
-    there.delete_experiment(there.get_experiment_by_name("test").experiment_id)
-    assert track(finished.ledger, finished.name, own).state == "done"
-    assert len(runs(own.uri, "test")) == 5
+def test_an_experiment_deleted_in_mlflow_comes_back(finished: Study, there: Target) -> None:
+    mlflow = client(there.uri)
+    mlflow.delete_experiment(mlflow.get_experiment_by_name("test").experiment_id)
+    assert track(finished.ledger, finished.name, there).state == "done"
+    assert len(runs(there.uri, "test")) == 5
 
 
 def test_no_target_is_refused_before_mlflow_makes_a_database_of_its_own(finished: Study) -> None:
