@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -190,6 +191,15 @@ def test_a_system_without_processes_to_give_stops_no_study(study: Make, monkeypa
     finish(made)
     assert made.tracking.state.state == "failed"
     assert "no more processes" in made.tracking.state.why
+
+
+def test_an_exporter_that_dies_is_told_of(study: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = study(Arm.static(), tracking="http://127.0.0.1:9")
+    monkeypatch.setattr("toolkit.evaluation.track.sys.executable", shutil.which("false"))
+    finish(made)
+    state = made.tracking.wait(30)
+    assert state.state == "failed"
+    assert "ended with code 1: see" in state.why
 
 
 def test_where_runs_are_shown_is_no_part_of_a_study(study: Make) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 EVERY = 3.0
 """Seconds between two looks at a running study."""
 
+SELDOM = 60.0
+"""The same while MLflow fails; doubled up to this."""
+
 _ENDED = b"ended\n"  # the driver's last word; without it, it died
 
 
@@ -170,8 +173,8 @@ def follow(ledger: Ledger, study: str, target: Target) -> State:
     os.nice(10)
     exporter, patience = Exporter(ledger, study, target), 0.0  # a short study may have ended while this process began
     while _word(patience) == b"":
-        _attempt(exporter, last=False, over=False)
-        patience = EVERY
+        well = _attempt(exporter, last=False, over=False).state == "running"
+        patience = EVERY if well else min(max(2 * patience, EVERY), SELDOM)
     return _attempt(exporter, last=True, over=True)
 
 
