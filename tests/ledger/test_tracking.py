@@ -23,6 +23,7 @@ from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.ledger.target import Target, TrackingError, locked, target
 from toolkit.ledger.tracking import Shown
 from toolkit.lm.scripted import Scripted
+from toolkit.records import Episode
 from toolkit.traits.memory import Retrieval
 
 Make = Callable[..., Study]
@@ -208,7 +209,14 @@ def test_a_stopped_study_goes_on_in_the_same_runs(study: Make, own: Target) -> N
     first = runs(own.uri, "test")
     assert {run.info.status for run in first.values()} == {"KILLED"}
     assert len(history(own.uri, first["static, seed 0"], "curve/score so far")) == 4
-    finish(made)
+
+    def watch(run: object, episode: Episode) -> None:
+        if episode.t == 6:
+            Exporter(made.ledger, made.name, own).sync()
+            again = {(run.info.status, run.info.end_time) for run in runs(own.uri, "test").values()}
+            assert again == {("RUNNING", None)}
+
+    made.run(watch=watch)
     track(made.ledger, made.name, own)
     then = runs(own.uri, "test")
     assert {name: run.info.run_id for name, run in then.items()} == {n: run.info.run_id for n, run in first.items()}
