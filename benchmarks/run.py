@@ -71,7 +71,7 @@ def durable(stream: Numbers) -> None:
     """The whole loop: recall, DSPy call, score, memory write, logged rows."""
     with tempfile.TemporaryDirectory() as folder:
         arms = [Arm("m", memory=Retrieval(k=4))]
-        Study("bench", stream, arms=arms, lm=Scripted(), seeds=1, ledger=folder).run()
+        Study("bench", stream, arms=arms, lm=Scripted(), seeds=1, ledger=folder, tracking="off").run()
 
 
 def ours_memory(count: int) -> None:
@@ -135,7 +135,7 @@ def durable_cold() -> None:
     code = (
         "import tempfile, toolkit as tk;"
         "s = tk.Study('cold', tk.Desk(tasks=20), arms=[tk.Arm.static()], lm='scripted', seeds=2,"
-        " ledger=tempfile.mkdtemp());"
+        " ledger=tempfile.mkdtemp(), tracking='off');"
         "s.run(); print(s.compare())"
     )
     python(code)

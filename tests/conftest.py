@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +14,12 @@ from hypothesis import settings
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
+from toolkit.ledger.target import Target, target
 from toolkit.lm.scripted import Scripted
 from toolkit.streams.stream import Stream
+
+# Only tests that ask for it show anything in MLflow; a process that imports it needs its settings from the start.
+os.environ.update(Target("").environment() | {"TOOLKIT_TRACKING": "off"})
 
 # A busy machine is no failure.
 settings.register_profile("toolkit", deadline=None)
@@ -34,3 +40,21 @@ def study(ledger: Ledger) -> Callable[..., Study]:
         return Study(name, stream or Errands(), arms=arms, ledger=ledger, **settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database without anything in it: making one takes seconds, copying one does not."""
+    from toolkit.ledger.tracking import create_database
+
+    root = tmp_path_factory.mktemp("mlflow")
+    create_database(root)
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def own(ledger: Ledger, empty_database: Path) -> Target:
+    """The ledger's own database, there already."""
+    ledger.root.mkdir()
+    shutil.copyfile(empty_database, ledger.root / "mlflow.db")
+    return target("ledger", ledger.root)

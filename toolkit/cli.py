@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
+    from toolkit.evaluation.track import State
     from toolkit.ledger.rows import RunRecord
+    from toolkit.ledger.store import Ledger
 
 EPILOG = """examples:
   toolkit run experiments/first-study        run a study, print its table, write its report
   toolkit run study.toml --lm gguf:model.gguf --seeds 10
   toolkit ls                                 studies in the ledger
+  toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """
+_TRACKING = "MLflow's tracking server or database (default: $TOOLKIT_TRACKING, else 'ledger': a database of its own)"
+_PATIENCE = 60.0  # seconds that a finished study waits for MLflow
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,13 +58,25 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--tasks", type=_count, help="how many tasks of the stream")
     run.add_argument("--workers", type=_count, help="runs at a time")
     run.add_argument("--name", help="another name for the study in the ledger")
+    where = run.add_mutually_exclusive_group()
+    where.add_argument("--tracking-uri", default="", help=_TRACKING)
+    where.add_argument("--no-mlflow", action="store_const", const="off", dest="tracking_uri", help="no runs in MLflow")
     run.set_defaults(command=_run)
     report = commands.add_parser("report", help="print a study's table and write its report.html")
     report.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
     report.set_defaults(command=_report)
     listing = commands.add_parser("ls", help="list the studies in the ledger")
     listing.set_defaults(command=_ls)
-    for command in (run, report, listing):
+    track = commands.add_parser("track", help="show a study's runs in MLflow, or bring them up to date")
+    track.add_argument("name", nargs="?", help="a study in the ledger; see 'toolkit ls'")
+    track.add_argument("--all", action="store_true", help="every study in the ledger")
+    track.add_argument("--tracking-uri", default="", help=_TRACKING)
+    track.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)  # until the standard input ends
+    track.set_defaults(command=_track)
+    ui = commands.add_parser("ui", help="MLflow's pages on the ledger's runs, for this machine only")
+    ui.add_argument("--port", type=_count, default=5000)
+    ui.set_defaults(command=_ui)
+    for command in (run, report, listing, track, ui):
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
@@ -88,6 +106,7 @@ def _run(given: argparse.Namespace) -> int:
         ledger=given.ledger,
         workers=given.workers,
         name=given.name,
+        tracking=given.tracking_uri,
     )
     print(study)
     records = _with_progress(study)
@@ -97,6 +116,9 @@ def _run(given: argparse.Namespace) -> int:
         print(f"report: {study.report()}")
     for record in bad:
         print(f"{record.status}: arm {record.arm!r}, seed {record.seed}: {record.error}", file=sys.stderr)
+    if study.tracking.state.state == "running":
+        print("mlflow: the runs are being written …", file=sys.stderr)
+    _tell_tracking(study.tracking.wait(_PATIENCE), study.ledger, study.name)
     return 1 if bad else 0
 
 
@@ -107,6 +129,62 @@ def _with_progress(study: Study) -> list[RunRecord]:
     kept = sum(record.episodes for record in study.records() if record.status == "finished")
     with tqdm(total=total, initial=kept, unit="task", desc=study.name, smoothing=0.05) as bar:
         return study.run(watch=lambda run, episode: bar.update())
+
+
+def _tell_tracking(state: State, ledger: Ledger, name: str) -> None:
+    """Where the runs are in MLflow, or why they are not and what to do."""
+    from toolkit.evaluation.track import page
+
+    place = f" --ledger {ledger.root}"
+    if state.state == "done" and state.where.startswith("http"):
+        print(f"mlflow: {page(state, state.where)}")
+    elif state.state == "done":
+        print(f"mlflow: experiment {name!r} in {state.where}: toolkit ui{place}")
+    elif state.state == "running":
+        print(f"mlflow: still being written; it goes on without this command (see {ledger.study(name)}/tracking.log)")
+    elif state.state == "failed":
+        print(f"mlflow: failed: {state.why}", file=sys.stderr)
+        print(f"mlflow: the ledger has every episode; 'toolkit track {name}{place}' tries again", file=sys.stderr)
+
+
+def _track(given: argparse.Namespace) -> int:
+    from toolkit.errors import SpecError
+    from toolkit.evaluation.track import follow, track
+    from toolkit.ledger.store import Ledger
+    from toolkit.ledger.target import target
+
+    ledger = Ledger(given.ledger)
+    where = target(given.tracking_uri, ledger.root)
+    if not where.uri:
+        raise SpecError(
+            ["tracking is off ($TOOLKIT_TRACKING): give --tracking-uri, 'ledger' for the ledger's own database"]
+        )
+    if bool(given.name) == given.all:
+        raise SpecError(["give the name of a study, see 'toolkit ls', or --all"])
+    os.environ.update(where.environment())
+    if given.follow:
+        return 0 if follow(ledger, given.name, where).state == "done" else 1
+    states = {name: track(ledger, name, where) for name in (ledger.names() if given.all else [given.name])}
+    for name, state in states.items():
+        _tell_tracking(state, ledger, name)
+    return 0 if all(state.state == "done" for state in states.values()) else 1
+
+
+def _ui(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.track import page, read_state
+    from toolkit.ledger.store import Ledger
+    from toolkit.ledger.ui import serve
+
+    ledger = Ledger(given.ledger)
+
+    def tell(server: str) -> None:
+        print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it)")
+        for name in ledger.names():
+            state = read_state(ledger, name)
+            if state.experiment and not state.where.startswith("http"):
+                print(f"  {name}: {page(state, server)}", flush=True)
+
+    return serve(ledger, given.port, tell)
 
 
 def _report(given: argparse.Namespace) -> int:

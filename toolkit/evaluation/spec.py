@@ -46,6 +46,7 @@ def load(
     ledger: str | Path | None = None,
     workers: int | None = None,
     name: str | None = None,
+    tracking: str = "",
 ) -> Study:
     """The study that a file describes, with what the command line changes about it.
 
@@ -55,6 +56,8 @@ def load(
         A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
     lm, seeds, tasks, workers, name
         Replace what the file says.
+    tracking
+        Where MLflow shows the runs; see `Study`.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def load(
         head |= {key: value for key, value in changed.items() if value is not None}
     if tasks is not None and isinstance(table.get("stream"), dict):
         table["stream"]["tasks"] = tasks
-    return study_of(table, file, Ledger(ledger))
+    return study_of(table, file, Ledger(ledger), tracking)
 
 
 def save(study: Study, path: str | Path) -> Path:
@@ -101,7 +104,7 @@ def save(study: Study, path: str | Path) -> Path:
     return file
 
 
-def study_of(table: Config, file: Path, ledger: Ledger) -> Study:
+def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> Study:
     """The study that a parsed table describes; ``file`` names it in messages and anchors its paths."""
     where, mistakes = file.name, list[str]()
     mistakes += [f"{where}: no table is called [{key}]; {nearest(key, _TABLES)}" for key in table if key not in _TABLES]
@@ -122,6 +125,7 @@ def study_of(table: Config, file: Path, ledger: Ledger) -> Study:
     if mistakes or stream is None or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
+    rest["tracking"] = tracking
     try:
         return Study(stream=stream, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
     except SpecError as error:

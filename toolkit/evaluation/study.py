@@ -19,8 +19,10 @@ from toolkit.evaluation import design
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.paths import relative
 from toolkit.evaluation.run import Control, carry_out
+from toolkit.evaluation.track import Tracking
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.store import Ledger, write_atomically
+from toolkit.ledger.target import target
 from toolkit.lm.model import Deciding, Model, model
 from toolkit.records import Episode
 from toolkit.streams.channel import Channel, FullLabel
@@ -73,6 +75,14 @@ class Study:
         Runs at a time; 0 = as many as the models serve at once (`Model.parallel`); 8 where no model is asked.
     code
         Python files that define components of one's own; copied into the study.
+    tracking
+        Where MLflow shows the runs: ``"ledger"`` = the ledger's own database (see ``toolkit ui``); a tracking URI;
+        ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
+
+    Attributes
+    ----------
+    tracking
+        How far MLflow has come: ``tracking.state``, ``tracking.wait(seconds)``. If it fails, the study goes on.
 
     Raises
     ------
@@ -97,6 +107,7 @@ class Study:
         ledger: Ledger | str | Path | None = None,
         workers: int = 0,
         code: Sequence[str | Path] = (),
+        tracking: str = "",
     ) -> None:
         self.name, self.stream, self.arms = name, stream, tuple(arms)
         self.lm = model(lm)
@@ -109,6 +120,7 @@ class Study:
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.workers = workers
         self.code = tuple(Path(path) for path in code)
+        self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._begun = threading.Event()
@@ -150,12 +162,13 @@ class Study:
         """
         runs = self.runs
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder):
+        with _alone(self.folder), self.tracking.during() as begin_tracking:
             control = Control(self.folder / "control.json")
             control.write("run")
             self._describe(runs)
             self._begun.set()
             finished, waiting = self._split(runs)
+            begin_tracking(bool(waiting))
             if not waiting:
                 return finished
             pool = executor or ThreadPoolExecutor(self._width(waiting), thread_name_prefix="run")
@@ -292,7 +305,7 @@ class Study:
             "deciding": self.deciding,
             "channel": repr(self.channel),
             "scorers": [scorer.name for scorer in self.scorers],
-            "arms": {arm.name: {"on": arm.on, "repr": _told_arm(arm)} for arm in self.arms},
+            "arms": {a.name: {"on": a.on, "repr": _told_arm(a), "fingerprint": a.fingerprint()} for a in self.arms},
             "orders": {str(run.seed): run.places for run in runs},
             "tasks": [task.id for task, _ in self.stream.pairs()],
             "runs": [{"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed} for run in runs],

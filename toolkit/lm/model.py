@@ -134,8 +134,8 @@ def model(given: Model | Config | str, where: str = "lm") -> Model:
             "gguf": {"use": "Gguf", "path": rest},
         }
         if name not in shorthand and given not in registered("lm") and "/" not in given:
-            known = [*shorthand, "gguf:PATH", "provider/model"]
-            raise SpecError([f"{where}: no model is called {given!r}; {nearest(name, known)}"])
+            names = [*shorthand, "gguf:PATH", "provider/model"]
+            raise SpecError([f"{where}: no model is called {given!r}; {nearest(name, names)}"])
         hosted: Config = {"use": "Hosted", "name": given}
         given = shorthand.get(name, hosted if "/" in given else {"use": given})
     found = build("lm", given, where)
