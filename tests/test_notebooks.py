@@ -36,7 +36,8 @@ def test_it_runs_from_top_to_bottom(
     monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
     (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     cell.source = PARAMETERS  # the scripted model in place of the real one
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", cwd=str(tmp_path)).execute()
+    place = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     told = "\n".join(str(output.get("data", {}).get("text/plain", "")) for output in outputs)

@@ -66,7 +66,9 @@ def values(hint: Any, name: str, depth: int) -> st.SearchStrategy[Any]:
 def components(cls: type[Component], depth: int = 2) -> st.SearchStrategy[Component]:
     """Valid components of a class."""
     hints = typing.get_type_hints(cls.__init__)
-    fields = {name: values(hints[name], name, depth) for name in cls.parameters()}
+    parameters = cls.parameters()
+    needed = [name for name, p in parameters.items() if p.default is p.empty]
+    fields = {name: values(hints[name], name, depth) for name in parameters}
     if cls.__name__ == "Role":
         case = st.fixed_dictionaries(
             {"inputs": st.dictionaries(st.text(min_size=1), st.text(), min_size=1), "answer": st.text()}
@@ -81,7 +83,10 @@ def components(cls: type[Component], depth: int = 2) -> st.SearchStrategy[Compon
             return None
         return component
 
-    return st.fixed_dictionaries(fields).map(made).filter(lambda one: one is not None)
+    # A few parameters at a time leave their defaults: most values of many at once would contradict each other.
+    some = st.lists(st.sampled_from(sorted(fields)), max_size=3, unique=True) if fields else st.just([])
+    drawn = some.flatmap(lambda names: st.fixed_dictionaries({name: fields[name] for name in {*needed, *names}}))
+    return drawn.map(made).filter(lambda one: one is not None)
 
 
 def by_code(text: str, name: str) -> Any:

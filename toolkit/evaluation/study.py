@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.agents.arm import NAME, Arm
 from toolkit.component import Config
 from toolkit.errors import SpecError, ToolkitError, nearest
 from toolkit.evaluation import design
-from toolkit.evaluation.environment import copy_code, environment
-from toolkit.evaluation.paths import relative
+from toolkit.evaluation.plan import describe
 from toolkit.evaluation.run import Control, carry_out
 from toolkit.evaluation.track import Tracking
 from toolkit.ledger.rows import RunRecord
-from toolkit.ledger.store import Ledger, write_atomically
+from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import target
 from toolkit.lm.model import Deciding, Model, model
 from toolkit.records import Episode
@@ -165,7 +163,7 @@ class Study:
         with _alone(self.folder), self.tracking.during() as begin_tracking:
             control = Control(self.folder / "control.json")
             control.write("run")
-            self._describe(runs)
+            describe(self, runs)
             self._begun.set()
             finished, waiting = self._split(runs)
             begin_tracking(bool(waiting))
@@ -291,29 +289,6 @@ class Study:
         arms = [arm.config() for arm in self.arms]
         return {"study": found, "stream": self.stream.config(), "channel": self.channel.config(), "arms": arms}
 
-    def _describe(self, runs: Sequence[design.Run]) -> None:
-        import tomli_w
-
-        write_atomically(self.folder / "study.toml", tomli_w.dumps(relative(self.config(), self.folder)))
-        table: dict[str, Any] = {
-            "study": self.name,
-            "baseline": self.baseline,
-            "stream": self.stream.label,
-            "stream_fingerprint": self.stream.fingerprint(),
-            "licence": self.stream.licence,
-            "model": self.lm.label,
-            "deciding": self.deciding,
-            "channel": repr(self.channel),
-            "scorers": [scorer.name for scorer in self.scorers],
-            "arms": {a.name: {"on": a.on, "repr": _told_arm(a), "fingerprint": a.fingerprint()} for a in self.arms},
-            "orders": {str(run.seed): run.places for run in runs},
-            "tasks": [task.id for task, _ in self.stream.pairs()],
-            "runs": [{"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed} for run in runs],
-        }
-        write_atomically(self.folder / "plan.json", json.dumps(table, indent=1) + "\n")
-        write_atomically(self.folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
-        copy_code(self.folder / "code", [self.stream, self.lm, self.channel, *self.scorers], self.arms, self.code)
-
     def _width(self, waiting: Sequence[design.Run]) -> int:
         served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
         return self.workers or min(len(waiting), *(served or [8]))
@@ -379,17 +354,6 @@ def _told(watch: Watcher | None, run: design.Run) -> Callable[[Episode], None] |
     if watch is None:
         return None
     return lambda episode: watch(run, episode)
-
-
-def _told_arm(arm: Arm) -> str:
-    parts = [f"{part} = {getattr(arm, part)!r}" for part in arm.on]
-    if arm.config().get("decider"):
-        parts.append(f"decider = {arm.decider!r}")
-    if not arm.transcript:
-        parts.append("no transcript")
-    if arm.lm is not None:
-        parts.append(f"lm = {arm.lm!r}")
-    return ", ".join(parts) or "all traits off"
 
 
 @contextmanager

@@ -1,0 +1,57 @@
+"""What a study sets out to do, as it stands in its folder before the first run: files, orders, environment, code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from toolkit.agents.arm import Arm
+from toolkit.evaluation.design import Run
+from toolkit.evaluation.environment import copy_code, environment
+from toolkit.evaluation.paths import relative
+from toolkit.ledger.store import write_atomically
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.study import Study
+
+
+def describe(study: Study, runs: Sequence[Run]) -> None:
+    """Write ``study.toml``, ``plan.json``, ``environment.json`` and ``code/``."""
+    import tomli_w
+
+    folder = study.folder
+    write_atomically(folder / "study.toml", tomli_w.dumps(relative(study.config(), folder)))
+    write_atomically(folder / "plan.json", json.dumps(_plan(study, runs), indent=1) + "\n")
+    write_atomically(folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
+    copy_code(folder / "code", [study.stream, study.lm, study.channel, *study.scorers], study.arms, study.code)
+
+
+def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
+    arms = {a.name: {"on": a.on, "repr": _told(a), "fingerprint": a.fingerprint()} for a in study.arms}
+    return {
+        "study": study.name,
+        "baseline": study.baseline,
+        "stream": study.stream.label,
+        "stream_fingerprint": study.stream.fingerprint(),
+        "licence": study.stream.licence,
+        "model": study.lm.label,
+        "deciding": study.deciding,
+        "channel": repr(study.channel),
+        "scorers": [scorer.name for scorer in study.scorers],
+        "arms": arms,
+        "orders": {str(run.seed): run.places for run in runs},
+        "tasks": [task.id for task, _ in study.stream.pairs()],
+        "runs": [{"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed} for run in runs],
+    }
+
+
+def _told(arm: Arm) -> str:
+    parts = [f"{part} = {getattr(arm, part)!r}" for part in arm.on]
+    if arm.config().get("decider"):
+        parts.append(f"decider = {arm.decider!r}")
+    if not arm.transcript:
+        parts.append("no transcript")
+    if arm.lm is not None:
+        parts.append(f"lm = {arm.lm!r}")
+    return ", ".join(parts) or "all traits off"
