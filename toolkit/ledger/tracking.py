@@ -166,7 +166,7 @@ class Shown:
         wanted = _STATUS[status]
         if wanted == self._status:
             return
-        if wanted == "RUNNING":
+        if wanted == "RUNNING":  # it goes on; MLflow keeps the time at which it ended before until it ends again
             self._client.update_run(self.id, status=wanted)
         else:
             self._client.set_terminated(self.id, wanted, max(round(end * 1000), round(self.start * 1000)))
