@@ -100,24 +100,27 @@ def spans(episode: Row, calls: Sequence[Row], start: int) -> list[SpanRow]:
             clock = made.end
         if turn:
             found.insert(len(found) - len(own), _step(turn, own, episode, (step, root), (began, clock)))
+    return [_episode(episode, root, (start, clock), len(calls)), *found]
+
+
+def _episode(episode: Row, identity: str, times: tuple[int, int], calls: int) -> SpanRow:
     told = {"answer": episode["answer"], "right answer, if it was told": episode["correction"]}
-    whole = SpanRow(
-        id=root,
+    return SpanRow(
+        id=identity,
         parent="",
         name=f"task {episode['t'] + 1}: {episode['task']}",
         kind="AGENT",
-        start=start,
-        end=clock,
+        start=times[0],
+        end=times[1],
         inputs=episode["inputs"] or {},
         outputs={**told, "score": episode["score"]},
         attributes={
             **{name: episode[name] for name in ("arm", "seed", "task", "session", "status", "scores", "labels")},
             "feedback": {name: episode[name] for name in ("feedback_score", "correction", "critique", "due")},
-            "model calls": len(calls),
+            "model calls": calls,
         },
         error=episode["error"] or "",
     )
-    return [whole, *found]
 
 
 def _steps(episode: Row, calls: Sequence[Row]) -> list[tuple[Row | None, list[Row]]]:

@@ -21,7 +21,7 @@ from toolkit.ledger.spans import SpanRow
 from toolkit.ledger.target import Target, TrackingError, artifacts, database, locked
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric, Run, Span
+    from mlflow.entities import Metric, Run, Span, TraceInfo
 
 _BATCH = 1000  # metrics that MLflow takes at a time
 _PARAM, _TAG, _PREVIEW = 500, 5000, 1000  # characters that it is given at most
@@ -166,7 +166,7 @@ class Shown:
         wanted = _STATUS[status]
         if wanted == self._status:
             return
-        if wanted == "RUNNING":
+        if wanted == "RUNNING":  # it goes on; MLflow keeps the time at which it ended before until it ends again
             self._client.update_run(self.id, status=wanted)
         else:
             self._client.set_terminated(self.id, wanted, max(round(end * 1000), round(self.start * 1000)))
@@ -179,28 +179,13 @@ class Shown:
 
     def trace(self, episode: Row, rows: Sequence[SpanRow], model: str) -> None:
         """An episode, step by step. Its id follows from what it is, so that a second time it is the same trace."""
-        from mlflow.entities import TraceInfo, TraceLocation, TraceState
         from mlflow.tracing.client import TracingClient
 
-        experiment, root = self._place.experiment, rows[0]
+        experiment = self._place.experiment
         identity = digest([experiment, episode["run"], episode["arm"], episode["phase"], episode["t"]])[:32]
-        well = episode["status"] in ("ok", "truncated")
-        told = {name: episode[name] for name in ("arm", "seed", "task", "score", "status")}
-        info = TraceInfo(
-            trace_id=f"tr-{identity}",
-            trace_location=TraceLocation.from_experiment_id(experiment),
-            request_time=root.start // 1_000_000,
-            execution_duration=(root.end - root.start) // 1_000_000,
-            state=TraceState.OK if well else TraceState.ERROR,
-            request_preview=_cut("\n".join(map(str, root.inputs.values())), _PREVIEW),
-            response_preview=_cut(episode["answer"], _PREVIEW),
-            trace_metadata={"mlflow.sourceRun": self.id},
-            tags={"mlflow.traceName": f"{episode['arm']}, seed {episode['seed']}, task {episode['t'] + 1}"}
-            | {name: _cut(value, _PREVIEW) for name, value in told.items()},
-        )
         tracing = TracingClient(self._place.target.uri)
         tracing.log_spans(experiment, [_span(row, identity, experiment, model) for row in rows])
-        tracing.start_trace(info)
+        tracing.start_trace(_trace(episode, rows[0], identity, experiment, self.id))
 
 
 def check(shown: Shown, course: Course, told: str) -> int:
@@ -238,23 +223,29 @@ def create_database(root: Path) -> None:
         os.replace(part, file)
 
 
+def _trace(episode: Row, root: SpanRow, identity: str, experiment: str, run: str) -> TraceInfo:
+    """What stands in the list of traces, and whose it is."""
+    from mlflow.entities import TraceInfo, TraceLocation, TraceState
+
+    name = f"{episode['arm']}, seed {episode['seed']}, task {episode['t'] + 1}"
+    told = {name: _cut(episode[name], _PREVIEW) for name in ("arm", "seed", "task", "score", "status")}
+    return TraceInfo(
+        trace_id=f"tr-{identity}",
+        trace_location=TraceLocation.from_experiment_id(experiment),
+        request_time=root.start // 1_000_000,
+        execution_duration=(root.end - root.start) // 1_000_000,
+        state=TraceState.OK if episode["status"] in ("ok", "truncated") else TraceState.ERROR,
+        request_preview=_cut("\n".join(map(str, root.inputs.values())), _PREVIEW),
+        response_preview=_cut(episode["answer"], _PREVIEW),
+        trace_metadata={"mlflow.sourceRun": run},
+        tags={"mlflow.traceName": name, **told},
+    )
+
+
 def _span(row: SpanRow, identity: str, experiment: str, model: str) -> Span:
     from mlflow.entities import Span
 
-    attributes: dict[str, Any] = {
-        "mlflow.traceRequestId": f"tr-{identity}",
-        "mlflow.experimentId": experiment,
-        "mlflow.spanType": row.kind,
-        "mlflow.spanInputs": row.inputs,
-        "mlflow.spanOutputs": row.outputs,
-        **row.attributes,
-    }
-    if row.kind == "CHAT_MODEL":
-        read, written = row.tokens
-        attributes["mlflow.chat.tokenUsage"] = {
-            "input_tokens": read, "output_tokens": written, "total_tokens": read + written,
-        }  # fmt: skip
-        attributes |= {"mlflow.message.format": "openai", "mlflow.llm.model": model}
+    attributes = _attributes(row, identity, experiment, model)
     return Span.from_dict(
         {
             "trace_id": _base64(identity),
@@ -269,6 +260,23 @@ def _span(row: SpanRow, identity: str, experiment: str, model: str) -> Span:
             "links": [],
         }
     )
+
+
+def _attributes(row: SpanRow, identity: str, experiment: str, model: str) -> dict[str, Any]:
+    """A span's own, and those by which MLflow's pages know inputs, outputs, tokens and conversations."""
+    found: dict[str, Any] = {
+        "mlflow.traceRequestId": f"tr-{identity}",
+        "mlflow.experimentId": experiment,
+        "mlflow.spanType": row.kind,
+        "mlflow.spanInputs": row.inputs,
+        "mlflow.spanOutputs": row.outputs,
+        **row.attributes,
+    }
+    if row.kind == "CHAT_MODEL":
+        read, written = row.tokens
+        tokens = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+        found |= {"mlflow.chat.tokenUsage": tokens, "mlflow.message.format": "openai", "mlflow.llm.model": model}
+    return found
 
 
 def _base64(digits: str) -> str:
