@@ -52,7 +52,9 @@ def test_a_log_and_its_parquet_hold_the_same(tmp_path: Path, name: str, data: st
 def test_more_rows_than_are_written_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("toolkit.ledger.parquet._BATCH", 3)
     write_parquet(({"n": n} for n in range(10)), tmp_path / "x.parquet", {"n": "BIGINT"})
-    assert duckdb.sql(f"SELECT list(n ORDER BY n) FROM '{quoted(tmp_path / 'x.parquet')}'").fetchall() == [(list(range(10)),)]
+    assert duckdb.sql(f"SELECT list(n ORDER BY n) FROM '{quoted(tmp_path / 'x.parquet')}'").fetchall() == [
+        (list(range(10)),)
+    ]
 
 
 def test_what_is_no_text_is_written_as_text(tmp_path: Path) -> None:
