@@ -50,7 +50,7 @@ class Questions(Stream):
 def studied(address: str, folder: str) -> None:
     """One study of 64 runs: the whole loop, taped, scored and written to disk."""
     lm = Hosted("openai/slow", api_base=address, parallel=STREAMS)
-    made = Study("slow", Questions(), arms=[Arm.static()], lm=lm, seeds=STREAMS, ledger=folder)
+    made = Study("slow", Questions(), arms=[Arm.static()], lm=lm, seeds=STREAMS, ledger=folder, tracking="off")
     statuses = {record.status for record in made.run()}
     if statuses != {"finished"}:
         raise RuntimeError(f"not every run finished: {statuses}")
