@@ -133,18 +133,14 @@ def _with_progress(study: Study) -> list[RunRecord]:
 
 def _tell_tracking(state: State, ledger: Ledger, name: str) -> None:
     """Where the runs are in MLflow, or why they are not and what to do."""
-    from toolkit.evaluation.track import page
+    from toolkit.evaluation.track import page, told
 
-    place = f" --ledger {ledger.root}"
     if state.state == "done" and state.where.startswith("http"):
         print(f"mlflow: {page(state, state.where)}")
-    elif state.state == "done":
-        print(f"mlflow: experiment {name!r} in {state.where}: toolkit ui{place}")
     elif state.state == "running":
         print(f"mlflow: still being written; it goes on without this command (see {ledger.study(name)}/tracking.log)")
-    elif state.state == "failed":
-        print(f"mlflow: failed: {state.why}", file=sys.stderr)
-        print(f"mlflow: the ledger has every episode; 'toolkit track {name}{place}' tries again", file=sys.stderr)
+    elif state.state != "off":
+        print(f"mlflow: {told(state, ledger, name)}", file=sys.stderr if state.state == "failed" else sys.stdout)
 
 
 def _track(given: argparse.Namespace) -> int:

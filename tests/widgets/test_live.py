@@ -14,6 +14,7 @@ from errands import Errands, finish
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study, StudyBusy
+from toolkit.evaluation.track import State, note
 from toolkit.ledger.follow import Follower
 from toolkit.ledger.store import Ledger, LedgerError
 from toolkit.lm.scripted import Scripted, ScriptedEngine
@@ -218,3 +219,12 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
         assert "http" not in text
         assert "import " not in text
         assert "innerHTML" not in text
+
+
+def test_it_says_that_mlflow_failed_and_the_study_goes_on(study: Make) -> None:
+    made = finish(study(Arm.static(), stream=Errands(tasks=5)))
+    note(made.ledger, made.name, State("failed", "no <server>"))
+    frame = LiveStudy(made).frame
+    assert frame["state"] == "finished"
+    assert frame["note"].startswith("MLflow: failed: no <server>")
+    assert "toolkit track test" in frame["note"]

@@ -73,6 +73,9 @@ class Tracking:
         self.ledger, self.study, self.target = ledger, study, target
         self._process: subprocess.Popen[bytes] | None = None
 
+    def __repr__(self) -> str:
+        return f"Tracking({self.study!r}: {told(self.state, self.ledger, self.study)})"
+
     @property
     def log(self) -> Path:
         """What MLflow said."""
@@ -252,6 +255,15 @@ def _told(found: Comparison) -> str:
         *(["Doubts:", "\n".join(doubts)] if doubts else []),
     ]
     return "\n\n".join(parts)
+
+
+def told(state: State, ledger: Ledger, study: str) -> str:
+    """How far MLflow has come, in words, and what to do where it failed."""
+    if state.state == "failed":
+        return f"failed: {state.why}; the ledger has every episode; 'toolkit track {study} --ledger {ledger.root}' tries again"
+    if state.state == "done" and not state.where.startswith("http"):
+        return f"experiment {study!r} in {state.where}: toolkit ui --ledger {ledger.root}"
+    return f"{state.state}: {state.where}" if state.where else state.state
 
 
 def page(state: State, server: str) -> str:

@@ -87,7 +87,7 @@ def target(asked: str, root: Path) -> Target:
 
     Examples
     --------
-    >>> target("http://ann:secret@host:5000", Path("ledger"))
+    >>> target("http://user:secret@host:5000", Path("ledger"))
     Target(uri='http://host:5000', own=False)
     >>> target("off", Path("ledger")).uri
     ''

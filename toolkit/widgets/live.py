@@ -13,6 +13,7 @@ from toolkit.analysis import plan
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.run import Control
 from toolkit.evaluation.study import Study
+from toolkit.evaluation.track import read_state, told
 from toolkit.ledger.follow import Follower
 from toolkit.ledger.store import Ledger
 from toolkit.widgets.progress import Progress, as_plain
@@ -52,6 +53,7 @@ class LiveStudy(anywidget.AnyWidget):
         super().__init__()
         self.study = study if isinstance(study, Study) else None
         found = study.ledger if isinstance(study, Study) else ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+        self._ledger = found
         self.name = study.name if isinstance(study, Study) else found.find(study).name
         tasks = len(study.stream.pairs()) if isinstance(study, Study) else len(plan(found, study)["tasks"])  # type: ignore[arg-type]
         self._progress = Progress(Follower(found, self.name), tasks)
@@ -133,9 +135,14 @@ class LiveStudy(anywidget.AnyWidget):
             "arms": as_plain(self._progress.arms()),
             "failures": failures,
             "damaged": self._progress.follower.damaged,
-            "note": self._note,
+            "note": self._note or self._untracked(),
             "band": _BAND.format(level=self._progress.level),
         }
+
+    def _untracked(self) -> str:
+        """That MLflow has failed, if it has; the study goes on."""
+        state = read_state(self._ledger, self.name)
+        return f"MLflow: {told(state, self._ledger, self.name)}" if state.state == "failed" else ""
 
     def _keep_looking(self) -> None:
         waited = True
