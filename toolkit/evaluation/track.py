@@ -259,8 +259,9 @@ def _told(found: Comparison) -> str:
 
 def told(state: State, ledger: Ledger, study: str) -> str:
     """How far MLflow has come, in words, and what to do where it failed."""
+    again = f"toolkit track {study} --ledger {ledger.root}"
     if state.state == "failed":
-        return f"failed: {state.why}; the ledger has every episode; 'toolkit track {study} --ledger {ledger.root}' tries again"
+        return f"failed: {state.why}; the ledger has every episode, and '{again}' tries again"
     if state.state == "done" and not state.where.startswith("http"):
         return f"experiment {study!r} in {state.where}: toolkit ui --ledger {ledger.root}"
     return f"{state.state}: {state.where}" if state.where else state.state
