@@ -8,10 +8,13 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target
 
 
@@ -100,3 +103,16 @@ def answers(uri: str) -> bool:
             return True
     except OSError:
         return False
+
+
+@contextmanager
+def served(ledger: Ledger, port: int) -> Iterator[subprocess.Popen[str]]:
+    """``toolkit ui``, once it has told its address."""
+    command = [sys.executable, "-m", "toolkit", "ui", "--port", str(port), "--ledger", str(ledger.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ui:
+        try:
+            assert ui.stdout is not None
+            assert f"http://127.0.0.1:{port} " in ui.stdout.readline()
+            yield ui
+        finally:
+            ui.terminate()

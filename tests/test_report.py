@@ -18,6 +18,7 @@ from errands import Errands, finish
 from toolkit import figures
 from toolkit.agents.arm import Arm, floors
 from toolkit.analysis import compare
+from toolkit.evaluation.plan import describe
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, LedgerError
 from toolkit.records import Experience, Task
@@ -261,7 +262,7 @@ def test_one_run_gives_no_interval_and_says_why(study: Make) -> None:
 def test_before_any_run_has_begun(study: Make) -> None:
     made = study(Arm.static(), Arm("memory", memory=Retrieval()))
     made.folder.mkdir(parents=True)
-    made._describe(made.runs)
+    describe(made, made.runs)
     text = text_of(made)
     assert "No run has finished (4 not begun)" in text
     assert "No episode has been recorded" in text

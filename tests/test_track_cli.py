@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from errands import ROOT, Errands, finish
-from shown import Server, answers, everything, free_port, history, runs, traces
+from shown import Server, answers, everything, free_port, history, runs, served, traces
 
 from toolkit.agents.arm import Arm
 from toolkit.cli import main
@@ -125,19 +125,6 @@ def test_a_server_killed_in_mid_study_costs_no_episode_and_ui_shows_them_all(
         assert ui.wait(30) == 0
         assert subprocess.run(["pgrep", "-g", group[0]], capture_output=True, text=True).stdout == ""
         assert not answers(server.uri)
-
-
-@contextmanager
-def served(ledger: Ledger, port: int) -> Iterator[subprocess.Popen[str]]:
-    """``toolkit ui``, once it has told its address."""
-    command = [sys.executable, "-m", "toolkit", "ui", "--port", str(port), "--ledger", str(ledger.root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ui:
-        try:
-            assert ui.stdout is not None
-            assert f"http://127.0.0.1:{port} " in ui.stdout.readline()
-            yield ui
-        finally:
-            ui.terminate()
 
 
 def test_a_server_that_never_answers_holds_nothing_up(

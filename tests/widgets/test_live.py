@@ -181,7 +181,7 @@ def test_what_cannot_go_on_here_says_how(study: Make) -> None:
 
 
 def test_frames_stay_small_and_finite_at_64_runs(study: Make) -> None:
-    made = study(Arm.static(), Arm("memory", memory=Retrieval()), stream=Errands(tasks=200), seeds=32, workers=8)
+    made = study(Arm.static(), Arm("memory", memory=Retrieval()), stream=Errands(tasks=130), seeds=32, workers=8)
     finish(made)
     view = LiveStudy(made)
     assert all(len(arm["curve"]) == POINTS for arm in view.frame["arms"])
