@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -194,18 +195,23 @@ def test_a_server_is_asked_again_when_it_said_so(stub: Stub, ledger: Ledger, no_
     assert no_pauses == [0.01, 7.0]
 
 
-@pytest.mark.parametrize("trouble", [fails(429), fails(500), sends(b"{"), fails(401), fails(402)])
+REFUSALS = [fails(401), fails(402)]
+
+
+@pytest.mark.parametrize("trouble", [fails(429), fails(500), sends(b"{"), *REFUSALS])
 def test_after_the_last_attempt_the_run_waits_and_goes_on_to_the_same_end(tmp_path: Path, trouble: Any) -> None:
     good, bad = Stub(), Stub([says("post")], then=trouble)
     with serving(good) as good.address, serving(bad) as bad.address:
         whole = only(study(hosted(good), Ledger(tmp_path / "whole")))
         made = study(hosted(bad, retries=1), Ledger(tmp_path / "cut"))
-        cut = only(made)
+        cut, attempts = only(made), len(bad.asked)
         assert (cut.status, cut.episodes) == ("suspended", 1)
         assert "could not be reached" in cut.error
         bad.then = says("post")
         again = only(made)
     assert (again.status, again.replayed) == ("finished", 1)
+    assert attempts in (2, 3)  # the first task's, and one or (where that may help) two for the second
+    assert (attempts == 2) == (trouble in REFUSALS)
     assert again.hash == whole.hash
     assert again.run == whole.run  # where the server is, how often is tried: no part of the identity
 
@@ -238,6 +244,19 @@ def test_a_connection_that_breaks_is_trouble(stub: Stub, ledger: Ledger) -> None
     made = study(hosted(stub, retries=0), ledger, tasks=1)
     assert only(made).status == "suspended"
     assert only(made).status == "finished"
+
+
+def test_an_error_drags_nothing_along(stub: Stub) -> None:
+    from dspy.lm15 import Message, Request, TransportError
+
+    def torn(handler: Handler, body: dict[str, Any]) -> None:
+        handler.close_connection = True
+
+    stub.then = torn
+    lm = hosted(stub)
+    with pytest.raises(TransportError) as found:
+        lm.engine(Errands()).complete(Request(model=lm.name, messages=(Message.user("x"),)))
+    assert found.value.__cause__ is found.value.__context__ is None
 
 
 def test_a_long_pause_is_an_outage_at_once(stub: Stub, ledger: Ledger) -> None:
@@ -487,6 +506,16 @@ def test_an_unknown_price_is_never_0(stub: Stub, ledger: Ledger, monkeypatch: py
     assert "n/a" in found.table()[1][0]
     assert any("price of 2 episodes is not known" in doubt for doubt in found.row("b").doubts)
     assert "n/a" in made.report().read_text(encoding="utf-8")
+
+
+def test_one_unknown_price_makes_the_sum_unknown(stub: Stub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = iter([1.0, None, 1.0])
+    monkeypatch.setattr(hosted_engine.HostedEngine, "_dollars", lambda self, *_: next(prices))
+    made = finish(study(hosted(stub), ledger))
+    assert math.isnan(made.compare().row("static").dollars)
+    assert "the price of 1 episodes is not known" in made.compare().row("static").doubts[-1]
+    spent = re.findall(r"whole study(?:</?t[dh][^>]*>|[\d,.]|n/a|\s)+", made.report().read_text(encoding="utf-8"))
+    assert any("n/a" in row for row in spent), spent
 
 
 def test_a_tape_with_unknown_prices_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
