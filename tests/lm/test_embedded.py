@@ -210,6 +210,13 @@ def test_what_there_is_not(engine: LlamaEngine, how: dict[str, Any]) -> None:
         engine.complete(ask("x", **how))
 
 
+def test_a_choice_may_be_written_freely_on_one_line(engine: LlamaEngine) -> None:
+    for text in ("List ten animals, one a line.", "Write a poem of four lines."):
+        found = engine.complete(choice(text, ("a", "b"), {"max_tokens": 60}, deciding="generation"))
+        assert found.text
+        assert "\n" not in found.text
+
+
 # Numbers, lines, text
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import threading
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +28,9 @@ from toolkit.lm import hosted_engine
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import model
 from toolkit.lm.secrets import redacted, secrets
-from toolkit.traits.memory import SlidingWindow
+from toolkit.streams.channel import NoFeedback
+from toolkit.streams.table import table
+from toolkit.traits.memory import FullContext
 
 KEY = "sk-planted-0123456789abcdefghij"
 
@@ -191,18 +195,23 @@ def test_a_server_is_asked_again_when_it_said_so(stub: Stub, ledger: Ledger, no_
     assert no_pauses == [0.01, 7.0]
 
 
-@pytest.mark.parametrize("trouble", [fails(429), fails(500), sends(b"{"), fails(401), fails(402)])
+REFUSALS = [fails(401), fails(402)]
+
+
+@pytest.mark.parametrize("trouble", [fails(429), fails(500), sends(b"{"), *REFUSALS])
 def test_after_the_last_attempt_the_run_waits_and_goes_on_to_the_same_end(tmp_path: Path, trouble: Any) -> None:
     good, bad = Stub(), Stub([says("post")], then=trouble)
     with serving(good) as good.address, serving(bad) as bad.address:
         whole = only(study(hosted(good), Ledger(tmp_path / "whole")))
         made = study(hosted(bad, retries=1), Ledger(tmp_path / "cut"))
-        cut = only(made)
+        cut, attempts = only(made), len(bad.asked)
         assert (cut.status, cut.episodes) == ("suspended", 1)
         assert "could not be reached" in cut.error
         bad.then = says("post")
         again = only(made)
     assert (again.status, again.replayed) == ("finished", 1)
+    assert attempts in (2, 3)  # the first task's, and one or (where that may help) two for the second
+    assert (attempts == 2) == (trouble in REFUSALS)
     assert again.hash == whole.hash
     assert again.run == whole.run  # where the server is, how often is tried: no part of the identity
 
@@ -235,6 +244,19 @@ def test_a_connection_that_breaks_is_trouble(stub: Stub, ledger: Ledger) -> None
     made = study(hosted(stub, retries=0), ledger, tasks=1)
     assert only(made).status == "suspended"
     assert only(made).status == "finished"
+
+
+def test_an_error_drags_nothing_along(stub: Stub) -> None:
+    from dspy.lm15 import Message, Request, TransportError
+
+    def torn(handler: Handler, body: dict[str, Any]) -> None:
+        handler.close_connection = True
+
+    stub.then = torn
+    lm = hosted(stub)
+    with pytest.raises(TransportError) as found:
+        lm.engine(Errands()).complete(Request(model=lm.name, messages=(Message.user("x"),)))
+    assert found.value.__cause__ is found.value.__context__ is None
 
 
 def test_a_long_pause_is_an_outage_at_once(stub: Stub, ledger: Ledger) -> None:
@@ -295,10 +317,13 @@ def test_thinking_that_is_shown_is_no_part_of_the_answer(stub: Stub, ledger: Led
 
 
 def test_half_a_character_breaks_no_prompt_and_no_row(stub: Stub, ledger: Ledger) -> None:
-    stub.then = says("post \ud83d")  # what is left of a character when an answer is cut off within it
-    made = finish(study(hosted(stub), ledger, tasks=3, arms=(Arm("m", memory=SlidingWindow()),)))
-    assert [call["answer"] for call in calls(made)] == ["post \ufffd"] * 3
-    assert len(made.episodes()) == 3
+    stub.then = says("bread \ud83d")  # what is left of a character when an answer is cut off within it
+    stream = table([{"q": f"question {n}", "a": "x"} for n in range(3)], inputs="q", answer="a")
+    arm = Arm("m", memory=FullContext())
+    made = Study("half", stream, arms=[arm], lm=hosted(stub), seeds=1, ledger=ledger, channel=NoFeedback())
+    assert only(made).status == "finished"
+    assert [call["answer"] for call in calls(made)] == ["bread \ufffd"] * 3
+    assert "bread \ufffd" in json.dumps(stub.asked[2], ensure_ascii=False)  # it remembers its own answers
 
 
 def test_what_a_call_costs_and_who_answered_is_on_the_tape(stub: Stub, ledger: Ledger) -> None:
@@ -386,7 +411,72 @@ def test_a_provider_that_dspy_has_no_client_for_goes_through_litellm(
     assert_absent(KEY, ledger)
 
 
-# Prices
+def test_what_litellm_says_of_a_refused_request_holds_no_key(
+    stub: Stub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STUB_KEY", KEY)
+    stub.then = fails(400, f"you sent {KEY}")
+    made = study(hosted(stub, "lm_studio/stub", key_env="STUB_KEY"), ledger, tasks=1)
+    assert only(made).status == "failed"
+    assert list(made.folder.rglob("error.txt"))  # with the traceback and whatever hangs on it
+    assert_absent(KEY, ledger)
+
+
+# Limits and prices
+
+
+class Noted:
+    """A throttle that waits for nobody and keeps what it was told."""
+
+    def __init__(self, requests: int, tokens: int) -> None:
+        self.limits, self.expected, self.used, self.held = (requests, tokens), [], [], []
+
+    def enter(self, tokens: float) -> float:
+        self.expected.append(tokens)
+        return 0.0
+
+    def settle(self, expected: float, used: float) -> None:
+        self.used.append(used)
+
+    def hold(self, seconds: float) -> None:
+        self.held.append(seconds)
+
+
+def test_limits_are_kept_with_what_is_expected_and_put_right(
+    stub: Stub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, no_pauses: list[float]
+) -> None:
+    monkeypatch.setattr(hosted_engine, "Throttle", Noted)
+    stub.script = [says("post"), fails(429, Retry_After="9")]
+    lm = hosted(stub, requests_per_minute=60, tokens_per_minute=600, max_tokens=500)
+    finish(study(lm, ledger, tasks=2))
+    noted = lm.engine(Errands())._throttle
+    prompts = [sum(len(message["content"]) for message in body["messages"]) / 4 for body in stub.asked]
+    assert noted.limits == (60, 600)
+    assert noted.expected == [prompts[0] + 500, prompts[1] + 3, prompts[2] + 3]
+    assert noted.used == [14, 14]
+    assert noted.held == [9.0]
+
+
+def test_waiting_for_a_limit_is_no_latency_of_the_model(
+    stub: Stub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 1000.0])
+    monkeypatch.setattr(hosted_engine, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    made = finish(study(hosted(stub), ledger, tasks=1))
+    assert calls(made)[0]["seconds"] == 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "counted"),
+    [("openai-chat", (10, 4)), ("gemini", (10, 7)), ("anthropic", (16, 4)), ("bedrock-anthropic", (16, 4))],
+)
+def test_tokens_are_counted_in_one_way(provider: str, counted: tuple[int, int]) -> None:
+    from dspy.lm15 import Message, Response, Usage
+
+    used = Usage(input_tokens=10, output_tokens=4, cache_read_tokens=5, cache_write_tokens=1, reasoning_tokens=3)
+    found = hosted_engine.settled(Response(None, "m", Message.assistant("x"), "stop", used), provider)
+    assert (found.input_tokens, found.output_tokens) == counted
+    assert (found.cache_read_tokens, found.reasoning_tokens) == (5, 3)
 
 
 def priced(name: str, monkeypatch: pytest.MonkeyPatch, **how: Any) -> float | None:
@@ -416,6 +506,16 @@ def test_an_unknown_price_is_never_0(stub: Stub, ledger: Ledger, monkeypatch: py
     assert "n/a" in found.table()[1][0]
     assert any("price of 2 episodes is not known" in doubt for doubt in found.row("b").doubts)
     assert "n/a" in made.report().read_text(encoding="utf-8")
+
+
+def test_one_unknown_price_makes_the_sum_unknown(stub: Stub, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = iter([1.0, None, 1.0])
+    monkeypatch.setattr(hosted_engine.HostedEngine, "_dollars", lambda self, *_: next(prices))
+    made = finish(study(hosted(stub), ledger))
+    assert math.isnan(made.compare().row("static").dollars)
+    assert "the price of 1 episodes is not known" in made.compare().row("static").doubts[-1]
+    spent = re.findall(r"whole study(?:</?t[dh][^>]*>|[\d,.]|n/a|\s)+", made.report().read_text(encoding="utf-8"))
+    assert any("n/a" in row for row in spent), spent
 
 
 def test_a_tape_with_unknown_prices_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -450,7 +550,7 @@ def echoes(handler: Handler, body: dict[str, Any]) -> None:
         fails(400, f"you sent Bearer {KEY}", x_request_id=KEY),
         fails(500, f"you sent Bearer {KEY}"),
         fails(401, f"wrong key {KEY}"),
-        sends(b"x" * 190 + KEY.encode()),  # an excerpt of the body ends within the key
+        sends(b"x" * 180 + KEY.encode()),  # an excerpt of the body ends within the key
         echoes,
     ],
     ids=["refused", "trouble", "key", "torn", "answer"],
