@@ -514,7 +514,7 @@ def test_names(tmp_path: Path) -> None:
     made = Gguf("any.gguf", threads=1)
     assert build("lm", made.config(), "lm") == made
     assert Embedded().deterministic
-    assert Embedded().ways == ("likelihood", "grammar")
+    assert Embedded().ways == ("likelihood", "grammar", "generation")
 
 
 def test_constructors_only_store() -> None:
