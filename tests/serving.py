@@ -9,6 +9,16 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from errands import Errands
+
+from toolkit.agents.arm import Arm
+from toolkit.evaluation.study import Study
+from toolkit.ledger.rows import RunRecord
+from toolkit.ledger.store import Ledger
+from toolkit.lm.hosted import Hosted
+
+KEY = "sk-planted-0123456789abcdefghij"
+
 Reply = Callable[["Handler", dict[str, Any]], None]
 
 
@@ -122,3 +132,30 @@ def hangs(handler: Handler, body: dict[str, Any]) -> None:
     """Says nothing at all."""
     handler.close_connection = True
     handler.server.stub.closing.wait()
+
+
+def hosted(stub: Stub, name: str = "openai/stub", **how: Any) -> Hosted:
+    return Hosted(name, api_base=stub.address, **{"retries": 3, "timeout": 30.0, **how})
+
+
+def study(lm: Hosted, ledger: Ledger, tasks: int = 3, seeds: int = 1, arms: tuple[Arm, ...] = (), **how: Any) -> Study:
+    stream = Errands(tasks=tasks, sessions=False)
+    return Study("http", stream, arms=arms or [Arm.static()], lm=lm, seeds=seeds, ledger=ledger, **how)
+
+
+def only(made: Study) -> RunRecord:
+    [record] = made.run()
+    return record
+
+
+def calls(made: Study) -> list[dict[str, Any]]:
+    """Every attempt on the tape, in order, finished or not."""
+    return made.ledger.sql("SELECT * FROM calls ORDER BY t, ordinal, status").to_dict("records")
+
+
+def assert_absent(key: str, ledger: Ledger) -> None:
+    files = [path for path in ledger.root.rglob("*") if path.is_file()]
+    assert len(files) > 5
+    for path in files:
+        assert key.encode() not in path.read_bytes(), path
+        assert key[:14].encode() not in path.read_bytes(), path
