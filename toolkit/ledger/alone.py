@@ -12,7 +12,6 @@ from typing import IO
 
 from toolkit.errors import ToolkitError
 
-
 _ATTEMPTS, _MOMENT = 6, 0.02
 
 

@@ -77,7 +77,7 @@ class LiveStudy(anywidget.AnyWidget):
         """``running``, ``paused``, ``stopping``, ``stopped``, ``finished`` or ``failed``."""
         if self._progress.finished():
             return "finished"
-        if self.study is not None and self.study.running or holder(self._control.path.parent):
+        if (self.study is not None and self.study.running) or holder(self._control.path.parent):
             return {"pause": "paused", "stop": "stopping"}.get(self._control.read(), "running")
         return "failed" if self.study is not None and self.study.error is not None else "stopped"
 
