@@ -108,7 +108,7 @@ def test_a_study_is_opened_by_name_from_anywhere(
     assert [run.id for run in again.runs] == [run.id for run in made.runs]
     assert [record.hash for record in again.run()] == [record.hash for record in made.records()]
     assert str(again.compare()) == str(made.compare())
-    with pytest.raises(LedgerError, match="no study is called 'won' in .*did you mean 'own'"):
+    with pytest.raises(LedgerError, match=r"no study is called 'won' in .*did you mean 'own'"):
         tk.Study.open("won", ledger=ledger)
 
 
@@ -249,5 +249,5 @@ def test_other_weights_or_another_class_are_refused(
     assert len(finish(study(Arm.static(), lm=Weighted(str(weights), p=0.4), seeds=1)).records()) == 1
     finish(study(Arm.static(), Arm("m", memory=Retrieval()), name="plain"))
     monkeypatch.setattr(Scripted, "version", 99)
-    with pytest.raises(StudyChanged, match="model 'scripted' .* its class is of another version"):
+    with pytest.raises(StudyChanged, match=r"model 'scripted' .* its class is of another version"):
         study(Arm.static(), name="plain").run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -119,7 +119,7 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     table = anchored(table, file.parent)
     head = table.get("study", {})
     code = [code_of(str(name), file.parent) for name in head.get("code", [])]
-    _collect(mistakes, lambda: _import(code))
+    _collect(mistakes, lambda: import_code(code))
     lm = _collect(mistakes, lambda: model(head.get("lm", "smollm2-135m"), f"{where}: [study] lm"))
     streams = [_collect(mistakes, lambda one=one: _stream(one, file)) for one in _stream_tables(table)]  # type: ignore[misc]
     told = table.get("channel", "FullLabel")
@@ -190,7 +190,28 @@ def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list
     return [*found, *floors()] if head.get("floors") is True else found
 
 
-def _import(files: list[Path]) -> None:
+def streams_of(folder: Path) -> list[Stream]:
+    """The streams of a study in the ledger alone, for whoever needs its tasks and keys.
+
+    Raises
+    ------
+    SpecError
+        If one cannot be read.
+    """
+    file = folder / "study.toml"
+    table = anchored(_read(file), folder)
+    import_code([code_of(str(name), folder) for name in table.get("study", {}).get("code", [])])
+    return [_stream(one, file) for one in _stream_tables(table)]
+
+
+def import_code(files: Sequence[Path]) -> None:
+    """Import Python files, so that the components they define are found by name.
+
+    Raises
+    ------
+    SpecError
+        If one is not there or cannot be imported.
+    """
     for file in files:
         name = f"study_code_{file.stem}"
         spec = importlib.util.spec_from_file_location(name, file)

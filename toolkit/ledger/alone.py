@@ -20,8 +20,8 @@ class StudyBusy(ToolkitError):
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a study's lock.
+def alone(folder: Path, state: str = "is being run") -> Iterator[None]:
+    """Hold a study's lock; ``state`` is what others are told that its folder is in.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def alone(folder: Path) -> Iterator[None]:
         if not _taken(file):
             file.seek(0)
             by = file.read().strip() or "unknown"
-            raise StudyBusy(f"{folder} is being run by process {by}: wait for it, or stop it")
+            raise StudyBusy(f"{folder} {state} by process {by}: wait for it, or stop it")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

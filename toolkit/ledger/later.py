@@ -26,7 +26,7 @@ def figures(ledger: Ledger, study: str, runs: Sequence[str], metric: str = "") -
 
 def told(found: pd.DataFrame, metric: str) -> str:
     """When and by which scorer figures were computed, in words."""
-    days = " and ".join(sorted({at[:10] for at in found["at"]}))
+    days = " and ".join(sorted({day[:10] for day in found.computed}))
     marks = " and ".join(sorted({mark[:12] for mark in found.scorer}))
     return (
         f"Scores: {metric}, computed later, on {days}, from the recorded answers of {found.run.nunique()} runs "

@@ -116,7 +116,7 @@ RESCORED = {
     "metric": "VARCHAR",
     "score": "DOUBLE",
     "scorer": "VARCHAR",
-    "at": "VARCHAR",
+    "computed": "VARCHAR",
 }
 """Figures that were computed later from recorded answers: derived files, no part of a run's hash."""
 

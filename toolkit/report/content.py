@@ -203,6 +203,7 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
         _figure(drawn["differences"], 1, "differences", first),
         _figure(drawn["curves"], 2, "curves", second),
         _behind(facts),
+        evidence.later(facts),
     )
 
 
