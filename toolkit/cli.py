@@ -19,6 +19,8 @@ EPILOG = """examples:
   toolkit run experiments/first-study        run a study, print its table, write its report
   toolkit run study.toml --lm gguf:model.gguf --seeds 10
   toolkit ls                                 studies in the ledger
+  toolkit import FOLDER                      take in the studies of a co-author's ledger
+  toolkit rescore NAME --metric normalised   another metric, from the recorded answers
   toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """

@@ -116,6 +116,18 @@ def test_an_unfinished_run_of_theirs_is_gone_on_with_but_never_wins(ledger: Ledg
     assert content(ledger) == before
 
 
+def test_a_folder_that_a_killed_run_left_empty_is_filled_by_a_finished_one_only(ledger: Ledger, theirs: Ledger) -> None:
+    here, there = stopped(made(ledger)), stopped(made(theirs))
+    [place] = [path.parent for path in here.folder.glob("runs/*/run.json")]
+    (place / "run.json").unlink()
+    tape = (place / "calls.jsonl").read_bytes()
+    assert merge(theirs.root, ledger) == [Merged("joint", False, 0, 1)]
+    assert (place / "calls.jsonl").read_bytes() == tape
+    finish(there)
+    assert merge(theirs.root, ledger) == [Merged("joint", False, 4, 0)]
+    assert {record.status for record in here.records()} == {"finished"}
+
+
 def test_different_results_of_one_run_are_refused_and_both_shown(ledger: Ledger, theirs: Ledger) -> None:
     here, there = finish(made(ledger)), finish(made(theirs, seeds=3))
     record = there.records()[0]

@@ -197,6 +197,7 @@ def _params(record: RunRecord, plan: Mapping[str, Any], commit: str) -> dict[str
         "arm fingerprint": arm.get("fingerprint", ""),
         "stream fingerprint": _fingerprints(plan).get(record.stream, plan["stream_fingerprint"]),
         "git commit": commit or "unknown",
+        **({"reused from": f"study {record.reused_from}"} if record.reused_from else {}),
     }
 
 

@@ -225,17 +225,17 @@ def _merge_runs(source: _Source, ledger: Ledger) -> Merged:
     for where, record in source.runs.items():
         place = here / "runs" / own.get(record.run, where)
         known = ledger.record(place)
-        if known is not None and (known.status == "finished" or record.status != "finished"):
+        if place.exists() and (record.status != "finished" or (known is not None and known.status == "finished")):
             kept += 1
             continue
         aside = ledger.root / _ASIDE / where
         _copy_run(source, where, record, aside)
         _on_disk(aside)
-        if known is None and not place.exists():
+        if place.exists():
+            _finish(aside, place)
+        else:
             place.parent.mkdir(exist_ok=True)
             aside.rename(place)
-        else:
-            _finish(aside, place)
         taken, unplanned = taken + 1, unplanned + (record.run not in planned)
     return Merged(source.name, False, taken, kept, unplanned)
 
