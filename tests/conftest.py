@@ -33,10 +33,10 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @pytest.fixture
 def study(ledger: Ledger) -> Callable[..., Study]:
-    """Make a study on `Errands` with the scripted model."""
+    """Make a study on `Errands` with the scripted model; what is equal in two of them runs twice, unless asked."""
 
     def make(*arms: Arm, name: str = "test", stream: Stream | None = None, **rest: object) -> Study:
-        settings = {"lm": Scripted(), "seeds": 2, **rest}
+        settings = {"lm": Scripted(), "seeds": 2, "reuse": False, **rest}
         return Study(name, stream or Errands(), arms=arms, ledger=ledger, **settings)
 
     return make

@@ -36,7 +36,7 @@ class Held(Scripted):
 def study(ledger: object, name: str = "held") -> Study:
     """One run of 150 tasks with a memory and late feedback."""
     arms = [Arm("m", memory=Retrieval())]
-    return Study(name, Errands(tasks=150, delay=3), arms=arms, lm=Held(), seeds=[0], ledger=ledger)
+    return Study(name, Errands(tasks=150, delay=3), arms=arms, lm=Held(), seeds=[0], ledger=ledger, reuse=False)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import numpy as np
 
 from toolkit.errors import nearest
 from toolkit.ledger import served
-from toolkit.ledger.rows import USABLE
+from toolkit.ledger.planned import lengths, only, planned_tasks, scores
+from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger, LedgerError
 from toolkit.stats import CurveBand, Estimate, curve_band, two_way, worst_case
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 FEW_RUNS = 5
 _OWN = "list_contains($1, run) AND study = $2"  # equal runs of other studies in the ledger have the same ids
 _PAIRING = ["stream", "order", "seed", "phase", "task"]
+_RUN = ["stream", "order", "seed"]  # what tells the runs of one arm apart
 
 
 @dataclass(frozen=True)
@@ -122,23 +124,32 @@ class Comparison:
         return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
-def plan(ledger: Ledger, study: str) -> dict[str, object]:
+def plan(ledger: Ledger, study: str) -> Row:
     """What a study set out to do, as it stands in its ``plan.json``."""
-    found: dict[str, object] = json.loads((ledger.find(study) / "plan.json").read_text(encoding="utf-8"))
+    found: Row = json.loads((ledger.find(study) / "plan.json").read_text(encoding="utf-8"))
     return found
 
 
 def episodes(ledger: Ledger, study: str) -> pd.DataFrame:
     """Every episode of a study's present design so far, one row each; see the view ``episodes``."""
     query = f"SELECT * FROM episodes WHERE {_OWN} ORDER BY arm, seed, phase, t"
-    return ledger.sql(query, _run_ids(ledger, study), study)
+    return ledger.sql(query, [run["id"] for run in plan(ledger, study)["runs"]], study)
 
 
-def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledger: Ledger | None = None) -> Comparison:
+def compare(
+    study: Study | str,
+    *,
+    baseline: str = "",
+    metric: str = "",
+    stream: str = "",
+    level: float = 0.95,
+    ledger: Ledger | None = None,
+) -> Comparison:
     """Each arm of a study against its baseline, on the same tasks in the same orders.
 
     The interval is the two-way cluster-robust t interval: runs (orders) and sessions are crossed, since every order
-    goes over the same sessions. It speaks of new orders and new sessions like these, of this stream and this model.
+    goes over the same sessions. It speaks of new orders and new sessions like these, of this stream and this model. Of
+    several streams every episode counts the same; a seed on two streams is two runs, sessions of one name one cluster.
 
     Parameters
     ----------
@@ -146,6 +157,10 @@ def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledg
         A `Study`, or the name of one in ``ledger``.
     baseline
         Another arm to compare with.
+    metric
+        Another than the main one: recorded beside it, or computed later (`toolkit rescore`), which then counts.
+    stream
+        Only this one of several streams, as it is called in the table ``episodes``.
     level
         Coverage of the intervals, in (0, 1).
 
@@ -155,19 +170,20 @@ def compare(study: Study | str, *, baseline: str = "", level: float = 0.95, ledg
         If there is no such study, or nothing has been recorded yet.
     """
     name, ledger = (study, ledger or Ledger()) if isinstance(study, str) else (study.name, study.ledger)
-    planned = plan(ledger, name)
+    planned = only(plan(ledger, name), stream)
     baseline = baseline or str(planned["baseline"])
-    frame = _scores(ledger, name)
-    runs = ledger.sql(f"SELECT * FROM runs WHERE {_OWN} ORDER BY arm, seed", _run_ids(ledger, name), name)
+    ids = [run["id"] for run in planned["runs"]]
+    frame, computed = scores(ledger, name, planned, metric)
+    runs = ledger.sql(f"SELECT * FROM runs WHERE {_OWN} ORDER BY arm, seed", ids, name)
     if frame.empty:
         raise LedgerError(f"study {name!r} has no episodes yet: run it first")
-    arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]  # type: ignore[attr-defined]
+    arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]
     if baseline not in arms:
         raise LedgerError(f"the baseline {baseline!r} has no episodes; {nearest(baseline, arms)}")
-    each = len(planned["tasks"])  # type: ignore[arg-type]
-    wanted = {arm: sum(run["arm"] == arm for run in planned["runs"]) for arm in arms}  # type: ignore[attr-defined]
-    rows = tuple(_row(frame, runs, arm, baseline, level, wanted[arm], each) for arm in arms)
-    return Comparison(name, baseline, rows, level, _notes(planned, runs, level))
+    wanted = {arm: sum(run["arm"] == arm for run in planned["runs"]) for arm in arms}
+    tasks = {arm: planned_tasks(planned, arm) for arm in arms}
+    rows = tuple(_row(frame, runs, arm, baseline, level, wanted[arm], tasks[arm]) for arm in arms)
+    return Comparison(name, baseline, rows, level, (*_notes(planned, runs, level), *computed))
 
 
 def learning_curves(
@@ -186,52 +202,36 @@ def learning_curves(
         Per arm a `CurveBand`; the band is NaN with fewer than two runs.
     """
     name, ledger = (study, ledger or Ledger()) if isinstance(study, str) else (study.name, study.ledger)
-    frame = _scores(ledger, name)
-    arms = [arm for arm in plan(ledger, name)["arms"] if arm in set(frame.arm)]  # type: ignore[attr-defined]
+    planned = plan(ledger, name)
+    frame, _ = scores(ledger, name, planned)
+    frame = frame[frame.t < min(lengths(planned).values())]  # beyond, the longer streams would be alone in the mean
+    arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]
     return {arm: curve_band(_matrix(frame[frame.arm == arm]), level=level, window=window) for arm in arms}
-
-
-def _run_ids(ledger: Ledger, study: str) -> list[str]:
-    return [run["id"] for run in plan(ledger, study)["runs"]]  # type: ignore[attr-defined]
-
-
-def _scores(ledger: Ledger, study: str) -> pd.DataFrame:
-    cost = "acting_{0} + adapting_{0} + judging_{0}"
-    return ledger.sql(
-        "SELECT arm, seed, stream, \"order\", phase, t, task, if(session = '', task, session) AS unit, status, score, "
-        f"{cost.format('calls')} AS calls, {cost.format('seconds')} AS seconds, {cost.format('dollars')} AS dollars, "
-        f"{cost.format('input_tokens')} + {cost.format('output_tokens')} AS tokens, "
-        "adapting_input_tokens + adapting_output_tokens AS adapting_tokens, labels, "
-        f"NOT {USABLE} AS failed "
-        f"FROM episodes WHERE {_OWN} AND phase = 'stream' ORDER BY arm, seed, t",
-        _run_ids(ledger, study),
-        study,
-    )
 
 
 def _matrix(frame: pd.DataFrame) -> NDArray[np.float64]:
     """Scores as runs × tasks; NaN where a run has not come so far."""
-    table = frame.pivot(index="seed", columns="t", values="score")
+    table = frame.pivot(index=_RUN, columns="t", values="score")
     return np.asarray(table.to_numpy(dtype=float))
 
 
 def _row(
     frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level: float, wanted: int, tasks: int
 ) -> ArmRow:
-    """One arm's row; ``wanted`` runs of ``tasks`` tasks each were planned."""
+    """One arm's row; ``wanted`` runs of ``tasks`` tasks in all were planned."""
     own = frame[frame.arm == arm]
     ran = runs[runs.arm == arm]
     unit = "session" if bool((own.unit != own.task).any()) else "task"
-    score = two_way(own.score, own.seed, own.unit, level=level, unit=unit)
+    score = two_way(own.score, _runs(own), own.unit, level=level, unit=unit)
     difference, bounds, missing, pairs = None, (math.nan, math.nan), 0, 0
     if arm != baseline:
         other = frame[frame.arm == baseline]
         both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
         gap = both.score - both.score_base
         pairs = int(gap.notna().sum())
-        missing = wanted * tasks - pairs
+        missing = tasks - pairs
         units = both.unit.fillna(both.unit_base)
-        difference = two_way(gap, both.seed, units, level=level, unit=unit)
+        difference = two_way(gap, _runs(both), units, level=level, unit=unit)
         bounds = worst_case(difference.value, pairs, missing) if pairs else (-1.0, 1.0)
     first = ran.iloc[0]
     return ArmRow(
@@ -252,6 +252,11 @@ def _row(
         labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
         doubts=tuple(_doubts(own, ran, score, difference, missing, pairs, bounds, wanted)),
     )
+
+
+def _runs(frame: pd.DataFrame) -> list[str]:
+    """Which run each row belongs to, the same for all arms."""
+    return [f"{stream} {order} {seed}" for stream, order, seed in frame[_RUN].itertuples(index=False)]
 
 
 def _doubts(
@@ -288,7 +293,7 @@ def _doubts(
     return [*found, *served.doubts(own, ran)]
 
 
-def _notes(planned: dict[str, object], runs: pd.DataFrame, level: float) -> tuple[str, ...]:
+def _notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
     used = runs[runs.uses_model]
     found = [
         f"Intervals: two-way cluster-robust t, {level:.0%}, runs (orders) crossed with sessions; they speak of new "
@@ -299,9 +304,19 @@ def _notes(planned: dict[str, object], runs: pd.DataFrame, level: float) -> tupl
         found.append(f"{ways} Feedback: {planned['channel']}.")
         if bool((used.temperature == 0).all()):
             found.append(served.cold(used))
+    if len(_several(planned)) > 1:
+        found.append(f"Episodes of {', '.join(_several(planned))} are pooled; one by one: compare(stream=...).")
+    taken = runs.reused_from.fillna("")
+    for other in sorted(set(taken[taken != ""])):
+        found.append(f"{int((taken == other).sum())} of {len(planned['runs'])} runs reused from study {other}.")
     if bool(runs.scripted.any()):
         found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
     return tuple(found)
+
+
+def _several(planned: Row) -> list[str]:
+    """The streams that a plan's runs go over."""
+    return list(dict.fromkeys(run.get("stream", planned["stream"]) for run in planned["runs"]))
 
 
 def _flat(row: ArmRow) -> dict[str, object]:

@@ -19,6 +19,8 @@ EPILOG = """examples:
   toolkit run experiments/first-study        run a study, print its table, write its report
   toolkit run study.toml --lm gguf:model.gguf --seeds 10
   toolkit ls                                 studies in the ledger
+  toolkit import FOLDER                      take in the studies of a co-author's ledger
+  toolkit rescore NAME --metric normalised   another metric, from the recorded answers
   toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--tasks", type=_count, help="how many tasks of the stream")
     run.add_argument("--workers", type=_count, help="runs at a time")
     run.add_argument("--name", help="another name for the study in the ledger")
+    run.add_argument("--no-reuse", action="store_true", help="carry out runs that another study has finished, too")
     where = run.add_mutually_exclusive_group()
     where.add_argument("--tracking-uri", default="", help=_TRACKING)
     where.add_argument("--no-mlflow", action="store_const", const="off", dest="tracking_uri", help="no runs in MLflow")
@@ -76,7 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     ui = commands.add_parser("ui", help="MLflow's pages on the ledger's runs, for this machine only")
     ui.add_argument("--port", type=_count, default=5000)
     ui.set_defaults(command=_ui)
-    for command in (run, report, listing, track, ui):
+    taking = commands.add_parser("import", help="take the studies of another ledger into this one")
+    taking.add_argument("source", help="a ledger's folder, or that of one study")
+    taking.add_argument("names", nargs="*", metavar="NAME", help="only these studies")
+    taking.add_argument("--as", dest="as_name", default="", metavar="NAME", help="another name for the one study")
+    taking.set_defaults(command=_import)
+    rescore = commands.add_parser("rescore", help="compute metrics from the answers that a study has recorded")
+    rescore.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
+    rescore.add_argument("--metric", action="append", required=True, help="a scorer's name; may be given repeatedly")
+    rescore.add_argument("--code", action="append", default=[], help="a Python file that defines scorers")
+    rescore.set_defaults(command=_rescore)
+    for command in (run, report, listing, track, ui, taking, rescore):
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
@@ -108,6 +121,7 @@ def _run(given: argparse.Namespace) -> int:
         name=given.name,
         tracking=given.tracking_uri,
     )
+    study.reuse = not given.no_reuse
     print(study)
     records = _with_progress(study)
     bad = [record for record in records if record.status != "finished"]
@@ -211,6 +225,31 @@ def _ls(given: argparse.Namespace) -> int:
             print(f"{name:<28} {counts}  {row.model}")
         else:
             print(f"{name:<28}     (nothing recorded yet)")
+    return 0
+
+
+def _import(given: argparse.Namespace) -> int:
+    from toolkit.ledger.merge import merge
+    from toolkit.ledger.store import Ledger
+
+    ledger = Ledger(given.ledger)
+    for one in merge(Path(given.source), ledger, studies=given.names, name=given.as_name):
+        print(f"{one.study}: {'new, ' * one.new}{one.taken} runs taken, {one.kept} kept as they were")
+        if one.unplanned:
+            print(f"  {one.unplanned} of them are not in this ledger's plan of {one.study}: extend it to count them")
+    return 0
+
+
+def _rescore(given: argparse.Namespace) -> int:
+    from toolkit.analysis import compare
+    from toolkit.evaluation.rescore import rescore
+    from toolkit.ledger.store import Ledger
+
+    ledger = Ledger(given.ledger)
+    for one in rescore(given.name, given.metric, ledger=ledger, code=given.code):
+        print(one, end="\n\n")
+    for metric in given.metric:
+        print(compare(given.name, metric=metric, ledger=ledger), end="\n\n")
     return 0
 
 

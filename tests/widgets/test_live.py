@@ -171,13 +171,32 @@ def test_a_study_of_another_process_is_watched_by_name(study: Make) -> None:
         LiveStudy("tset", made.ledger)
 
 
-def test_what_cannot_go_on_here_says_how(study: Make) -> None:
+def test_a_study_by_name_goes_on_here(study: Make) -> None:
+    made = study(Arm.static(), stream=Errands(tasks=300), seeds=1)
+    made.run(watch=lambda run, episode: made.stop())
+    view = LiveStudy(made.name, made.ledger, every=0.02)
+    assert view.state == "stopped"
+    press(view, "resume")
+    until(lambda: view.frame["state"] == "finished")
+    assert view.frame["arms"][0]["done"] == 300
+
+
+def test_what_cannot_go_on_here_says_why(study: Make) -> None:
     made = study(Arm.static(), stream=Errands(tasks=300), seeds=1)
     made.run(watch=lambda run, episode: made.stop())
     view = LiveStudy(made.name, made.ledger)
-    assert view.state == "stopped"
+    spec = made.folder / "study.toml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace('"Errands"', '"Erands"'), encoding="utf-8")
     press(view, "resume")
-    assert "toolkit run" in view.frame["note"]
+    assert "no stream is called 'Erands'; did you mean 'Errands'" in view.frame["note"]
+
+
+def test_a_run_that_was_killed_is_not_shown_as_running(study: Make) -> None:
+    made = study(Arm.static(), stream=Errands(tasks=30), seeds=1)
+    made.run(watch=lambda run, episode: made.stop())
+    [record] = made.folder.glob("runs/*/run.json")
+    record.write_text(record.read_text(encoding="ascii").replace('"stopped"', '"running"'), encoding="ascii")
+    assert LiveStudy(made.name, made.ledger).state == "stopped"
 
 
 def test_frames_stay_small_and_finite_at_64_runs(study: Make) -> None:

@@ -26,6 +26,8 @@ class Run:
         Identity: a sha256 of what it does. Equal ids are the same run, in whatever study.
     places
         The order: places of the tasks in the stream's reference order.
+    label
+        What the stream is called in this study; see `labels`.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Run:
     deciding: Deciding
     channel: Component
     scorers: tuple[str, ...]
+    label: str = ""
 
     @property
     def folder(self) -> str:
@@ -68,41 +71,80 @@ def order(stream: Stream, kind: str, study_seed: int, seed: int) -> tuple[int, .
     return shuffled(pairs, generator(study_seed, seed, "order"))
 
 
+def labels(streams: Sequence[Stream]) -> tuple[str, ...]:
+    """What streams are called within one study: their own labels, numbered from the second of a name on.
+
+    Examples
+    --------
+    >>> from toolkit.streams.desk import Desk
+    >>> labels([Desk(tasks=5), Desk(tasks=6)])
+    ('desk', 'desk-2')
+    """
+    found: list[str] = []
+    for stream in streams:
+        spelt = (f"{stream.label}-{number}" for number in range(2, len(streams) + 2))
+        found.append(next(label for label in (stream.label, *spelt) if label not in found))
+    return tuple(found)
+
+
 def runs(
     *,
     study: str,
     arms: Sequence[Arm],
     model: Model,
-    stream: Stream,
+    streams: Sequence[Stream],
     seeds: Sequence[int],
     study_seed: int,
-    order_kind: str,
+    order_kinds: Sequence[str],
     deciding: Deciding,
     channel: Component,
     scorers: Sequence[Component],
 ) -> tuple[Run, ...]:
-    """Every run of a crossed design: each arm meets the same tasks in the same orders."""
-    shared = [deciding, study_seed, stream.fingerprint(), channel.fingerprint(), [s.fingerprint() for s in scorers]]
-    found = []
-    orders = {seed: order(stream, order_kind, study_seed, seed) for seed in seeds}
-    for arm in arms:
-        own = arm.lm or model
-        identity = own.fingerprint() if arm.decider.uses_model else ""
-        for seed in seeds:
-            key = digest([FORMAT, arm.fingerprint(), identity, *shared, seed, orders[seed]])
-            run = Run(
-                id=key,
-                study=study,
-                arm=arm,
-                model=own,
-                stream=stream,
-                seed=seed,
-                study_seed=study_seed,
-                order=order_kind,
-                places=orders[seed],
-                deciding=deciding,
-                channel=channel,
-                scorers=tuple(getattr(scorer, "name", "") for scorer in scorers),
-            )
-            found.append(run)
-    return tuple(found)
+    """Every run of a crossed design: each arm meets the same tasks in the same orders.
+
+    Where two kinds of order come to the same places for a seed, they are one run.
+    """
+    shared = deciding, channel, tuple(scorers)
+    found: dict[str, Run] = {}
+    for stream, label in zip(streams, labels(streams), strict=True):
+        for kind in order_kinds:
+            orders = {seed: order(stream, kind, study_seed, seed) for seed in seeds}
+            for arm in arms:
+                for seed in seeds:
+                    places = orders[seed]
+                    key = _identity(arm, arm.lm or model, stream, seed, study_seed, places, *shared)
+                    run = Run(
+                        id=key,
+                        study=study,
+                        arm=arm,
+                        model=arm.lm or model,
+                        stream=stream,
+                        seed=seed,
+                        study_seed=study_seed,
+                        order=kind,
+                        places=places,
+                        deciding=deciding,
+                        channel=channel,
+                        scorers=tuple(getattr(scorer, "name", "") for scorer in scorers),
+                        label=label,
+                    )
+                    found.setdefault(key, run)
+    return tuple(found.values())
+
+
+def _identity(
+    arm: Arm,
+    model: Model,
+    stream: Stream,
+    seed: int,
+    study_seed: int,
+    places: tuple[int, ...],
+    deciding: Deciding,
+    channel: Component,
+    scorers: Sequence[Component],
+) -> str:
+    """A run's id: equal for runs that do the same, whatever they are called."""
+    identity = model.fingerprint() if arm.decider.uses_model else ""
+    judged = [channel.fingerprint(), [scorer.fingerprint() for scorer in scorers]]
+    shared = [deciding, study_seed, stream.fingerprint(), *judged]
+    return digest([FORMAT, arm.fingerprint(), identity, *shared, seed, places])

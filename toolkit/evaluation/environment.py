@@ -53,7 +53,8 @@ def copy_code(folder: Path, parts: Iterable[Component], arms: Sequence[Arm], fil
     """Copy the source of everything that the user wrote into the study, so that it can be read and run again."""
     for file in files:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, folder / file.name)
+        if not (folder / file.name).exists() or not file.samefile(folder / file.name):
+            shutil.copyfile(file, folder / file.name)
     copied = {f"study_code_{file.stem}" for file in files}
     for cls in {type(part) for part in _all_parts(parts, arms)}:
         if is_shipped(cls) or cls.__module__ in copied:

@@ -45,11 +45,19 @@ def relative(table: Config, folder: Path) -> Config:
     return _with_paths(table, to_there)
 
 
+def code_of(name: str, folder: Path) -> Path:
+    """Where a study's own code is: at the path it names, else the copy that the study keeps."""
+    given, kept = Path(name), folder / "code" / Path(name).name
+    return given if given.exists() or not kept.exists() else kept
+
+
 def _with_paths(table: Config, change: Callable[[str], str]) -> Config:
     """A copy in which the paths of stream, models and code are changed; what is of a wrong type is left to checks."""
     found = dict(table)
     if "stream" in found:
         found["stream"] = _part(found["stream"], change)
+    if isinstance(several := found.get("streams"), list):
+        found["streams"] = [_part(one, change) for one in several]
     if isinstance(head := found.get("study"), dict):
         head = found["study"] = dict(head)
         if "lm" in head:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
-from toolkit.evaluation.design import Run
+from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.paths import relative
+from toolkit.evaluation.unchanged import model_rows, stream_rows
 from toolkit.ledger.store import write_atomically
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def describe(study: Study, runs: Sequence[Run]) -> None:
     write_atomically(folder / "study.toml", tomli_w.dumps(relative(study.config(), folder)))
     write_atomically(folder / "plan.json", json.dumps(_plan(study, runs), indent=1) + "\n")
     write_atomically(folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
-    copy_code(folder / "code", [study.stream, study.lm, study.channel, *study.scorers], study.arms, study.code)
+    copy_code(folder / "code", [*study.streams, study.lm, study.channel, *study.scorers], study.arms, study.code)
 
 
 def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
@@ -32,18 +33,33 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "study": study.name,
         "baseline": study.baseline,
-        "stream": study.stream.label,
+        "stream": ", ".join(labels(study.streams)),
         "stream_fingerprint": study.stream.fingerprint(),
-        "licence": study.stream.licence,
+        "licence": ", ".join(dict.fromkeys(stream.licence for stream in study.streams if stream.licence)),
         "model": study.lm.label,
         "deciding": study.deciding,
         "channel": repr(study.channel),
         "scorers": [scorer.name for scorer in study.scorers],
         "arms": arms,
-        "orders": {str(run.seed): run.places for run in runs},
+        "orders": {_order_name(study, run): run.places for run in runs},
         "tasks": [task.id for task, _ in study.stream.pairs()],
-        "runs": [{"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed} for run in runs],
+        "streams": stream_rows(study),
+        "models": model_rows(study),
+        "runs": [_run(study, run) for run in runs],
     }
+
+
+def _order_name(study: Study, run: Run) -> str:
+    """The seed, and before it what else tells two orders of a study apart."""
+    parts = [run.label] * (len(study.streams) > 1) + [run.order] * (len(study.orders) > 1)
+    return ", ".join([*parts, str(run.seed)])
+
+
+def _run(study: Study, run: Run) -> dict[str, Any]:
+    told = {"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed}
+    told |= {"stream": run.label, "order": run.order, "tasks": len(run.places)}
+    record = study.ledger.record(study.folder / "runs" / run.folder)
+    return told | ({"reused_from": record.reused_from} if record is not None and record.reused_from else {})
 
 
 def _told(arm: Arm) -> str:

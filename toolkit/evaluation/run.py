@@ -73,7 +73,7 @@ def record_of(run: Run) -> RunRecord:
         run=run.id,
         arm=run.arm.name,
         seed=run.seed,
-        stream=run.stream.label,
+        stream=run.label or run.stream.label,
         order=run.order,
         tasks=len(run.places),
         model=run.model.label if uses else "none",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from toolkit.agents.arm import Arm, floors
 from toolkit.component import Config, build
 from toolkit.errors import SpecError, nearest
-from toolkit.evaluation.paths import anchored, relative
+from toolkit.evaluation.paths import anchored, code_of, relative
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.lm.model import model
@@ -21,13 +21,13 @@ from toolkit.streams.stream import Stream
 
 T = TypeVar("T")
 
-_TABLES = {"study", "stream", "channel", "arms"}
+_TABLES = {"study", "stream", "streams", "channel", "arms"}
 _KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "lm": (str, dict),
     "seeds": (int, list),
     "study_seed": (int,),
-    "order": (str,),
+    "order": (str, list),
     "deciding": (str,),
     "baseline": (str,),
     "scorers": (list,),
@@ -71,8 +71,9 @@ def load(
     if isinstance(head, dict):
         changed = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
         head |= {key: value for key, value in changed.items() if value is not None}
-    if tasks is not None and isinstance(table.get("stream"), dict):
-        table["stream"]["tasks"] = tasks
+    for stream in _stream_tables(table) if tasks is not None else ():
+        if isinstance(stream, dict):
+            stream["tasks"] = tasks
     return study_of(table, file, Ledger(ledger), tracking)
 
 
@@ -108,26 +109,29 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     """The study that a parsed table describes; ``file`` names it in messages and anchors its paths."""
     where, mistakes = file.name, list[str]()
     mistakes += [f"{where}: no table is called [{key}]; {nearest(key, _TABLES)}" for key in table if key not in _TABLES]
-    mistakes += [f"{where}: the table [{key}] is missing" for key in ("study", "stream", "arms") if key not in table]
+    mistakes += [f"{where}: the table [{key}] is missing" for key in ("study", "arms") if key not in table]
+    if "stream" not in table and "streams" not in table:
+        mistakes.append(f"{where}: the table [stream] is missing; several are headed [[streams]]")
     head = table.get("study", {})
     mistakes += _head_mistakes(head, where)
     if mistakes and not isinstance(head, dict):
         raise SpecError(mistakes)
     table = anchored(table, file.parent)
     head = table.get("study", {})
-    code = [Path(str(name)) for name in head.get("code", [])]
-    _collect(mistakes, lambda: _import(code))
+    code = [code_of(str(name), file.parent) for name in head.get("code", [])]
+    _collect(mistakes, lambda: import_code(code))
     lm = _collect(mistakes, lambda: model(head.get("lm", "smollm2-135m"), f"{where}: [study] lm"))
-    stream = _collect(mistakes, lambda: _stream(table.get("stream", {}), file)) if "stream" in table else None
+    streams = [_collect(mistakes, lambda one=one: _stream(one, file)) for one in _stream_tables(table)]  # type: ignore[misc]
     told = table.get("channel", "FullLabel")
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
     arms = _arms(table.get("arms", []), head, where, mistakes)
-    if mistakes or stream is None or lm is None:
+    if mistakes or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
     rest["tracking"] = tracking
     try:
-        return Study(stream=stream, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
+        found = [stream for stream in streams if stream is not None]
+        return Study(streams=found, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
     except SpecError as error:
         raise SpecError([f"{where}: {mistake}" for mistake in error.mistakes]) from error
 
@@ -157,6 +161,12 @@ def _head_mistakes(head: object, where: str) -> list[str]:
     return found
 
 
+def _stream_tables(table: Config) -> list[object]:
+    """What stands under [stream], then under each [[streams]]."""
+    several = table.get("streams", [])
+    return [*([table["stream"]] if "stream" in table else []), *(several if isinstance(several, list) else [several])]
+
+
 def _stream(table: object, file: Path) -> Stream:
     where = f"{file.name}: [stream]"
     if not isinstance(table, dict | str):
@@ -180,7 +190,28 @@ def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list
     return [*found, *floors()] if head.get("floors") is True else found
 
 
-def _import(files: list[Path]) -> None:
+def streams_of(folder: Path) -> list[Stream]:
+    """The streams of a study in the ledger alone, for whoever needs its tasks and keys.
+
+    Raises
+    ------
+    SpecError
+        If one cannot be read.
+    """
+    file = folder / "study.toml"
+    table = anchored(_read(file), folder)
+    import_code([code_of(str(name), folder) for name in table.get("study", {}).get("code", [])])
+    return [_stream(one, file) for one in _stream_tables(table)]
+
+
+def import_code(files: Sequence[Path]) -> None:
+    """Import Python files, so that the components they define are found by name.
+
+    Raises
+    ------
+    SpecError
+        If one is not there or cannot be imported.
+    """
     for file in files:
         name = f"study_code_{file.stem}"
         spec = importlib.util.spec_from_file_location(name, file)

@@ -1,23 +1,24 @@
-"""A study: arms × seeds on one stream, carried out run by run, kept in the ledger, compared at the end."""
+"""A study: arms × seeds × streams × orders, carried out run by run, kept in the ledger, compared at the end."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.agents.arm import NAME, Arm
+from toolkit.agents.arm import Arm
 from toolkit.component import Config
-from toolkit.errors import SpecError, ToolkitError, nearest
+from toolkit.errors import SpecError
 from toolkit.evaluation import design
+from toolkit.evaluation.mistakes import mistakes, usual_baseline
 from toolkit.evaluation.plan import describe
+from toolkit.evaluation.reuse import adopt
 from toolkit.evaluation.run import Control, carry_out
 from toolkit.evaluation.track import Tracking
+from toolkit.evaluation.unchanged import StudyChanged, refuse_changed
+from toolkit.ledger.alone import StudyBusy, alone, holder
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import target
@@ -33,11 +34,9 @@ if TYPE_CHECKING:
     from toolkit.analysis import Comparison
     from toolkit.widgets.live import LiveStudy
 
+__all__ = ["Study", "StudyBusy", "StudyChanged"]
+
 Watcher = Callable[[design.Run, Episode], None]
-
-
-class StudyBusy(ToolkitError):
-    """Another process is running this study."""
 
 
 class Study:
@@ -47,8 +46,8 @@ class Study:
     ----------
     name
         Its folder in the ledger; letters, digits, ``.``, ``_``, ``-``.
-    stream
-        Tasks and keys.
+    stream, streams
+        Tasks and keys: of one stream, or of several that differ.
     arms
         What is compared; names must differ, and no two may do the same (unless ``repeat`` differs).
     lm
@@ -58,7 +57,7 @@ class Study:
     study_seed
         What all randomness of the study derives from.
     order
-        ``"shuffled"`` or ``"given"``.
+        ``"shuffled"``, ``"given"``, or a list of both.
     deciding
         How closed options are chosen, the same for all arms; None = the model's first way.
     channel
@@ -76,6 +75,8 @@ class Study:
     tracking
         Where MLflow shows the runs: ``"ledger"`` = the ledger's own database (see ``toolkit ui``); a tracking URI;
         ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
+    reuse
+        Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
 
     Attributes
     ----------
@@ -91,13 +92,13 @@ class Study:
     def __init__(
         self,
         name: str,
-        stream: Stream,
+        stream: Stream | None = None,
         *,
         arms: Sequence[Arm],
         lm: Model | Config | str = "smollm2-135m",
         seeds: int | Sequence[int] = 5,
         study_seed: int = 0,
-        order: str = "shuffled",
+        order: str | Sequence[str] = "shuffled",
         deciding: Deciding | None = None,
         channel: Channel | None = None,
         scorers: Sequence[str] | None = None,
@@ -106,25 +107,42 @@ class Study:
         workers: int = 0,
         code: Sequence[str | Path] = (),
         tracking: str = "",
+        streams: Sequence[Stream] = (),
+        reuse: bool = True,
     ) -> None:
-        self.name, self.stream, self.arms = name, stream, tuple(arms)
+        self.name, self.arms = name, tuple(arms)
+        self.streams = (*([stream] if stream is not None else []), *streams)
+        if not self.streams:
+            raise SpecError(["a study needs a stream: give stream=, or several as streams="])
         self.lm = model(lm)
         self.seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-        self.study_seed, self.order = study_seed, order
+        self.study_seed = study_seed
+        self.orders = (order,) if isinstance(order, str) else tuple(order)
         self.deciding: Deciding = deciding or self.lm.ways[0]
         self.channel = channel or FullLabel()
-        self.scorers: tuple[Scorer, ...] = scorer_by_name(scorers or stream.scorers)
-        self.baseline = baseline or _usual_baseline(self.arms)
+        self.scorers: tuple[Scorer, ...] = scorer_by_name(scorers or self.stream.scorers)
+        self.baseline = baseline or usual_baseline(self.arms)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
-        self.workers = workers
+        self.workers, self.reuse = workers, reuse
         self.code = tuple(Path(path) for path in code)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._begun = threading.Event()
-        mistakes = list(_mistakes(self))
-        if mistakes:
-            raise SpecError(mistakes)
+        self.scorers_named = bool(scorers)
+        found = list(mistakes(self))
+        if found:
+            raise SpecError(found)
+
+    @property
+    def stream(self) -> Stream:
+        """The first stream; the only one of most studies."""
+        return self.streams[0]
+
+    @property
+    def order(self) -> str | tuple[str, ...]:
+        """The kind of order, or the kinds where there are several."""
+        return self.orders[0] if len(self.orders) == 1 else self.orders
 
     @property
     def folder(self) -> Path:
@@ -138,10 +156,10 @@ class Study:
             study=self.name,
             arms=self.arms,
             model=self.lm,
-            stream=self.stream,
+            streams=self.streams,
             seeds=self.seeds,
             study_seed=self.study_seed,
-            order_kind=self.order,
+            order_kinds=self.orders,
             deciding=self.deciding,
             channel=self.channel,
             scorers=self.scorers,
@@ -150,19 +168,24 @@ class Study:
     def run(self, *, watch: Watcher | None = None, executor: Executor | None = None) -> list[RunRecord]:
         """Carry out every run that is not finished yet, and return what each came to.
 
-        Finished runs are kept; a run that was cut off goes on from its tape. `KeyboardInterrupt` stops at the next
+        Finished runs are kept, equal ones of other studies reused; a run that was cut off goes on from its tape.
+        `KeyboardInterrupt` stops at the next
         episode of each run and is raised again; nothing recorded is lost.
 
         Raises
         ------
         StudyBusy
             If another process is running this study.
+        StudyChanged
+            If a stream or a model is not what the study's recorded runs rest on, though its settings are the same.
         """
         runs = self.runs
         self.folder.mkdir(parents=True, exist_ok=True)
-        with _alone(self.folder), self.tracking.during() as begin_tracking:
+        with alone(self.folder), self.tracking.during() as begin_tracking:
+            refuse_changed(self)
             control = Control(self.folder / "control.json")
             control.write("run")
+            adopt(self, runs)
             describe(self, runs)
             self._begun.set()
             finished, waiting = self._split(runs)
@@ -185,8 +208,8 @@ class Study:
 
         Raises
         ------
-        StudyBusy
-            If this or another process is running this study.
+        StudyBusy, StudyChanged
+            As `run`.
         """
         if self.running:
             raise StudyBusy(f"study {self.name!r} is already running here: stop() it first")
@@ -204,7 +227,7 @@ class Study:
         self._thread = threading.Thread(target=work, name=f"study-{self.name}", daemon=True)
         self._thread.start()
         self._begun.wait()  # a stop() that follows at once must not be overtaken by the start
-        if isinstance(self._error, StudyBusy):
+        if isinstance(self._error, StudyBusy | StudyChanged):
             self._thread.join()
             raise self._error
 
@@ -239,8 +262,47 @@ class Study:
         Control(self.folder / "control.json").write("pause")
 
     def resume(self) -> None:
-        """Let paused runs go on."""
-        Control(self.folder / "control.json").write("run")
+        """Go on: where runs are paused, in whatever process; a study that was stopped or cut off is started again here.
+
+        After a kernel restart: ``tk.Study.open("name").resume()``.
+
+        Raises
+        ------
+        StudyBusy, StudyChanged
+            As `run`.
+        """
+        if holder(self.folder):
+            Control(self.folder / "control.json").write("run")
+        else:
+            self.start()
+
+    @classmethod
+    def open(cls, name: str, *, ledger: Ledger | str | Path | None = None, tracking: str = "") -> Study:
+        """A study of the ledger by its name, from what it keeps of itself: after a restart, or on another day.
+
+        Raises
+        ------
+        LedgerError
+            If there is none of that name.
+        SpecError
+            If it needs something that is not there any more; says what.
+        """
+        from toolkit.evaluation.extend import opened
+
+        return opened(name, ledger if isinstance(ledger, Ledger) else Ledger(ledger), tracking)
+
+    def extend(
+        self,
+        *,
+        seeds: int | Sequence[int] = (),
+        arms: Sequence[Arm] = (),
+        orders: str | Sequence[str] = (),
+        streams: Stream | Sequence[Stream] = (),
+    ) -> Study:
+        """This study with more seeds (so many, or which), arms, orders, streams; what is finished is kept by `run`."""
+        from toolkit.evaluation.extend import extended
+
+        return extended(self, seeds=seeds, arms=arms, orders=orders, streams=streams)
 
     def stop(self) -> None:
         """End every run after its current episode, in whatever process; `run` or `start` go on later."""
@@ -279,7 +341,7 @@ class Study:
             "lm": self.lm.config(),
             "seeds": list(self.seeds),
             "study_seed": self.study_seed,
-            "order": self.order,
+            "order": self.order if isinstance(self.order, str) else list(self.order),
             "deciding": self.deciding,
             "baseline": self.baseline,
             "scorers": [scorer.name for scorer in self.scorers],
@@ -287,7 +349,9 @@ class Study:
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]
-        return {"study": found, "stream": self.stream.config(), "channel": self.channel.config(), "arms": arms}
+        one = len(self.streams) == 1
+        told = {"stream": self.stream.config()} if one else {"streams": [s.config() for s in self.streams]}
+        return {"study": found, **told, "channel": self.channel.config(), "arms": arms}
 
     def _width(self, waiting: Sequence[design.Run]) -> int:
         served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
@@ -305,68 +369,11 @@ class Study:
         return finished, sorted(waiting, key=lambda run: (run.seed, not run.arm.decider.uses_model, not run.arm.on))
 
     def __repr__(self) -> str:
-        arms = ", ".join(arm.name for arm in self.arms)
-        return f"Study({self.name!r}: {arms}; {len(self.seeds)} seeds; {self.stream!r}; {self.lm!r})"
-
-
-def _usual_baseline(arms: Sequence[Arm]) -> str:
-    names = [arm.name for arm in arms]
-    return "static" if "static" in names else names[0] if names else ""
-
-
-def _mistakes(study: Study) -> Iterator[str]:
-    if not NAME.fullmatch(study.name):
-        yield f"a study's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {study.name!r}"
-    if not study.arms:
-        yield "a study needs at least one arm"
-    names = [arm.name for arm in study.arms]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"two arms are called {name!r}; names must differ"
-    if study.arms and study.baseline not in names:
-        yield f"the baseline {study.baseline!r} is no arm; {nearest(study.baseline, names)}"
-    if not study.seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in study.seeds):
-        yield f"seeds must be a number of at least 1, or a list of integers of at least 0, but is {study.seeds!r}"
-    if len(set(study.seeds)) < len(study.seeds):
-        yield f"seeds must differ but are {study.seeds!r}"
-    if study.order not in design.ORDERS:
-        yield f"order must be one of {', '.join(design.ORDERS)} but is {study.order!r}"
-    for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
-        if study.deciding not in lm.ways:
-            yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
-    for where, part in [("lm", study.lm), *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts)]:
-        try:
-            part.check()
-        except ValueError as error:
-            yield f"{where}: {error}"
-    yield from _twins(study)
-
-
-def _twins(study: Study) -> Iterator[str]:
-    seen: dict[tuple[str, str], str] = {}
-    for arm in study.arms:
-        key = arm.fingerprint(), (arm.lm or study.lm).fingerprint() if arm.decider.uses_model else ""
-        if key in seen:
-            yield f"the arms {seen[key]!r} and {arm.name!r} do the same; for an A/A test give one repeat = 1"
-        seen[key] = arm.name
+        arms, streams = ", ".join(arm.name for arm in self.arms), ", ".join(map(repr, self.streams))
+        return f"Study({self.name!r}: {arms}; {len(self.seeds)} seeds; {streams}; {self.lm!r})"
 
 
 def _told(watch: Watcher | None, run: design.Run) -> Callable[[Episode], None] | None:
     if watch is None:
         return None
     return lambda episode: watch(run, episode)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the study's lock; the system releases it when the process ends, however it ends."""
-    with open(folder / "lock", "a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise StudyBusy(f"{folder} is being run by process {holder}: wait for it, or stop it") from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -111,14 +111,14 @@ class Exporter:
         shown.params(
             {
                 "stream": plan["stream"],
-                "tasks": len(plan["tasks"]),
+                "tasks": ", ".join(str(len(one["tasks"])) for one in plan.get("streams", [plan])),
                 "model": plan["model"],
                 "deciding": plan["deciding"],
                 "feedback": plan["channel"],
                 "scored by": ", ".join(plan["scorers"]),
                 "baseline": plan["baseline"],
                 "licence of the data": plan.get("licence") or "not stated",
-                "stream fingerprint": plan["stream_fingerprint"],
+                "stream fingerprint": ", ".join(_fingerprints(plan).values()),
             }
         )
         return shown
@@ -126,7 +126,7 @@ class Exporter:
     def _child(self, run: PlannedRun, plan: Mapping[str, Any], parent: Shown, over: bool) -> None:
         record, course = self._follower.records[run.id], self._course(run.id)
         start, end = self._times(run)
-        shown = self._show(f"{run.arm}, seed {run.seed}", run.folder, start, parent.id)
+        shown = self._show(self._follower.named(run), run.folder, start, parent.id)
         shown.params(_params(record, plan, self._commit()))
         done = check(shown, course, _EXPORTED)
         if len(course) > done:
@@ -195,8 +195,16 @@ def _params(record: RunRecord, plan: Mapping[str, Any], commit: str) -> dict[str
         "temperature": record.temperature,
         "run fingerprint": record.run,
         "arm fingerprint": arm.get("fingerprint", ""),
-        "stream fingerprint": plan["stream_fingerprint"],
+        "stream fingerprint": _fingerprints(plan).get(record.stream, plan["stream_fingerprint"]),
         "git commit": commit or "unknown",
+        **({"reused from": f"study {record.reused_from}"} if record.reused_from else {}),
+    }
+
+
+def _fingerprints(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Of each stream, by what it is called."""
+    return {one["label"]: one["fingerprint"] for one in plan.get("streams", ())} or {
+        plan["stream"]: plan["stream_fingerprint"]
     }
 
 

@@ -47,12 +47,24 @@ class Glimpse:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One run of a study's plan: its identity, its folder below ``runs/``, whose it is."""
+    """One run of a study's plan: its identity, its folder below ``runs/``, whose it is, and how long.
+
+    ``stream`` and ``order`` are empty, and ``tasks`` those of the study, in the plan of an older toolkit.
+    """
 
     id: str
     folder: str
     arm: str
     seed: int
+    stream: str = ""
+    order: str = ""
+    tasks: int = 0
+
+    @classmethod
+    def of(cls, row: Row, tasks: int) -> PlannedRun:
+        """A run as a plan tells it; ``tasks`` where it does not say how many."""
+        rest = row.get("stream", ""), row.get("order", ""), row.get("tasks", tasks)
+        return cls(row["id"], row["folder"], row["arm"], row["seed"], *rest)
 
 
 class Follower:
@@ -88,9 +100,18 @@ class Follower:
             return ()
         if changed != self._plan[0]:
             table = json.loads(path.read_text(encoding="utf-8"))
-            found = (PlannedRun(row["id"], row["folder"], row["arm"], row["seed"]) for row in table["runs"])
-            self._plan = changed, tuple(found)
+            tasks = len(table["tasks"])
+            self._plan = changed, tuple(PlannedRun.of(row, tasks) for row in table["runs"])
         return self._plan[1]
+
+    @property
+    def several(self) -> bool:
+        """Whether the study has several streams or orders."""
+        return len({(run.stream, run.order) for run in self.runs}) > 1
+
+    def named(self, run: PlannedRun) -> str:
+        """A run in words: arm and seed, and stream and order where the study has several."""
+        return f"{run.arm}, {f'{run.stream}, {run.order}, ' * self.several}seed {run.seed}"
 
     def poll(self) -> list[Glimpse]:
         """Episodes recorded since the last call, run by run in the order of the plan."""

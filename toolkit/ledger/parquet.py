@@ -5,6 +5,7 @@ That matters where many runs end at the same moment.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -43,6 +44,37 @@ def write_parquet(rows: Iterable[Row], path: Path, schema: Mapping[str, str]) ->
             columns = [[_value(row.get(name), dtype) for row in batch] for name, dtype in schema.items()]
             arrays = [pa.array(column, field.type) for column, field in zip(columns, fields, strict=True)]
             writer.write_table(pa.Table.from_arrays(arrays, schema=fields))
+
+
+def relabel(path: Path, values: Mapping[str, str]) -> None:
+    """Give text columns one value throughout; the file is written aside, then renamed."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(path).read()
+    for name, value in values.items():
+        column = pa.array([value] * table.num_rows, pa.string())
+        table = table.set_column(table.column_names.index(name), pa.field(name, pa.string()), column)
+    part = _beside(path)
+    pq.write_table(table, part)
+    _put(part, path)
+
+
+def replace_parquet(rows: Iterable[Row], path: Path, schema: Mapping[str, str]) -> None:
+    """As `write_parquet`, aside first, then renamed: a reader sees the old file or the new one."""
+    part = _beside(path)
+    write_parquet(rows, part, schema)
+    _put(part, path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}.part")
+
+
+def _put(part: Path, path: Path) -> None:
+    with open(part, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
 
 
 @lru_cache(maxsize=16)

@@ -105,7 +105,20 @@ RUN = {
     "error": "VARCHAR",
     "servers": "VARCHAR[]",
     "adapted": "VARCHAR[]",
+    "reused_from": "VARCHAR",
 }
+
+RESCORED = {
+    "run": "VARCHAR",
+    "phase": "VARCHAR",
+    "t": "BIGINT",
+    "task": "VARCHAR",
+    "metric": "VARCHAR",
+    "score": "DOUBLE",
+    "scorer": "VARCHAR",
+    "computed": "VARCHAR",
+}
+"""Figures that were computed later from recorded answers: derived files, no part of a run's hash."""
 
 SCHEMAS = {"episodes": EPISODE, "calls": CALL}
 
@@ -128,6 +141,8 @@ class RunRecord:
         What answered its calls, as it named itself; more than one means that the model was changed on the way.
     adapted
         What the provider was asked for and does not do, over all calls.
+    reused_from
+        The study that carried the run out, if this one took it over.
     """
 
     study: str
@@ -152,6 +167,7 @@ class RunRecord:
     error: str = ""
     servers: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
+    reused_from: str = ""
 
 
 def episode_row(episode: Episode, run: RunRecord) -> Row:

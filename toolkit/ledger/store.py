@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from toolkit.component import digest
 from toolkit.errors import ToolkitError, nearest
-from toolkit.ledger.parquet import write_parquet
+from toolkit.ledger.parquet import replace_parquet, write_parquet
 from toolkit.ledger.rows import (
     CALL,
     EPISODE,
+    RESCORED,
     RUN,
     SCHEMAS,
     Row,
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYNC_ROWS, SYNC_SECONDS = 64, 1.0
-_EMPTY = Path("schema", digest([SCHEMAS, RUN])[:12], "runs", "none")  # named by the schemas: new columns, new files
+_EMPTY = Path(
+    "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
+)  # named by the schemas: new columns, new files
 _RUNS = "*/*/runs/*"
 
 
@@ -174,8 +177,9 @@ class RunFolder:
 class Ledger:
     """All that happened, in one folder, read with SQL.
 
-    Views: ``studies``, ``runs``, ``episodes``, ``turns``, ``calls``, ``memories`` (what was recalled when), and
-    ``damage`` (lines that are no valid rows; a torn last line of a running log is not damage).
+    Views: ``studies``, ``runs``, ``episodes``, ``turns``, ``calls``, ``memories`` (what was recalled when),
+    ``rescored`` (figures computed later from recorded answers), and ``damage`` (lines that are no valid rows; a torn
+    last line of a running log is not damage).
 
     Parameters
     ----------
@@ -259,6 +263,7 @@ class Ledger:
                 query = _from_lines([str(folder / f"{name}.jsonl")], schema)
                 con.execute(f"COPY ({query}) TO '{quoted(part)}' (FORMAT parquet)")
                 os.replace(part, folder / f"{name}.parquet")
+        replace_parquet([], folder / "rescored.parquet", RESCORED)
         (folder / "run.json").touch()
 
 
@@ -334,6 +339,8 @@ def _views(root: Path) -> Iterator[str]:
         live = _from_lines([logs], schema, f"parse_dirpath(filename) NOT IN ({finished})", _STUDY)
         kept = f"SELECT {columns}, {_STUDY} FROM read_parquet('{quoted(shards)}', union_by_name=true, filename=true)"
         yield f"CREATE VIEW {name} AS {kept} UNION ALL {live}"
+    files = f"read_parquet('{quoted(f'{root}/{_RUNS}/rescored.parquet')}', union_by_name=true, filename=true)"
+    yield f"CREATE VIEW rescored AS SELECT * EXCLUDE (filename), {_STUDY} FROM {files}"
     yield f"CREATE VIEW runs AS {_from_lines([f'{root}/{_RUNS}/run.json'], RUN)}"
     yield (
         "CREATE VIEW studies AS SELECT study, count(*) AS runs, "

@@ -6,9 +6,11 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from toolkit import figures
 from toolkit.analysis import ArmRow
+from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.report import evidence
 from toolkit.report.facts import Facts, count, gather, plain, signed, with_interval
@@ -144,13 +146,13 @@ def _compared(facts: Facts) -> Html:
     planned = facts.planned
     scorers = [*planned["scorers"][:1], *(f"beside it {name}" for name in planned["scorers"][1:])]
     about = [
-        ("stream", f"{portable(planned['stream'])}, {count(len(planned['tasks']), 'task')}"),
+        ("stream", "; ".join(f"{portable(name)}, {count(n, 'task')}" for name, n in lengths(planned).items())),
         ("licence of the data", planned.get("licence") or "not stated"),
         ("model", portable(planned["model"])),
         ("what agents get to hear", portable(planned["channel"])),
         ("closed options decided by", f"{planned['deciding']}, for all arms"),
         ("scored by", ", ".join(scorers)),
-        ("orders", f"{count(len(planned['orders']), 'seed')}, the same orders for every arm"),
+        ("orders", f"{_kinds(planned)}{count(len(_seeds(planned)), 'seed')}, the same orders for every arm"),
         ("baseline", planned["baseline"]),
     ]
     return element(
@@ -159,6 +161,16 @@ def _compared(facts: Facts) -> Html:
         element("h3", "Arms"),
         table(("arm", "switched on", "settings", "model", "runs finished"), [*_arms(facts)]),
     )
+
+
+def _seeds(planned: Mapping[str, Any]) -> set[int]:
+    return {run["seed"] for run in planned["runs"]}
+
+
+def _kinds(planned: Mapping[str, Any]) -> str:
+    """The kinds of order, where there are several."""
+    kinds = dict.fromkeys(run.get("order", "") for run in planned["runs"])
+    return f"{' and '.join(kinds)}, " if len(kinds) > 1 else ""
 
 
 def _arms(facts: Facts) -> Iterator[tuple[str, ...]]:
@@ -180,7 +192,7 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
     rows = [[*line, _links(row, marks)] for line, row in zip(cells, found.rows, strict=True)]
     texts = [element("li", text, id=f"d{number}") for number, text in enumerate(facts.doubts.values(), start=1)]
     below = element("ol", *texts, class_="small") if texts else Html("")
-    tasks = len(facts.planned["tasks"])
+    tasks = min(lengths(facts.planned).values())
     span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks, of {tasks} in all"
     first = f"Differences to {found.baseline}. Filled: the interval excludes 0. Hollow: it does not. Grey: floors."
     second = f"Learning curves: mean score over {span}. {_bands_told(facts)}"
@@ -191,6 +203,7 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
         _figure(drawn["differences"], 1, "differences", first),
         _figure(drawn["curves"], 2, "curves", second),
         _behind(facts),
+        evidence.later(facts),
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.analysis import ArmRow
+from toolkit.analysis import ArmRow, compare
+from toolkit.ledger.later import figures
 from toolkit.ledger.rows import USABLE
 from toolkit.report.facts import Facts, count, plain
 from toolkit.report.page import Html, element, folded, listed, paragraphs, portable, shortened, table
@@ -65,6 +66,21 @@ def _ground(row: ArmRow, baseline: str) -> tuple[str, ...]:
     p = "n/a" if math.isnan(gap.p_value) else f"{gap.p_value:.2g}"
     name = f"{row.arm} − {baseline}"
     return name, f"{gap.n:,}", str(gap.runs), str(gap.clusters), plain(gap.df, 1), p, bounds, gap.reason
+
+
+def later(facts: Facts) -> Html:
+    """Metrics that were computed after the runs, from their recorded answers; nothing where there are none."""
+    found = facts.comparison
+    metrics = sorted(set(figures(facts.ledger, facts.name, facts.ids).metric))
+    if found is None or not metrics:
+        return Html("")
+    base = found.baseline if any(row.arm == found.baseline for row in found.rows) else found.rows[0].arm
+    parts = []
+    for metric in metrics:
+        one = compare(facts.name, baseline=base, metric=metric, ledger=facts.ledger)
+        head, body = one.table()
+        parts += [element("h4", metric), paragraphs(one.notes[-1]), table(head[:6], [line[:6] for line in body])]
+    return element("div", element("h3", "Figures that were computed later"), *parts)
 
 
 def cost(facts: Facts) -> Html:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit import figures
 from toolkit.analysis import Comparison, compare, learning_curves, plan
+from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
 from toolkit.stats import CurveBand, Estimate
 
@@ -69,7 +70,7 @@ def gather(ledger: Ledger, study: str) -> Facts:
     ids = [run["id"] for run in planned["runs"]]
     query = "SELECT * FROM runs WHERE study = $1 AND list_contains($2, run) ORDER BY arm, seed"
     comparison = _comparison(ledger, study, planned, ids)
-    window = figures.window_for(len(planned["tasks"]))
+    window = figures.window_for(min(lengths(planned).values()))
     bands = learning_curves(study, ledger=ledger, window=window) if comparison else {}
     return Facts(study, ledger, planned, ledger.sql(query, study, ids), comparison, bands, window)
 

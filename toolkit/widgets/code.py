@@ -96,12 +96,14 @@ def _study(written: _Source, study: Study) -> str:
         "arms": list(study.arms),
         "seeds": len(study.seeds) if study.seeds == tuple(whole) else list(study.seeds),
         "study_seed": study.study_seed,
-        "order": study.order,
+        "order": study.order if isinstance(study.order, str) else list(study.order),
         "deciding": study.deciding,
         "channel": study.channel,
         "scorers": [scorer.name for scorer in study.scorers],
         "baseline": study.baseline,
     }
+    if len(study.streams) > 1:
+        told["streams"] = list(study.streams[1:])
     if study.code:
         told["code"] = [str(path) for path in study.code]
     inner = [f"{name}={written.of(one, 1)}" for name, one in told.items()]

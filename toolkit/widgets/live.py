@@ -14,7 +14,9 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.run import Control
 from toolkit.evaluation.study import Study
 from toolkit.evaluation.track import read_state, told
+from toolkit.ledger.alone import holder
 from toolkit.ledger.follow import Follower
+from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
 from toolkit.widgets.progress import Progress, as_plain
 
@@ -55,8 +57,12 @@ class LiveStudy(anywidget.AnyWidget):
         found = study.ledger if isinstance(study, Study) else ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self._ledger = found
         self.name = study.name if isinstance(study, Study) else found.find(study).name
-        tasks = len(study.stream.pairs()) if isinstance(study, Study) else len(plan(found, study)["tasks"])  # type: ignore[arg-type]
-        self._progress = Progress(Follower(found, self.name), tasks)
+        tasks = (
+            [len(s.pairs()) for s in study.streams]
+            if isinstance(study, Study)
+            else lengths(plan(found, study)).values()
+        )
+        self._progress = Progress(Follower(found, self.name), max(tasks))
         self._control = Control(found.study(self.name) / "control.json")
         self._note, self._every = "", every
         self._thread: threading.Thread | None = None
@@ -71,7 +77,7 @@ class LiveStudy(anywidget.AnyWidget):
         """``running``, ``paused``, ``stopping``, ``stopped``, ``finished`` or ``failed``."""
         if self._progress.finished():
             return "finished"
-        if self.study.running if self.study is not None else self._progress.running():
+        if (self.study is not None and self.study.running) or holder(self._control.path.parent):
             return {"pause": "paused", "stop": "stopping"}.get(self._control.read(), "running")
         return "failed" if self.study is not None and self.study.error is not None else "stopped"
 
@@ -108,14 +114,14 @@ class LiveStudy(anywidget.AnyWidget):
         Raises
         ------
         ToolkitError
-            If it was stopped and was given by name: this view then has no study that it could start.
+            If it was stopped, was given by name, and cannot be opened here: `Study.open` says why.
         """
-        if self.state in ("paused", "stopping", "running"):
+        if self.study is None and self.state == "stopped":
+            self.study = Study.open(self.name, ledger=self._ledger)
+        if self.study is None:
             self._control.write("run")
-        elif self.study is not None:
-            self.study.start()
-        elif self.state == "stopped":
-            raise ToolkitError(f"study {self.name!r} does not run: go on with 'toolkit run', or study.start()")
+        else:
+            self.study.resume()
         self.look()
         self.watch()
 

@@ -61,7 +61,7 @@ class Progress:
     follower
         Reads the study's files.
     tasks
-        Of each run.
+        Of the longest run.
     level
         Nominal coverage of the bands, in (0, 1).
     """
@@ -96,7 +96,7 @@ class Progress:
         for run in self.follower.runs:
             record = self.follower.records.get(run.id)
             if record is not None and record.status in ("failed", "suspended"):
-                found.append(f"{run.arm}, seed {run.seed}: {record.status}: {record.error}"[:300])
+                found.append(f"{self.follower.named(run)}: {record.status}: {record.error}"[:300])
         more = len(found) - _FAILURES
         return (*found[:_FAILURES], f"… and {more} more runs") if more > 0 else tuple(found)
 
@@ -128,7 +128,7 @@ class Progress:
         return ArmProgress(
             arm=arm,
             done=sum(cost[0] for cost in costs),
-            total=len(runs) * self.tasks,
+            total=sum(run.tasks for run in runs),
             finished=sum(run.id in records and records[run.id].status == "finished" for run in runs),
             runs=len(runs),
             score=float(np.mean(means)) if means else None,

@@ -200,8 +200,12 @@ class StudyForm(Form):
     def set(self, value: Study | str | Path) -> None:
         """Show a study, or what a file says."""
         study = value if isinstance(value, Study) else spec.load(value, ledger=self.ledger.root)
+        if len(study.streams) > 1 or len(study.orders) > 1:
+            told = f"{len(study.streams)} streams and {len(study.orders)} orders"
+            raise SpecError([f"a form shows one stream and one order, but {study.name!r} has {told}: edit its file"])
         self.ledger = study.ledger
         self._extra = {"code": study.code, "workers": study.workers, "tracking": study.tracking.target.asked}
+        self._extra |= {"reuse": study.reuse}
         self._quiet = True
         try:
             for part, field in self.parts.items():

@@ -1,0 +1,85 @@
+"""What can be wrong with a study: every mistake at once, each with its way out, before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from toolkit.agents.arm import NAME, Arm
+from toolkit.errors import SpecError, nearest
+from toolkit.evaluation.design import ORDERS
+from toolkit.streams.stream import Stream
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.study import Study
+
+
+def usual_baseline(arms: Sequence[Arm]) -> str:
+    """``"static"`` if an arm is called so, else the first."""
+    names = [arm.name for arm in arms]
+    return "static" if "static" in names else names[0] if names else ""
+
+
+def mistakes(study: Study) -> Iterator[str]:
+    """Everything that is wrong with a study, one sentence each, before anything is spent."""
+    if not NAME.fullmatch(study.name):
+        yield f"a study's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {study.name!r}"
+    if not study.arms:
+        yield "a study needs at least one arm"
+    names = [arm.name for arm in study.arms]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two arms are called {name!r}; names must differ"
+    if study.arms and study.baseline not in names:
+        yield f"the baseline {study.baseline!r} is no arm; {nearest(study.baseline, names)}"
+    if not study.seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in study.seeds):
+        yield f"seeds must be a number of at least 1, or a list of integers of at least 0, but is {study.seeds!r}"
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"seeds must differ but are {study.seeds!r}"
+    yield from _strange_orders(study)
+    for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
+        if study.deciding not in lm.ways:
+            yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
+    for where, part in [("lm", study.lm), *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts)]:
+        try:
+            part.check()
+        except ValueError as error:
+            yield f"{where}: {error}"
+    yield from _twins(study)
+    yield from _stream_mistakes(study)
+
+
+def _twins(study: Study) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for arm in study.arms:
+        key = arm.fingerprint(), (arm.lm or study.lm).fingerprint() if arm.decider.uses_model else ""
+        if key in seen:
+            yield f"the arms {seen[key]!r} and {arm.name!r} do the same; for an A/A test give one repeat = 1"
+        seen[key] = arm.name
+
+
+def _strange_orders(study: Study) -> Iterator[str]:
+    for kind in study.orders:
+        if kind not in ORDERS:
+            yield f"order must be one of {', '.join(ORDERS)} but is {kind!r}"
+    if not study.orders or len(set(study.orders)) < len(study.orders):
+        yield f"orders must be at least one, and differ, but are {study.orders!r}"
+
+
+def _stream_mistakes(study: Study) -> Iterator[str]:
+    """Of several streams; reading them is left to whoever runs a study with one."""
+    if len(study.streams) == 1:
+        return
+    seen: dict[str, Stream] = {}
+    for stream in study.streams:
+        try:
+            key = stream.fingerprint()
+        except SpecError as error:
+            yield from error.mistakes
+            continue
+        if key in seen:
+            yield f"the streams {seen[key]!r} and {stream!r} hold the same tasks: leave one out, or change a parameter"
+        seen[key] = stream
+    ways = dict.fromkeys(tuple(stream.scorers) for stream in study.streams)
+    if len(ways) > 1 and not study.scorers_named:
+        told = "; ".join(", ".join(way) for way in ways)
+        yield f"the streams are scored in different ways ({told}): name the scorers of the study"
