@@ -101,9 +101,11 @@ def life(order: dict[str, Any]) -> dict[str, Any]:
 
 def serve() -> None:
     """Answer each order with what a life came to, or with the signal that ended it."""
+    import pandas  # noqa: F401  (Arrow imports it when it first makes a column)
+    import pyarrow.parquet  # noqa: F401
+
     from toolkit.agents import agent, decision  # noqa: F401  (what a first run would import)
     from toolkit.evaluation.environment import environment
-    from toolkit.ledger import parquet  # noqa: F401
     from toolkit.traits.memory.store import embed
 
     environment(), embed("warm")

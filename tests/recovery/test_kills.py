@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from errands import ROOT
 from mortal import Mortal
 
 KINDS = ("call", "touch", "write")
@@ -62,22 +61,25 @@ def killed_and_resumed(mortal: Mortal, ledger: Path, whole: dict[str, Any], seed
     return kills
 
 
-def swept(mortal: Mortal, folder: Path, whole: dict[str, Any], count: int) -> int:
-    """So many studies; how many kills there were."""
-    return sum(killed_and_resumed(mortal, folder / str(seed), whole, seed) for seed in range(count))
+def swept(mortal: Mortal, folder: Path, whole: dict[str, Any], kills: int) -> None:
+    """As many studies as it takes for so many kills; a moment that a life on a tape never comes to is none."""
+    seed = 0
+    while kills > 0:
+        kills -= killed_and_resumed(mortal, folder / str(seed), whole, seed)
+        seed += 1
 
 
 def test_a_study_killed_at_50_random_moments_always_comes_to_the_same_hash(mortal, whole, tmp_path: Path) -> None:
-    assert swept(mortal, tmp_path, whole, 30) >= 50
+    swept(mortal, tmp_path, whole, 50)
 
 
 @pytest.mark.validate
 def test_a_study_killed_at_1000_random_moments_always_comes_to_the_same_hash(mortal, whole, tmp_path: Path) -> None:
-    assert swept(mortal, tmp_path, whole, 560) >= 1000
+    swept(mortal, tmp_path, whole, 1000)
 
 
 def test_a_study_on_the_embedded_model_too(mortal: Mortal, tmp_path: Path) -> None:
-    order = {"lm": "smollm2-135m", "tasks": 6}
+    order = {"lm": "smollm2-135m", "tasks": 4}
     first = mortal.live(tmp_path / "whole", **order, kind="count")
     assert first["errors"] == []
     killed = mortal.live(tmp_path / "killed", **order, kind="write", number=first["write"] * 2 // 3)
@@ -94,4 +96,3 @@ def test_a_kill_reaches_every_part_of_a_life(mortal: Mortal, whole: dict[str, An
     assert (tmp_path / "last").exists()
     assert list((tmp_path / "last").rglob("*.parquet"))
     assert mortal.live(tmp_path / "last")["hashes"] == whole["hashes"]
-    assert ROOT.exists()
