@@ -4,13 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test check bench lab lock clean
+.PHONY: run test validate check bench lab lock clean
 
 run: $(READY)  ## install, run the first study on the embedded model, print where the report is
 	$(BIN)/toolkit run experiments/first-study
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest
+
+validate: $(READY)  ## the long simulations that "make test" leaves out: minutes
+	$(BIN)/python -m pytest -m validate
 
 check: $(READY)  ## lint, types, dependencies
 	$(BIN)/ruff check toolkit tests benchmarks experiments

@@ -36,7 +36,18 @@ def digest(value: object) -> str:
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     True
     """
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True, default=_plain).encode()).hexdigest()
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: object) -> str:
+    """The one JSON text of a value that `digest` is taken of.
+
+    Examples
+    --------
+    >>> canonical({"b": (1, 2), "a": None})
+    '{"a": null, "b": [1, 2]}'
+    """
+    return _encoder.encode(value)
 
 
 def _plain(value: object) -> object:
@@ -51,6 +62,9 @@ def _plain(value: object) -> object:
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"cannot be written as JSON: {type(value).__name__} {value!r:.80}")
+
+
+_encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=_plain)
 
 
 class Component:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,12 +21,19 @@ def seed_sequence(*path: int | str) -> np.random.SeedSequence:
     entropy: list[int] = []
     for part in path:
         if isinstance(part, str):
-            entropy += list(np.frombuffer(hashlib.sha256(part.encode()).digest()[:16], dtype=np.uint32).tolist())
+            entropy += _words(part)
         elif part < 0:
             raise ValueError(f"a seed must be at least 0 but is {part}: use a non-negative integer")
         else:
             entropy.append(int(part))
+    if max(entropy, default=0) < 2**32:  # each is one word of the pool: given as such, numpy need not take it apart
+        return np.random.SeedSequence(np.array(entropy, dtype=np.uint32))  # type: ignore[arg-type]
     return np.random.SeedSequence(entropy)
+
+
+@lru_cache(maxsize=1024)
+def _words(text: str) -> tuple[int, ...]:
+    return tuple(np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], dtype=np.uint32).tolist())
 
 
 def generator(*path: int | str) -> np.random.Generator:

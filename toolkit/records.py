@@ -7,7 +7,7 @@ types: no function that belongs to an agent accepts one of the latter. This is h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Literal
 
 Phase = Literal["prepare", "stream", "frozen", "probe"]
@@ -131,7 +131,15 @@ class Usage:
     dollars: float = 0.0
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Usage(
+            self.calls + other.calls,
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reused_tokens + other.reused_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.seconds + other.seconds,
+            self.dollars + other.dollars,
+        )
 
     @property
     def tokens(self) -> int:

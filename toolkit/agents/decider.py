@@ -233,7 +233,7 @@ def _draw_of(rng: np.random.Generator) -> Callable[[Task], str]:
 
 
 def _takes_options(target: Any) -> bool:
-    if "options" in inspect.signature(target.forward).parameters:
+    if "options" in inspect.signature(type(target).forward).parameters:
         return True
     return any("options" in predictor.signature.input_fields for _, predictor in target.named_predictors())
 

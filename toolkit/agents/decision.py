@@ -13,6 +13,7 @@ import dspy
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
 from toolkit.lm.adapter import adapter
+from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
 from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
@@ -61,7 +62,7 @@ class Decision:
     def __init__(self, model: Model, deciding: Deciding, recorder: Recorder) -> None:
         self.recorder = recorder
         self._adapter = adapter(model, deciding)
-        self._lm = dspy.LM(f"toolkit/{model.label}", engine=recorder, cache=False, num_retries=model.retries)
+        self._lm = DirectLM(f"toolkit/{model.label}", recorder, model.retries)
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
 

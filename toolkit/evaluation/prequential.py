@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -100,8 +100,13 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
         feedback = bench.channel.feedback(task, answer, key, next(iter(scores.values())), bench.rng)
         for turn in turns:
             acting = acting + turn.usage
-        episode = Episode(
-            id=f"{phase}/{t}",
+        seen, due_at = Experience(f"{phase}/{t}", task, answer), t + 1 + key.delay
+        if turns:
+            agent.observe(seen)
+        if feedback is not None:
+            pending.put(Experience(seen.id, task, answer, feedback), due_at)
+        yield Episode(
+            id=seen.id,
             phase=phase,
             t=t,
             task=task,
@@ -110,17 +115,13 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
             status=status,
             scores=scores,
             feedback=feedback,
-            due=t + 1 + key.delay,
+            due=due_at,
             error=error,
             oracle=key.oracle,
             labels=int(feedback is not None and not agent.arm.stateless),
             acting=acting,
+            adapting=agent.spent(),
         )
-        if turns:
-            agent.observe(episode.experience)
-        if feedback is not None:
-            pending.put(replace(episode.experience, feedback=feedback), episode.due)
-        yield replace(episode, adapting=agent.spent())
 
 
 def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ...], Status, str]:

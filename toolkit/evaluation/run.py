@@ -148,18 +148,22 @@ def _pass(
         raise TypeError(f"{channel!r} is no channel")
     bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
     course = iter_episodes(agent, [pairs[place] for place in run.places], bench)
-    for done, episode in enumerate(course, start=1):
-        folder.episode(episode_row(episode, folder.record))
+    record, done = folder.record, 0
+    try:
+        for episode in course:
+            folder.episode(episode_row(episode, record))
+            done += 1
+            if on_episode is not None:
+                on_episode(episode)
+            if done < len(run.places):
+                control.obey()
+    finally:  # however it ended: what is known of the run goes as far as its last episode
         folder.record = replace(
-            folder.record,
+            record,
             episodes=done,
             labels_before=labels,
             replayed=recorder.replayed,
             servers=recorder.servers,
             adapted=recorder.adapted,
         )
-        if on_episode is not None:
-            on_episode(episode)
-        if done < len(run.places):
-            control.obey()
     return replace(folder.record, status="finished", hash=folder.hash(agent.state()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from toolkit.records import Call, Episode, Usage
@@ -122,6 +122,11 @@ RESCORED = {
 
 SCHEMAS = {"episodes": EPISODE, "calls": CALL}
 
+_COSTS = {kind: [(f"{kind}_{name}", name) for name in _COST] for kind in ("acting", "adapting", "judging")}
+_PLAIN = tuple(name for name in CALL if name not in {"run", "prompt", "adapted", *_COST})
+_NAMED = {"run", "arm", "seed", "stream", "order", "error"}  # by people, or known from elsewhere
+_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
@@ -197,8 +202,10 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         "labels": episode.labels,
         "error": episode.error,
     }
-    for kind in ("acting", "adapting", "judging"):
-        row |= {f"{kind}_{name}": _finite(value) for name, value in asdict(getattr(episode, kind)).items()}
+    for kind, names in _COSTS.items():
+        spent = getattr(episode, kind)
+        for column, name in names:
+            row[column] = _finite(getattr(spent, name))
     row["turns"] = [
         {"step": turn.step, "answer": turn.answer, "blocks": list(turn.blocks), "recalled": list(turn.recalled)}
         for turn in episode.turns
@@ -208,25 +215,36 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
 
 def content(row: Mapping[str, Any]) -> Row:
     """The part of an episode's row that its run's hash covers: no seconds, no names that people gave."""
-    left_out = {"run", "arm", "seed", "stream", "order", "error"}
-    left_out |= {name for name in row if name.endswith("_seconds")}
-    # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
-    left_out |= {name for name in row if name.endswith("_reasoning_tokens") and not row[name]}
-    return {name: value for name, value in row.items() if name not in left_out}
+    kept = {name: value for name, value in row.items() if name not in _NAMED and not name.endswith("_seconds")}
+    for kind in _COSTS:
+        # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
+        if not kept.get(f"{kind}_reasoning_tokens", True):
+            del kept[f"{kind}_reasoning_tokens"]
+    return kept
 
 
 def call_row(call: Call, run: str) -> Row:
     """One call as a row."""
-    row: Row = {"run": run}
-    for name in CALL:
-        if name in _COST:
-            row[name] = _finite(getattr(call.usage, name))
-        elif name == "prompt":
-            row[name] = [{"role": role, "text": text} for role, text in call.prompt]
-        elif name == "adapted":
-            row[name] = list(call.adapted)
-        elif name != "run":
-            row[name] = getattr(call, name)
+    row: Row = {
+        "run": run,
+        "phase": call.phase,
+        "t": call.t,
+        "step": call.step,
+        "ordinal": call.ordinal,
+        "purpose": call.purpose,
+        "hash": call.hash,
+        "status": call.status,
+        "answer": call.answer,
+        "prompt": [{"role": role, "text": text} for role, text in call.prompt],
+        "response": call.response,
+        "seed": call.seed,
+        "memo": call.memo,
+        "error": call.error,
+        "server": call.server,
+        "adapted": list(call.adapted),
+    }
+    for name in _COST:
+        row[name] = _finite(getattr(call.usage, name))
     return row
 
 
@@ -235,8 +253,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
     spent: Row = {name: math.nan if row[name] is None else row[name] for name in _COST if name in row}
     usage = Usage(**spent)
     prompt = tuple((turn["role"], turn["text"]) for turn in row["prompt"])
-    apart = {"run", "prompt", "adapted", *_COST}
-    plain = {name: row[name] for name in CALL if name not in apart and name in row}
+    plain = {name: row[name] for name in _PLAIN if name in row}
     return Call(prompt=prompt, usage=usage, adapted=tuple(row.get("adapted") or ()), **plain)
 
 
@@ -251,7 +268,7 @@ def run_record(row: Mapping[str, Any]) -> RunRecord:
 
 def line(row: Row) -> bytes:
     """A row as one line of ASCII JSON: a torn line can then be told from a whole one, and never breaks an encoding."""
-    text = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    text = _encoder.encode(row)
     if "\\ud" in text:  # may hold half a character, as an answer that was cut off does: no reader takes such a line
         text = json.dumps(json.loads(whole(text)), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.encode() + b"\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -10,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from toolkit.component import digest
+from toolkit.component import canonical, digest
 from toolkit.errors import ToolkitError, nearest
 from toolkit.ledger.parquet import replace_parquet, write_parquet
 from toolkit.ledger.rows import (
@@ -27,6 +28,7 @@ from toolkit.ledger.rows import (
     line,
     run_record,
 )
+from toolkit.ledger.syncing import Sync
 from toolkit.records import Call
 
 if TYPE_CHECKING:
@@ -45,9 +47,9 @@ class LedgerError(ToolkitError):
 
 
 class Log:
-    """An append-only file of JSON lines. A row reaches the system at once and the disk within 64 rows or a second.
+    """An append-only file of JSON lines. A row reaches the system at once; every 64 rows or second all go to the disk.
 
-    A torn last line (the process was killed in mid-write) is cut off when the file is opened.
+    They do so while the run goes on; it waits only if the disk is a whole such round behind. A torn last line (the process was killed in mid-write) is cut off when the file is opened.
 
     Parameters
     ----------
@@ -59,10 +61,17 @@ class Log:
         self.path = path
         _cut_torn_tail(path)
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
+        self._sync = Sync(self._file.fileno())
         self._unsynced, self._synced_at = 0, time.monotonic()
 
     def append(self, row: Row, before_sync: Callable[[], None] | None = None) -> None:
-        """Write one row; ``before_sync`` is called first if this row takes everything to the disk."""
+        """Write one row; ``before_sync`` is called first if this row takes everything to the disk.
+
+        Raises
+        ------
+        OSError
+            If the disk would not take this row, or those before it.
+        """
         self._file.write(line(row))
         self._unsynced += 1
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
@@ -71,15 +80,17 @@ class Log:
             self.sync()
 
     def sync(self) -> None:
-        """Put everything on the disk."""
+        """Have everything put on the disk. Whatever asks for it later gets there later."""
         if self._unsynced:
-            os.fdatasync(self._file.fileno())
+            self._sync.begin()
         self._unsynced, self._synced_at = 0, time.monotonic()
 
     def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        self._file.close()
+        """Wait until everything is on the disk, and close."""
+        try:
+            self._sync.now()
+        finally:
+            self._file.close()
 
 
 def read_log(path: Path) -> Iterator[Row]:
@@ -133,7 +144,7 @@ class RunFolder:
         episodes = self.folder / "episodes.jsonl"
         episodes.unlink(missing_ok=True)
         self._episodes = Log(episodes)
-        self._contents: list[Row] = []
+        self._contents, self._any = hashlib.sha256(b"[["), False
         return tape
 
     def call(self, call: Call) -> None:
@@ -142,7 +153,8 @@ class RunFolder:
 
     def episode(self, row: Row) -> None:
         """Record an episode; the calls it rests on are on the disk no later than it."""
-        self._contents.append(content(row))
+        self._contents.update((", " * self._any + canonical(content(row))).encode())
+        self._any = True
         self._episodes.append(row, before_sync=self._calls.sync)
 
     def note(self, record: RunRecord) -> None:
@@ -152,7 +164,9 @@ class RunFolder:
 
     def hash(self, state: str) -> str:
         """sha256 over everything that came out of the run; never times, paths or names."""
-        return digest([self._contents, state])
+        whole = self._contents.copy()
+        whole.update(f"], {canonical(state)}]".encode())
+        return whole.hexdigest()  # as `digest` of the list of contents and the state, which need not be kept
 
     def close(self) -> None:
         """Sync and close the logs; they stay."""

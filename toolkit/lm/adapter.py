@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from typing import Any, Literal
 
 import dspy
 from dspy.lm15 import Config, Message, Request
@@ -46,14 +47,15 @@ class PlainAdapter(dspy.Adapter):
         limit = lm_kwargs.get("max_tokens") or lm.kwargs.get("max_tokens") or self.limit
         found: dict[str, Any] = {}
         for name, field in signature.output_fields.items():
-            system, messages = self._layout(signature, demos, inputs, found, name)
-            config = Config(max_tokens=limit, temperature=0.0, extensions=self._constraint(field.annotation))
+            options = choices(field.annotation)
+            system, messages = self._layout(signature, demos, inputs, found, name, options)
+            constraint = self._constraint(field.annotation, options)
+            config = Config(max_tokens=limit, temperature=0.0, extensions=constraint)
             response = lm(request=Request(model=lm.model, system=system, messages=tuple(messages), config=config))
             found[name] = parse(response.text or "", field.annotation, signature, self.deciding)
         return [found]
 
-    def _constraint(self, annotation: object) -> dict[str, Any]:
-        options = choices(annotation)
+    def _constraint(self, annotation: object, options: tuple[str, ...]) -> dict[str, Any]:
         if options:
             return {"answer": "choice", "options": list(options), "deciding": self.deciding, "style": self.style}
         kind = "number" if annotation in (int, float) else "line"
@@ -66,23 +68,24 @@ class PlainAdapter(dspy.Adapter):
         inputs: dict[str, Any],
         found: dict[str, Any],
         asked: str,
+        options: tuple[str, ...],
     ) -> tuple[str | None, list[Message]]:
-        listed = self._listed(signature.output_fields[asked].annotation)
+        listed = self._listed(options)
         system = signature.instructions.strip()
-        cases = [(_lines(signature.input_fields, demo), demo.get(asked, "")) for demo in demos]
-        question = "\n".join([_lines(signature.input_fields, inputs), *(f"{title(n)}: {v}" for n, v in found.items())])
+        names = tuple(signature.input_fields)
+        cases = [(_lines(names, demo), demo.get(asked, "")) for demo in demos]
+        question = "\n".join([_lines(names, inputs), *(f"{title(n)}: {v}" for n, v in found.items())])
         if self.style == "completion":
             texts = [f"{system}{listed}", *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]
             return None, [Message.user("\n\n".join([*texts, f"{question}\n{title(asked)}:"]))]
         messages = []
         for case, answer in cases:
-            messages += [Message.user(case), Message.assistant(str(answer))]
+            messages += [_message("user", case), _message("assistant", str(answer))]
         return f"{system} Answer with the {title(asked).lower()} only.{listed}", [*messages, Message.user(question)]
 
-    def _listed(self, annotation: object) -> str:
+    def _listed(self, options: tuple[str, ...]) -> str:
         """The options, for a model that nothing else holds to them."""
-        options = choices(annotation) if self.deciding == "generation" else ()
-        return f" One of: {', '.join(options)}." if options else ""
+        return f" One of: {', '.join(options)}." if options and self.deciding == "generation" else ""
 
 
 def adapter(model: Model, deciding: Deciding) -> dspy.Adapter:
@@ -92,6 +95,13 @@ def adapter(model: Model, deciding: Deciding) -> dspy.Adapter:
     return PlainAdapter(model.adapter, deciding, model.max_tokens or 256)
 
 
+@lru_cache(maxsize=4096)
+def _message(role: Literal["user", "assistant"], text: str) -> Message:
+    """One message of an example; the same examples stand in many prompts, and a message is checked when it is made."""
+    return Message.user(text) if role == "user" else Message.assistant(text)
+
+
+@lru_cache(maxsize=1024)
 def title(name: str) -> str:
     """A field's name as it stands in a prompt.
 
@@ -121,10 +131,12 @@ def parse(text: str, annotation: object, signature: type[dspy.Signature], decidi
     AdapterParseError
         DSPy's own, if it stands for none.
     """
+    answer = text.strip()
+    if typing.get_origin(annotation) is typing.Literal and answer in typing.get_args(annotation):
+        return answer
     from dspy.adapters.utils import parse_value
     from dspy.utils.exceptions import AdapterParseError
 
-    answer = text.strip()
     try:
         if typing.get_origin(annotation) is typing.Literal:
             options = typing.get_args(annotation)
@@ -162,5 +174,5 @@ def _bare(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 
-def _lines(names: typing.Iterable[str], values: dict[str, Any]) -> str:
+def _lines(names: Sequence[str], values: dict[str, Any]) -> str:
     return "\n".join(f"{title(name)}: {values.get(name, '')}" for name in names)

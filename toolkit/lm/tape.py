@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from toolkit.component import digest
+from toolkit.component import canonical, digest
 from toolkit.errors import ToolkitError
 from toolkit.lm.model import Engine, Model
 from toolkit.randomness import call_seed
 from toolkit.records import Call, Phase, Usage
 
 if TYPE_CHECKING:
-    from dspy.lm15 import Request, Response
+    from dspy.lm15 import Message, Request, Response
 
 Purpose = Literal["acting", "adapting", "judging"]
 _MEMO_SIZE = 50_000
@@ -91,6 +91,7 @@ class Recorder:
         self.last_status = "ok"
         self._servers: dict[str, None] = {}
         self._adapted: dict[str, None] = {}
+        self._met: Exception | None = None
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
         """Say where the next calls are made."""
@@ -110,10 +111,15 @@ class Recorder:
         """What the provider was asked for so far and does not do."""
         return tuple(self._adapted)
 
+    def again(self, error: Exception) -> None:
+        """Let the next attempt meet with an error that was met with already, so that DSPy deals with it."""
+        self._met = error
+
     def complete(self, request: Request) -> Response:
         """Answer from the tape, from the memo, or from the model; recorded and charged in every case."""
-        from dspy.lm15 import ContextLengthError
-
+        if self._met is not None:
+            met, self._met = self._met, None
+            raise met
         phase, t, step, purpose = self._place
         ordinal = self._ordinals.get((phase, t, step), 0)
         seed = call_seed(*self._seeds, step, t, ordinal) if self._model.temperature > 0 else 0
@@ -125,14 +131,19 @@ class Recorder:
             return self._replay(call, known)
         try:
             response, call = self._ask(request, call)
-        except ContextLengthError as error:
-            self._book(replace(call, status="overflow", error=str(error)))
-            raise
         except Exception as error:
-            self._write(replace(call, status="error", error=f"{type(error).__name__}: {error}"[:500]))
+            self._lost(call, error)
             raise
         self._book(call)
         return response
+
+    def _lost(self, call: Call, error: Exception) -> None:
+        from dspy.lm15 import ContextLengthError
+
+        if isinstance(error, ContextLengthError):
+            self._book(replace(call, status="overflow", error=str(error)))
+        else:
+            self._write(replace(call, status="error", error=f"{type(error).__name__}: {error}"[:500]))
 
     def _ask(self, request: Request, call: Call) -> tuple[Response, Call]:
         if self._engine is None:
@@ -167,9 +178,12 @@ class Recorder:
 
     def _count(self, call: Call) -> None:
         self._ordinals[(call.phase, call.t, call.step)] = call.ordinal + 1
-        self._spent[call.purpose] = self._spent.get(call.purpose, Usage()) + call.usage
-        self._servers |= dict.fromkeys([call.server] if call.server else [])
-        self._adapted |= dict.fromkeys(call.adapted)
+        before = self._spent.get(call.purpose)
+        self._spent[call.purpose] = call.usage if before is None else before + call.usage
+        if call.server:
+            self._servers[call.server] = None
+        for note in call.adapted:
+            self._adapted[note] = None
         self.last_status = call.status
 
 
@@ -184,8 +198,14 @@ def request_hash(request: Request) -> str:
     return digest(request_to_dict(request))
 
 
+def _text(message: Message) -> str:
+    """A message's text, "" where it holds anything else; most have one part, whose text is theirs."""
+    only = message.parts[0]
+    return only.text if len(message.parts) == 1 and only.type == "text" else message.text or ""
+
+
 def _prompt(request: Request) -> tuple[tuple[str, str], ...]:
-    messages = tuple((message.role, message.text or "") for message in request.messages)
+    messages = tuple((message.role, _text(message)) for message in request.messages)
     if request.system is None:
         return messages
     system = request.system if isinstance(request.system, str) else "".join(part.text for part in request.system)
@@ -197,12 +217,12 @@ def _answered(call: Call, response: Response, seconds: float, model: Model) -> C
 
     told: Mapping[str, Any] = response.provider_data or {}
     used = response.usage
-    wire: dict[str, Any] = response_to_dict(replace(response, provider_data=None))
+    wire: dict[str, Any] = response_to_dict(response)  # without provider_data
     return replace(
         call,
         status="truncated" if response.finish_reason == "length" else "ok",
         answer=response.text or "",
-        response=json.dumps(wire, sort_keys=True),
+        response=canonical(wire),
         usage=Usage(
             calls=1,
             input_tokens=used.input_tokens or 0,

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
@@ -80,6 +81,7 @@ class Scorer(Component, kind="scorer"):
         return _checked(self.name, task, self.score(task, answer, key))
 
 
+@lru_cache(maxsize=1024)
 def _name(cls: type) -> str:
     called: str = vars(cls).get("called", "")
     return called or re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()

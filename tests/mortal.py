@@ -1,0 +1,157 @@
+"""A process that carries out studies in forks of itself and kills them where it is told to.
+
+Run as a program it reads one JSON object a line and answers each with one. It has imported everything beforehand, so a
+life costs what the study costs, and it has no threads of its own that a fork could lose.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from errands import ROOT, Errands
+
+from toolkit.agents.arm import Arm
+from toolkit.evaluation.study import Study
+from toolkit.ledger import store
+from toolkit.lm.model import Model
+from toolkit.lm.scripted import Scripted
+from toolkit.streams.desk import Desk
+from toolkit.traits.learning import DemoBuffer
+from toolkit.traits.memory import Retrieval
+
+TOUCHES = {"write", "fdatasync", "fsync", "replace", "unlink", "truncate", "mkdir", "flush", "close", "write_table"}
+
+
+def study(ledger: Path | str, lm: Model | str = "", tasks: int = 24) -> Study:
+    """Two runs of one arm with a memory, a learner and late feedback; answers are drawn, so each call's seed matters."""
+    arms = [Arm("both", memory=Retrieval(), learning=DemoBuffer(size=3))]
+    stream = Desk(tasks=tasks, queues=8, delay=2) if lm else Errands(tasks=tasks, delay=3)
+    seeds = 1 if lm else 2
+    return Study("mortal", stream, arms=arms, lm=lm or Scripted(), seeds=seeds, ledger=ledger, workers=1)
+
+
+def die() -> None:
+    """Now, without a word: no handler, no buffer, no lock is seen to."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Steps:
+    """Counts what happens in the threads of runs: function calls, and those that touch files; dies at the one named."""
+
+    def __init__(self, kind: str, number: int) -> None:
+        self.calls = self.touches = 0
+        self._at = {"call": -1, "touch": -1, kind: number}
+
+    def __call__(self, frame: object, event: str, what: object) -> None:
+        """Python's profiler hook."""
+        if event == "c_call" and getattr(what, "__name__", "") in TOUCHES:
+            self.touches += 1
+            if self.touches == self._at["touch"]:
+                die()
+        elif event == "call":
+            self.calls += 1
+            if self.calls == self._at["call"]:
+                die()
+
+
+class CutShort(io.FileIO):
+    """A log of which one write in all reaches the file only in part, and is the last thing that happens."""
+
+    written, last, share = 0, -1, 0.5
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or the beginning and die."""
+        CutShort.written += 1
+        if CutShort.written == self.last:
+            super().write(data[: int(self.share * len(data))])
+            die()
+        return super().write(data)
+
+
+def life(order: dict[str, Any]) -> dict[str, Any]:
+    """Run or go on with the study, to its end or to the moment named; what came out of it."""
+    steps = Steps(order.get("kind", "call"), order.get("number", -1))
+    CutShort.written, CutShort.share = 0, order.get("share", 0.5)
+    CutShort.last = order["number"] if order.get("kind") == "write" else -1
+    plain: Callable[..., Any] = open
+    store.open = lambda path, mode="r", **rest: (  # type: ignore[attr-defined]
+        CutShort(path, "a") if mode == "ab" else plain(path, mode, **rest)
+    )
+    if order.get("kind") in ("call", "touch", "count"):
+        threading.setprofile(steps)
+    records = study(order["ledger"], order.get("lm", ""), order.get("tasks", 24)).run()
+    return {
+        "hashes": {str(record.seed): record.hash for record in records if record.status == "finished"},
+        "errors": [record.error for record in records if record.error],
+        "replayed": sum(record.replayed for record in records),
+        "call": steps.calls,
+        "touch": steps.touches,
+        "write": CutShort.written,
+    }
+
+
+def serve() -> None:
+    """Answer each order with what a life came to, or with the signal that ended it."""
+    import pandas  # noqa: F401  (Arrow imports it when it first makes a column)
+    import pyarrow.parquet  # noqa: F401
+
+    from toolkit.agents import agent, decision  # noqa: F401  (what a first run would import)
+    from toolkit.evaluation.environment import environment
+    from toolkit.traits.memory.store import embed
+
+    environment(), embed("warm")
+    for order in sys.stdin:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            try:
+                answer = life(json.loads(order))
+            except BaseException as error:  # noqa: BLE001  (told to the test, which fails)
+                answer = {"hashes": {}, "errors": [f"{type(error).__name__}: {error}"]}
+            os.write(writing, json.dumps(answer).encode())
+            os._exit(0)
+        os.close(writing)
+        with open(reading, "rb") as pipe:
+            told = json.loads(pipe.read() or "{}")
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({**told, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}), flush=True)
+
+
+class Mortal:
+    """The process, as a test speaks to it."""
+
+    def __init__(self) -> None:
+        place = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, str(ROOT / "tests" / "mortal.py")]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=place, cwd=ROOT
+        )
+
+    def live(self, ledger: Path, **order: object) -> dict[str, Any]:
+        """One life of the study in ``ledger``."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"ledger": str(ledger), **order}) + "\n")
+        self._process.stdin.flush()
+        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return found
+
+    def end(self) -> None:
+        """The process goes."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+
+if __name__ == "__main__":
+    serve()
