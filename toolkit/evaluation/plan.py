@@ -11,6 +11,7 @@ from toolkit.evaluation.design import Run
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.paths import relative
 from toolkit.ledger.store import write_atomically
+from toolkit.lm.taped import described
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -36,6 +37,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "stream_fingerprint": study.stream.fingerprint(),
         "licence": study.stream.licence,
         "model": study.lm.label,
+        "models": _models(study),
         "deciding": study.deciding,
         "channel": repr(study.channel),
         "scorers": [scorer.name for scorer in study.scorers],
@@ -44,6 +46,11 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "tasks": [task.id for task, _ in study.stream.pairs()],
         "runs": [{"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed} for run in runs],
     }
+
+
+def _models(study: Study) -> dict[str, Any]:
+    """What a replay needs of each arm's model when the model itself is not there."""
+    return {arm.name: described(arm.lm or study.lm) for arm in study.arms if arm.decider.uses_model}
 
 
 def _told(arm: Arm) -> str:
