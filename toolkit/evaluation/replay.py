@@ -30,6 +30,11 @@ ONLY_TAPE = (
     "no reproduction: 'toolkit rerun' does that."
 )
 
+OLDER = (
+    "was written by an older toolkit and does not say what its models were: 'toolkit run' on the study writes it anew, "
+    "without running anything again"
+)
+
 
 @dataclass(frozen=True)
 class Replay:
@@ -158,10 +163,7 @@ def _code_apart(folder: Path, head: Config) -> Iterator[str]:
 
 def _models(planned: Mapping[str, Any], folder: Path) -> dict[str, Taped]:
     if "models" not in planned:
-        raise LedgerError(
-            f"{folder / 'plan.json'} was written by an older toolkit and does not say what its models were: "
-            "'toolkit run' on the study writes it anew, without running anything again"
-        )
+        raise LedgerError(f"{folder / 'plan.json'} {OLDER}")
     return {arm: Taped(**{**told, "offered": tuple(told["offered"])}) for arm, told in planned["models"].items()}
 
 
