@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -112,9 +113,11 @@ def replay(ledger: Ledger, name: str, *, anchor: Path | None = None, study: Stud
             if found:
                 break
         left_out = tuple(where for where in records if where not in finished)
+        notes = list(_notes(made, planned))
         if found is None and not left_out:
             found = tables_differ(ledger, other, name)
-    return Replay(name, len(finished), episodes, calls, found, left_out, tuple(_notes(made, planned)))
+            notes += _report_note(folder, other, name)
+    return Replay(name, len(finished), episodes, calls, found, left_out, tuple(notes))
 
 
 def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Taped], anchor: Path) -> Study:
@@ -230,7 +233,10 @@ def _aside(folder: Path, name: str) -> Iterator[Ledger]:
     with tempfile.TemporaryDirectory(prefix="toolkit-replay-") as place:
         other = Ledger(place)
         other.study(name).mkdir(parents=True)
-        (other.study(name) / "plan.json").write_bytes((folder / "plan.json").read_bytes())
+        for file in ("plan.json", "environment.json", "study.toml"):
+            (other.study(name) / file).write_bytes((folder / file).read_bytes())
+        if (folder / "code").is_dir():
+            shutil.copytree(folder / "code", other.study(name) / "code")  # the report names its files
         yield other
 
 
@@ -239,6 +245,21 @@ def _notes(study: Study, planned: Mapping[str, Any]) -> Iterator[str]:
         told = planned["arms"].get(arm.name, {})
         if told and told["fingerprint"] != arm.fingerprint():
             yield f"note: arm {arm.name!r} is made of other code than when it ran; it came to the same all the same"
+
+
+def _report_note(folder: Path, other: Ledger, name: str) -> Iterator[str]:
+    """Whether the report comes out the same to the byte; its numbers are those of the table, compared already."""
+    from toolkit.report import write
+
+    stored: Path = folder / "report.html"
+    report: Path = write(other, name)
+    if stored.exists() and stored.read_bytes() == report.read_bytes():
+        yield "report.html: the same to the byte"
+    elif stored.exists():
+        yield (
+            "note: report.html has the same numbers but not the same bytes: it was written before the study was "
+            "finished, or by another version of the toolkit"
+        )
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
