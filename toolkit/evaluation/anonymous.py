@@ -13,7 +13,6 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,9 @@ from toolkit.ledger.rows import SCHEMAS, Row
 _NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "jovyan", "docker", "node"}
 _NOBODY |= {"localhost", "localdomain"}
 _SHORT = 3
+_ROLES = ("AUTHOR", "COMMITTER")
 
 
-@cache
 def identity() -> Mapping[str, str]:
     """What names the person and the machine: each word with what it is. Words that name nobody are left out."""
     words = {Path.home().as_posix(): "the home folder"}
@@ -50,12 +49,15 @@ def _logins() -> Iterable[str]:
 
 
 def _git() -> Iterable[str]:
+    """Who git would say made a commit here: by its environment, and by every file of its configuration."""
+    yield from filter(None, (os.environ.get(f"GIT_{who}_{what}") for who in _ROLES for what in ("NAME", "EMAIL")))
     for name in ("user.name", "user.email"):
+        command = ["git", "config", "--get-all", name]
         try:
-            done = subprocess.run(["git", "config", name], capture_output=True, text=True, timeout=5, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
         except (OSError, subprocess.SubprocessError):
-            return
-        yield from filter(None, [done.stdout.strip()])
+            return  # there is no git here, hence no identity of its
+        yield from filter(None, map(str.strip, done.stdout.splitlines()))
 
 
 def search(members: Mapping[str, bytes], words: Mapping[str, str]) -> None:
@@ -67,9 +69,9 @@ def search(members: Mapping[str, bytes], words: Mapping[str, str]) -> None:
         Naming every member and what was found in it, never the word itself.
     """
     found = dict[str, None]()
-    patterns = {what: _whole(word) for word, what in words.items()}
+    patterns = [(what, _whole(word)) for word, what in words.items()]
     for name, text in texts(members):
-        found |= dict.fromkeys(f"{name}: {what}" for what, pattern in patterns.items() if pattern.search(text))
+        found |= dict.fromkeys(f"{name}: {what}" for what, pattern in patterns if pattern.search(text))
     if found:
         raise ArchiveError(
             f"the archive would tell who made it: {'; '.join(found)}. Remove it there (code), or pack with --redact "
