@@ -231,7 +231,9 @@ def test_an_anonymous_archive_names_nobody(
     monkeypatch.setenv("STUB_KEY", KEY)
     with serving(Stub()) as address:
         lm = Hosted("openai/stub", api_base=address, key_env="STUB_KEY")
-        made = finish(study(Arm.static(), stream=table(home / "work"), name="errands", lm=lm, seeds=2))
+        arms = [Arm.static(), Arm("chat", lm=Hosted("openai/stub", api_base=address, adapter="chat"))]
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        made = finish(study(*arms, stream=table(home / "work"), name="errands", lm=lm, seeds=2))
     for file in ("tracking.json", "tracking.log"):
         (made.folder / file).write_text(f"{somebody}")
     run = next(made.folder.glob("runs/*/run.json"))
@@ -242,12 +244,15 @@ def test_an_anonymous_archive_names_nobody(
     whole = held(hidden.path)
     for what, word in somebody.items():
         assert word.lower() not in whole.lower(), what
+    assert "127.0.0.1" in held(plain.path)
     assert "127.0.0.1" not in whole
+    assert "api_base='http://server.invalid/v1'" in hidden.archive.members["plan.json"].decode()
     assert str(tmp_path) not in whole
     assert "commit" not in json.loads(hidden.archive.members["environment.json"])
     assert 'data = "data/errands.csv"' in hidden.archive.members["study.toml"].decode()
     table(tmp_path / "data")
-    monkeypatch.delenv("STUB_KEY")
+    for name in ("STUB_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name)
     assert replay_archive(hidden.path).identical
 
 

@@ -16,11 +16,16 @@ from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from toolkit.component import Config
 from toolkit.ledger.archive import texts
 from toolkit.ledger.container import ArchiveError
 from toolkit.ledger.parquet import write_parquet
 from toolkit.ledger.rows import SCHEMAS, Row
+
+NOWHERE = "http://server.invalid/v1"
+"""What stands for a server's address in an anonymous archive."""
 
 _NOBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "jovyan", "docker", "node"}
 _NOBODY |= {"localhost", "localdomain"}
@@ -85,15 +90,41 @@ def _whole(word: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9])(?:{spelt})(?![A-Za-z0-9])", re.IGNORECASE)
 
 
-def anonymised(value: Any) -> Any:
-    """Plain values in which absolute paths keep their last part only."""
+def servers(table: Config) -> dict[str, str]:
+    """Addresses of the servers that a study's tables name, and their hosts, with what stands for them."""
+    found = dict[str, str]()
+    for part in [table["study"].get("lm"), *(arm.get("lm") for arm in table["arms"])]:
+        address = part.get("api_base") if isinstance(part, dict) else ""
+        if address:
+            found |= {str(address): NOWHERE, urlsplit(str(address)).netloc: "server.invalid"}
+            found |= {urlsplit(str(address)).hostname or "": "server.invalid"}
+    return {old: new for old, new in found.items() if old}
+
+
+def nameless(table: Config) -> Config:
+    """A study's tables without addresses of servers; texts stay as they are, for prompts are made of them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            held = {key: plain(one) for key, one in value.items()}
+            return held | ({"api_base": NOWHERE} if held.get("api_base") else {})
+        return [plain(one) for one in value] if isinstance(value, list) else value
+
+    found: Config = plain(table)
+    return found
+
+
+def anonymised(value: Any, swaps: Mapping[str, str]) -> Any:
+    """Plain values in which absolute paths keep their last part only, and every text of ``swaps`` is another."""
     from toolkit.report.page import portable
 
     if isinstance(value, str):
+        for old, new in swaps.items():
+            value = value.replace(old, new)
         return portable(value.replace(Path.home().as_posix(), "~"))
     if isinstance(value, Mapping):
-        return {key: anonymised(one) for key, one in value.items()}
-    return [anonymised(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: anonymised(one, swaps) for key, one in value.items()}
+    return [anonymised(one, swaps) for one in value] if isinstance(value, list | tuple) else value
 
 
 def salt(tables: Iterable[bytes]) -> bytes:

@@ -14,7 +14,16 @@ from typing import Any
 
 from toolkit.component import Config, build
 from toolkit.errors import SpecError
-from toolkit.evaluation.anonymous import anonymised, identity, redacted_table, rewritten, salt, search
+from toolkit.evaluation.anonymous import (
+    anonymised,
+    identity,
+    nameless,
+    redacted_table,
+    rewritten,
+    salt,
+    search,
+    servers,
+)
 from toolkit.evaluation.differences import numbers, numbers_differ
 from toolkit.evaluation.paths import anchored, moved
 from toolkit.evaluation.replay import OLDER, Replay, replay
@@ -25,9 +34,6 @@ from toolkit.ledger.store import Ledger, LedgerError
 from toolkit.lm.secrets import secrets
 from toolkit.streams.kept import REDISTRIBUTABLE, written
 from toolkit.streams.stream import Stream
-
-NOWHERE = "http://server.invalid/v1"
-"""What stands for a server's address in an anonymous archive."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,8 @@ def pack(
     ArchiveError
         If the archive would hold a secret of this environment, or, where it is to be anonymous, tell who made it.
     """
+    import tomli_w
+
     folder = ledger.find(name)
     planned = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     if "models" not in planned:
@@ -75,22 +83,20 @@ def pack(
     table: Config = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     data, stored, notes = _data(folder, table, planned, redact)
-    table = moved(table, _inside(table))
+    table, swaps = moved(table, _inside(table)), servers(table)
     if anonymous:
-        table, planned, environment = _nameless(table), anonymised(planned), anonymised(environment)
-        environment.pop("commit", None)
-        members = {where: _nameless_member(where, body) for where, body in members.items()}
-    if redact:
-        secret = salt(body for where, body in sorted(members.items()) if where.endswith(".parquet"))
-        tables = {w: redacted_table(w, body, secret) for w, body in members.items() if w.endswith(".parquet")}
-        members |= tables
-    members |= {"study.toml": _toml(table), "data.json": _json(data), **stored}
-    members |= {"plan.json": _json(planned), "environment.json": _json(environment)}
+        table, environment = nameless(table), {key: one for key, one in environment.items() if key != "commit"}
+        planned = anonymised(planned, swaps) | {"tasks": planned["tasks"]}
+        members = {where: _nameless(where, body, swaps) for where, body in members.items()}
+    members = _redacted(members) if redact else members
+    told = {"data.json": data, "plan.json": planned, "environment.json": environment}
+    members |= {name: _json(value) for name, value in told.items()}
+    members |= {"study.toml": tomli_w.dumps(table).encode(), **stored}
     members |= {f"code/{path.name}": path.read_bytes() for path in sorted((folder / "code").glob("*.py"))}
     members |= _told(name, members)
     _refuse_secrets(members)
     if anonymous:
-        search(members, identity())
+        search(members, {**identity(), **dict.fromkeys(swaps, "a server's address")})
     path = Path(output or f"{name}.zip").expanduser()
     archive = write_archive(name, members, path, anonymous=anonymous, redacted=redact)
     notes += [f"left out, not finished: {', '.join(left_out)}"] if left_out else []
@@ -195,28 +201,22 @@ def _inside(table: Config) -> Any:
     return change
 
 
-def _nameless(table: Config) -> Config:
-    """A study's tables without the address of a server."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            held = {key: plain(one) for key, one in value.items()}
-            return held | ({"api_base": NOWHERE} if held.get("api_base") else {})
-        return [plain(one) for one in value] if isinstance(value, list) else value
-
-    found: Config = plain(table)
-    return found
-
-
-def _nameless_member(name: str, body: bytes) -> bytes:
+def _nameless(name: str, body: bytes, swaps: Mapping[str, str]) -> bytes:
     """A run's file in which the words of errors keep no path."""
     if name.endswith("run.json"):
-        return _json(anonymised(json.loads(body)), indent=None)
+        return _json(anonymised(json.loads(body), swaps), indent=None)
 
     def change(row: Row) -> Row:
-        return {**row, "error": anonymised(row["error"]) if row["error"] else row["error"]}
+        return {**row, "error": anonymised(row["error"], swaps) if row["error"] else row["error"]}
 
     return rewritten(name, body, change) if _has_errors(body) else body
+
+
+def _redacted(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Members in whose tables the texts are hashes."""
+    tables = {name: body for name, body in sorted(members.items()) if name.endswith(".parquet")}
+    secret = salt(tables.values())
+    return {**members, **{name: redacted_table(name, body, secret) for name, body in tables.items()}}
 
 
 def _has_errors(body: bytes) -> bool:
@@ -261,12 +261,6 @@ def _refuse_secrets(members: Mapping[str, bytes]) -> None:
 def _sha256(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _toml(table: Config) -> bytes:
-    import tomli_w
-
-    return tomli_w.dumps(table).encode()
 
 
 def _json(value: object, indent: int | None = 1) -> bytes:
