@@ -303,7 +303,7 @@ def test_hashes_of_a_redacted_archive_cannot_be_guessed(
     assert len(hashes[0]) == len(hashes[1]) > 1
     assert (
         not hashes[0] & hashes[1]
-    )  # the same corrections: whoever knows one study's hashes knows nothing of another's
+    )  # of the same corrections
 
 
 def test_what_is_not_finished_is_left_out_and_said(desk: Study, tmp_path: Path) -> None:
