@@ -89,7 +89,22 @@ def _parser() -> argparse.ArgumentParser:
     rescore.add_argument("--metric", action="append", required=True, help="a scorer's name; may be given repeatedly")
     rescore.add_argument("--code", action="append", default=[], help="a Python file that defines scorers")
     rescore.set_defaults(command=_rescore)
-    for command in (run, report, listing, track, ui, taking, rescore):
+    replay = commands.add_parser("replay", help="run a study again from its tapes, without any model: the same?")
+    replay.add_argument("name", help="a study in the ledger, or the file of an archive")
+    replay.add_argument("--trust-code", action="store_true", help="run the code of its author that the archive holds")
+    replay.set_defaults(command=_replay)
+    rerun = commands.add_parser("rerun", help="run a study again live, and say whether the results are equivalent")
+    rerun.add_argument("name", help="a study in the ledger; the new one is called NAME-rerun")
+    rerun.add_argument("--margin", type=float, default=0.05, help="difference that counts as none (default: 0.05)")
+    rerun.add_argument("--lm", help="another model, or another build of it")
+    rerun.set_defaults(command=_rerun)
+    pack = commands.add_parser("pack", help="make one file of a study, for a colleague or a reviewer")
+    pack.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
+    pack.add_argument("--output", help="the file (default: NAME.zip)")
+    pack.add_argument("--anonymous", action="store_true", help="without author, host, paths and git identity")
+    pack.add_argument("--redact", action="store_true", help="hashes instead of prompts, answers and inputs")
+    pack.set_defaults(command=_pack)
+    for command in (run, report, listing, track, ui, taking, rescore, replay, rerun, pack):
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
@@ -205,6 +220,35 @@ def _report(given: argparse.Namespace) -> int:
     ledger = Ledger(given.ledger)
     print(compare(given.name, ledger=ledger), end="\n\n")
     print(f"report: {write(ledger, given.name)}")
+    return 0
+
+
+def _replay(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.pack import replay_archive
+    from toolkit.evaluation.replay import replay
+    from toolkit.ledger.store import Ledger
+
+    ledger = Ledger(given.ledger)
+    archive = given.name not in ledger.names() and ("." in given.name or "/" in given.name)
+    done = replay_archive(given.name, trust_code=given.trust_code) if archive else replay(ledger, given.name)
+    print(done)
+    return 0 if done.identical else 1
+
+
+def _rerun(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.rerun import rerun
+    from toolkit.ledger.store import Ledger
+
+    done = rerun(Ledger(given.ledger), given.name, lm=given.lm, margin=given.margin, run=_with_progress)
+    print(done)
+    return 0 if done.equivalent else 1
+
+
+def _pack(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.pack import pack
+    from toolkit.ledger.store import Ledger
+
+    print(pack(Ledger(given.ledger), given.name, given.output, anonymous=given.anonymous, redact=given.redact))
     return 0
 
 

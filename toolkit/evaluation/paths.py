@@ -51,6 +51,17 @@ def code_of(name: str, folder: Path) -> Path:
     return given if given.exists() or not kept.exists() else kept
 
 
+def moved(table: Config, change: Callable[[str], str]) -> Config:
+    """The same tables with every path put through ``change``.
+
+    Examples
+    --------
+    >>> moved({"stream": {"use": "Table", "data": "/home/ann/x.csv"}}, lambda path: Path(path).name)["stream"]["data"]
+    'x.csv'
+    """
+    return _with_paths(table, change)
+
+
 def _with_paths(table: Config, change: Callable[[str], str]) -> Config:
     """A copy in which the paths of stream, models and code are changed; what is of a wrong type is left to checks."""
     found = dict(table)

@@ -12,6 +12,7 @@ from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.paths import relative
 from toolkit.evaluation.unchanged import model_rows, stream_rows
 from toolkit.ledger.store import write_atomically
+from toolkit.lm.taped import described
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -37,6 +38,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "stream_fingerprint": study.stream.fingerprint(),
         "licence": ", ".join(dict.fromkeys(stream.licence for stream in study.streams if stream.licence)),
         "model": study.lm.label,
+        "models": _models(study),
         "deciding": study.deciding,
         "channel": repr(study.channel),
         "scorers": [scorer.name for scorer in study.scorers],
@@ -60,6 +62,11 @@ def _run(study: Study, run: Run) -> dict[str, Any]:
     told |= {"stream": run.label, "order": run.order, "tasks": len(run.places)}
     record = study.ledger.record(study.folder / "runs" / run.folder)
     return told | ({"reused_from": record.reused_from} if record is not None and record.reused_from else {})
+
+
+def _models(study: Study) -> dict[str, Any]:
+    """What a replay needs of each arm's model when the model itself is not there."""
+    return {arm.name: described(arm.lm or study.lm) for arm in study.arms if arm.decider.uses_model}
 
 
 def _told(arm: Arm) -> str:

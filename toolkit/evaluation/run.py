@@ -167,3 +167,16 @@ def _pass(
             adapted=recorder.adapted,
         )
     return replace(folder.record, status="finished", hash=folder.hash(agent.state()))
+
+
+def again(run: Run, folder: RunFolder, tape: list[Call]) -> RunRecord:
+    """Carry out a run once more from its tape alone, into a folder that is open; nobody steers it.
+
+    Raises
+    ------
+    TapeError
+        Where the tape ends, or holds another request.
+    Exception
+        Whatever memory, learner or scorer raises.
+    """
+    return _pass(run, folder, tape, Control(folder.folder / "control.json"), None)

@@ -15,7 +15,7 @@ from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.paths import anchored, code_of, relative
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, write_atomically
-from toolkit.lm.model import model
+from toolkit.lm.model import Model, model
 from toolkit.streams.channel import Channel
 from toolkit.streams.stream import Stream
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _TABLES = {"study", "stream", "streams", "channel", "arms"}
 _KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
-    "lm": (str, dict),
+    "lm": (str, dict, Model),  # a model itself where code makes the table: a file holds a name or a table
     "seeds": (int, list),
     "study_seed": (int,),
     "order": (str, list),
@@ -154,7 +154,7 @@ def _head_mistakes(head: object, where: str) -> list[str]:
     for key, value in head.items():
         kinds = _KEYS.get(key, (object,))
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
-            named = " or ".join(kind.__name__ for kind in kinds)
+            named = " or ".join(kind.__name__ for kind in kinds if kind is not Model)
             found.append(f"{where}: [study] {key} must be {named} but is {value!r}")
     if "name" not in head:
         found.append(f"{where}: [study] needs a 'name'")
@@ -169,6 +169,8 @@ def _stream_tables(table: Config) -> list[object]:
 
 def _stream(table: object, file: Path) -> Stream:
     where = f"{file.name}: [stream]"
+    if isinstance(table, Stream):
+        return table
     if not isinstance(table, dict | str):
         raise SpecError([f"{where} must be a table but is {table!r}"])
     found = build("stream", table, where)

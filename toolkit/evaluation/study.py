@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.analysis import Comparison
+    from toolkit.evaluation.replay import Replay
     from toolkit.widgets.live import LiveStudy
 
 __all__ = ["Study", "StudyBusy", "StudyChanged"]
@@ -333,6 +334,12 @@ class Study:
 
         path: Path = write(self.ledger, self.name)
         return path
+
+    def replay(self) -> Replay:
+        """Every finished run once more, from its tape, with the model absent; see `toolkit.evaluation.replay`."""
+        from toolkit.evaluation.replay import replay
+
+        return replay(self.ledger, self.name, study=self)
 
     def config(self) -> Config:
         """The study as plain values, as they stand in ``study.toml``."""

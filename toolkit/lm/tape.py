@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from toolkit.component import canonical, digest
 from toolkit.errors import ToolkitError
 from toolkit.lm.model import Engine, Model
+from toolkit.lm.taped import Absent
 from toolkit.randomness import call_seed
 from toolkit.records import Call, Phase, Usage
 
@@ -49,8 +50,19 @@ class Memo:
             if len(self._known) > _MEMO_SIZE:
                 del self._known[next(iter(self._known))]
 
+    def clear(self) -> None:
+        """Know nothing."""
+        with self._lock:
+            self._known.clear()
+
 
 _memos: dict[str, Memo] = {}
+
+
+def forget() -> None:
+    """Empty every memo of this process: what runs next is answered by its model, not by what ran before."""
+    for memo in _memos.values():
+        memo.clear()
 
 
 class Recorder:
@@ -146,7 +158,7 @@ class Recorder:
             self._write(replace(call, status="error", error=f"{type(error).__name__}: {error}"[:500]))
 
     def _ask(self, request: Request, call: Call) -> tuple[Response, Call]:
-        if self._engine is None:
+        if self._engine is None or isinstance(self._engine, Absent):
             place = f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
             raise TapeError(f"the tape ends before {place}, and the model is absent: run it with the model")
         found = self._memo.get(call.hash) if self._memo else None

@@ -133,6 +133,10 @@ class Banking77(Benchmark):
             found.append((task, Key((intents[key.answers[0]],), key.delay)))
         return tuple(found)
 
+    def files(self) -> tuple[Path, ...]:
+        """The three files of the folder."""
+        return tuple(self._file(name) for name in ("train.csv", "test.csv", "categories.json"))
+
     def _file(self, name: str) -> Path:
         return Path(self.path).expanduser() / name
 
@@ -144,7 +148,7 @@ class Banking77(Benchmark):
             for name, bound in least.items()
             if getattr(self, name) < bound
         ]
-        files = [self._file(name) for name in ("train.csv", "test.csv", "categories.json")]
+        files = self.files()
         wrong = "file" if files[0].parent.is_dir() else "folder"
         mistakes += [
             f"{file}: there is no such {wrong}; BANKING77 is the folder banking_data of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -61,6 +62,10 @@ class Stream(Component, kind="stream"):
             cached = digest([self.kind, self.step, list(self.scorers), content])
             self.__dict__["_fingerprint"] = cached
         return cached
+
+    def files(self) -> tuple[Path, ...]:
+        """The data files that `load` and `pool` read; none where everything is made from the parameters."""
+        return ()
 
     @property
     def label(self) -> str:

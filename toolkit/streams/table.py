@@ -135,6 +135,10 @@ class Table(Stream):
         path = Path(self.data)
         return "table" if is_kept(path) else path.stem
 
+    def files(self) -> tuple[Path, ...]:
+        """The one file."""
+        return (Path(self.data),)
+
     def load(self) -> Sequence[Pair]:
         """The stream's rows in the reference order."""
         return self._parts[0]

@@ -1,0 +1,274 @@
+"""Replay: every finished run of a study once more, from its tape, with the model absent. It must come out the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.component import Config
+from toolkit.errors import SpecError
+from toolkit.evaluation.design import Run
+from toolkit.evaluation.differences import Difference, first_difference, rows_differ, tables_differ
+from toolkit.evaluation.run import again, record_of
+from toolkit.evaluation.spec import study_of
+from toolkit.ledger.rows import RunRecord, call_of
+from toolkit.ledger.store import Ledger, LedgerError, RunFolder, read_log
+from toolkit.lm.taped import Taped
+from toolkit.streams.kept import Kept
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.study import Study
+
+ONLY_TAPE = (
+    "Replay shows that these results follow from these recorded answers by this code. It asks no model again, so it is "
+    "no reproduction: 'toolkit rerun' does that."
+)
+
+OLDER = (
+    "was written by an older toolkit and does not say what its models were: 'toolkit run' on the study writes it anew, "
+    "without running anything again"
+)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a replay came to. Prints as "identical" or as the first difference.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    runs, episodes, calls
+        How many were replayed; calls were all answered from tape.
+    difference
+        The first one, None if all is the same: run hashes and episodes, and the table's numbers and curves to 1e-9.
+    left_out
+        Runs that are not finished, which cannot be compared.
+    notes
+        What a reader should know.
+    """
+
+    study: str
+    runs: int
+    episodes: int
+    calls: int
+    difference: Difference | None
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def identical(self) -> bool:
+        """Whether nothing differed."""
+        return self.difference is None
+
+    def __str__(self) -> str:
+        done = f"{self.runs} runs, {self.episodes} episodes, {self.calls} calls from tape, no model"
+        lines = [f"different: {self.difference}" if self.difference else f"identical: {self.study}: {done}"]
+        if self.left_out:
+            lines.append(f"left out, not finished: {', '.join(self.left_out)}")
+        return "\n".join([*lines, *self.notes, ONLY_TAPE])
+
+
+def replay(ledger: Ledger, name: str, *, anchor: Path | None = None, study: Study | None = None) -> Replay:
+    """Replay a study of a ledger.
+
+    Parameters
+    ----------
+    ledger, name
+        Where it is kept.
+    anchor
+        The folder to which paths of data in its ``study.toml`` are relative; None = the study's own.
+    study
+        The study itself, where it holds what no file can (a wrapped program); None = as its ``study.toml`` says.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such study, or nothing in it is finished.
+    SpecError
+        If the study cannot be set up again: which data or code is missing, and where it belongs.
+    """
+    folder = ledger.find(name)
+    planned: dict[str, Any] = _json(folder / "plan.json")
+    models = _models(planned, folder)
+    made = study or restored(folder, planned, models, anchor or folder)
+    _check_stream(made, planned)
+    records = {run["folder"]: ledger.record(folder / "runs" / run["folder"]) for run in planned["runs"]}
+    finished = {where: one for where, one in records.items() if one is not None and one.status == "finished"}
+    if not finished:
+        raise LedgerError(f"no run of {name!r} is finished: there is nothing to replay; run it to the end first")
+    with _aside(folder, name) as other:
+        found, episodes, calls = None, 0, 0
+        for run in _runs(made, planned, models):
+            if run.folder in finished:
+                found, told = _replayed(run, finished[run.folder], folder, other)
+                episodes, calls = episodes + told.episodes, calls + told.replayed
+            if found:
+                break
+        left_out = tuple(where for where in records if where not in finished)
+        notes = list(_notes(made, planned))
+        if found is None and not left_out:
+            found = tables_differ(ledger, other, name)
+            notes += _report_note(folder, other, name)
+    return Replay(name, len(finished), episodes, calls, found, left_out, tuple(notes))
+
+
+def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Taped], anchor: Path) -> Study:
+    """The study that a folder's files describe, with models that are absent, its own code, and data as stored there."""
+    table: Config = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    head = table["study"]
+    head["lm"] = Taped(str(planned["model"]), "", offered=(planned["deciding"],))
+    for arm in table["arms"]:
+        if arm["name"] in models:
+            arm["lm"] = models[arm["name"]]
+        else:
+            arm.pop("lm", None)
+    head["code"] = [str((folder / "code" / Path(str(path)).name).resolve()) for path in head.get("code", [])]
+    if (folder / "stream.json").exists():
+        table["stream"] = Kept((folder / "stream.json").read_text(encoding="utf-8"))
+    try:
+        return study_of(table, anchor / "study.toml", Ledger(folder.parent.parent), "off")
+    except SpecError as error:
+        raise SpecError([*error.mistakes, *_needed(folder, anchor), *_code_apart(folder, head)]) from error
+
+
+def _needed(folder: Path, anchor: Path) -> Iterator[str]:
+    """The data files that an archive does without, and where they belong."""
+    if not (folder / "data.json").exists():
+        return
+    held = _json(folder / "data.json")
+    for file in held["files"]:
+        place = (anchor / file["path"]).resolve()
+        if not place.exists():
+            yield (
+                f"data of {held['stream']} are not in the archive (licence: {held['licence'] or 'not stated'}): "
+                f"put {file['name']} (sha256 {file['sha256'] or 'not known'}) at {place}"
+            )
+
+
+def _code_apart(folder: Path, head: Config) -> Iterator[str]:
+    """Classes that were defined in a notebook have no file that could be imported."""
+    named = {Path(path).name for path in head["code"]}
+    apart = sorted(path.name for path in (folder / "code").glob("*.py") if path.name not in named)
+    if apart:
+        yield (
+            f"{', '.join(apart)} under code/ were defined in a notebook or script: define them again, build the study, "
+            "and call its replay()"
+        )
+
+
+def _models(planned: Mapping[str, Any], folder: Path) -> dict[str, Taped]:
+    if "models" not in planned:
+        raise LedgerError(f"{folder / 'plan.json'} {OLDER}")
+    return {arm: Taped(**{**told, "offered": tuple(told["offered"])}) for arm, told in planned["models"].items()}
+
+
+def _check_stream(study: Study, planned: Mapping[str, Any]) -> None:
+    found, wanted = study.stream.fingerprint(), planned["stream_fingerprint"]
+    if found != wanted:
+        files = ", ".join(map(str, study.stream.files()))
+        raise SpecError(
+            [
+                f"the tasks of {study.stream!r} are not those that {planned['study']!r} ran on (fingerprint "
+                f"{found[:12]} instead of {wanted[:12]}): {f'put the data of then at {files}' if files else 'use'}"
+                f"{'' if files else ' the version of the toolkit in environment.json'}"
+            ]
+        )
+
+
+def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped]) -> Iterator[Run]:
+    """The planned runs under the identities and in the orders that were stored, each with an absent model."""
+    arms = {arm.name: arm for arm in study.arms}
+    nobody = Taped(str(planned["model"]), "")
+    for told in planned["runs"]:
+        yield Run(
+            id=told["id"],
+            study=study.name,
+            arm=arms[told["arm"]],
+            model=models.get(told["arm"], nobody),
+            stream=study.stream,
+            seed=told["seed"],
+            study_seed=study.study_seed,
+            order=study.order,
+            places=tuple(planned["orders"][str(told["seed"])]),
+            deciding=study.deciding,
+            channel=study.channel,
+            scorers=tuple(scorer.name for scorer in study.scorers),
+        )
+
+
+def _replayed(run: Run, recorded: RunRecord, study: Path, other: Ledger) -> tuple[Difference | None, RunRecord]:
+    """One run from its tape: the first difference to what was recorded, and what it came to."""
+    source = study / "runs" / run.folder
+    tape = [call_of(row) for row in _rows(source / "calls.parquet")]
+    folder = RunFolder(other.study(run.study) / "runs" / run.folder, record_of(run))
+    folder.open()
+    try:
+        record = again(run, folder, tape)
+    except Exception as error:  # noqa: BLE001  (what was recorded did not raise: whatever this is, it is a difference)
+        folder.close()
+        rows = list(read_log(folder.folder / "episodes.jsonl"))
+        place = len(rows)
+        found = rows_differ(run, _rows(source / "episodes.parquet")[:place], rows)
+        told = f"{type(error).__name__}: {error}"
+        task = run.stream.pairs()[run.places[place]][0].id if place < len(run.places) else ""
+        return found or Difference(run.folder, place, task, "(the run)", "went on", told), folder.record
+    folder.finish(record)
+    found = first_difference(run, source, folder.folder, recorded, record)
+    (folder.folder / "calls.parquet").unlink()
+    (folder.folder / "calls.parquet").symlink_to((source / "calls.parquet").resolve())
+    return found, record
+
+
+@contextmanager
+def _aside(folder: Path, name: str) -> Iterator[Ledger]:
+    """A ledger beside the ledger, for as long as the replay takes."""
+    with tempfile.TemporaryDirectory(prefix="toolkit-replay-") as place:
+        other = Ledger(place)
+        other.study(name).mkdir(parents=True)
+        for file in ("plan.json", "environment.json", "study.toml"):
+            (other.study(name) / file).write_bytes((folder / file).read_bytes())
+        if (folder / "code").is_dir():
+            shutil.copytree(folder / "code", other.study(name) / "code")  # the report names its files
+        yield other
+
+
+def _notes(study: Study, planned: Mapping[str, Any]) -> Iterator[str]:
+    for arm in study.arms:
+        told = planned["arms"].get(arm.name, {})
+        if told and told["fingerprint"] != arm.fingerprint():
+            yield f"note: arm {arm.name!r} is made of other code than when it ran; it came to the same all the same"
+
+
+def _report_note(folder: Path, other: Ledger, name: str) -> Iterator[str]:
+    """Whether the report comes out the same to the byte; its numbers are those of the table, compared already."""
+    from toolkit.report import write
+
+    stored: Path = folder / "report.html"
+    report: Path = write(other, name)
+    if stored.exists() and stored.read_bytes() == report.read_bytes():
+        yield "report.html: the same to the byte"
+    elif stored.exists():
+        yield (
+            "note: report.html has the same numbers but not the same bytes: it was written before the study was "
+            "finished, or by another version of the toolkit"
+        )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
