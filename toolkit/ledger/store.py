@@ -46,7 +46,8 @@ class LedgerError(ToolkitError):
 class Log:
     """An append-only file of JSON lines. A row reaches the system at once; every 64 rows or second all go to the disk.
 
-    They do so while the run goes on; it waits only if the disk is a whole such round behind. A torn last line (the process was killed in mid-write) is cut off when the file is opened.
+    They do so while the run goes on, which waits only if the disk is a whole such round behind. A torn last line (the
+    process was killed in mid-write) is cut off when the file is opened.
 
     Parameters
     ----------
