@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import dspy
+import measure
 
 from toolkit import Arm, Hosted, Key, Step, Stream, Study, Task
 
@@ -69,7 +69,7 @@ def bare(address: str, folder: str) -> None:
         list(pool.map(course, range(STREAMS)))
 
 
-def measure() -> None:
+def measure_hosted() -> None:
     """Print both, as multiples of the server's latency times the steps of one run."""
     with slow_server() as address:
         for work in (studied, bare):
@@ -78,14 +78,9 @@ def measure() -> None:
         for _ in range(REPEATS):
             pairs.append((_seconds(studied, address), _seconds(bare, address)))
     name = f"{STREAMS} runs x {STEPS} steps at {LATENCY * 1000:.0f} ms over HTTP, wall / ideal"
-    _show(name, [ours / ideal for ours, _ in pairs], "goal <= 1.05")
-    _show("  the same calls by threads on dspy.LM alone, wall / ideal", [theirs / ideal for _, theirs in pairs])
-    _show("  ours / theirs", [ours / theirs for ours, theirs in pairs])
-
-
-def _show(name: str, ratios: list[float], goal: str = "") -> None:
-    low, high, middle = min(ratios), max(ratios), statistics.median(ratios)
-    print(f"{name:<64} {middle:8.2f}x   {low:.2f} to {high:.2f}   {goal}".rstrip(), flush=True)
+    measure.show(name, "<= 1.05", [ours / ideal for ours, _ in pairs])
+    measure.show("  threads on dspy.LM alone, wall / ideal", "", [theirs / ideal for _, theirs in pairs])
+    measure.show("  ours / theirs", "", [ours / theirs for ours, theirs in pairs])
 
 
 def _seconds(work: Callable[[str, str], None], address: str) -> float:

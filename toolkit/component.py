@@ -300,7 +300,8 @@ def is_shipped(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "toolkit"
 
 
-def _source(cls: type) -> str:
+@lru_cache(maxsize=1024)  # the source that a class was made from; what its file says later is another class's
+def _source(cls: Any) -> str:
     try:
         return inspect.getsource(cls)
     except (OSError, TypeError):

@@ -49,7 +49,8 @@ class LedgerError(ToolkitError):
 class Log:
     """An append-only file of JSON lines. A row reaches the system at once; every 64 rows or second all go to the disk.
 
-    They do so while the run goes on; it waits only if the disk is a whole such round behind. A torn last line (the process was killed in mid-write) is cut off when the file is opened.
+    They do so while the run goes on, which waits only if the disk is a whole such round behind. A torn last line (the
+    process was killed in mid-write) is cut off when the file is opened.
 
     Parameters
     ----------
@@ -85,10 +86,13 @@ class Log:
             self._sync.begin()
         self._unsynced, self._synced_at = 0, time.monotonic()
 
-    def close(self) -> None:
-        """Wait until everything is on the disk, and close."""
+    def close(self, *, synced: bool = True) -> None:
+        """Wait until everything is on the disk, and close; without ``synced`` only until nothing is under way."""
         try:
-            self._sync.now()
+            if synced:
+                self._sync.now()
+            else:
+                self._sync.wait()
         finally:
             self._file.close()
 
@@ -168,14 +172,14 @@ class RunFolder:
         whole.update(f"], {canonical(state)}]".encode())
         return whole.hexdigest()  # as `digest` of the list of contents and the state, which need not be kept
 
-    def close(self) -> None:
+    def close(self, *, synced: bool = True) -> None:
         """Sync and close the logs; they stay."""
-        self._calls.close()
-        self._episodes.close()
+        self._calls.close(synced=synced)
+        self._episodes.close(synced=synced)
 
     def finish(self, record: RunRecord) -> None:
         """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
-        self.close()
+        self.close(synced=False)  # they go once the Parquet files are on the disk
         for name, schema in SCHEMAS.items():
             log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
             write_parquet(read_log(log), part, schema)

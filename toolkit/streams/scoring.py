@@ -81,10 +81,14 @@ class Scorer(Component, kind="scorer"):
         return _checked(self.name, task, self.score(task, answer, key))
 
 
-@lru_cache(maxsize=1024)
 def _name(cls: type) -> str:
     called: str = vars(cls).get("called", "")
-    return called or re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+    return called or _snake(cls.__name__)
+
+
+@lru_cache(maxsize=1024)
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def _checked(name: str, task: Task, value: object) -> float:
