@@ -12,7 +12,7 @@ from toolkit.agents.arm import Arm
 from toolkit.analysis import compare
 from toolkit.cli import main
 from toolkit.component import registered
-from toolkit.errors import SpecError
+from toolkit.errors import AnswerError, SpecError
 from toolkit.evaluation.rescore import rescore
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, LedgerError
@@ -29,6 +29,13 @@ class FirstLetter(Scorer):
 
     def score(self, task, answer, key):
         return float(answer[:1] in {right[:1] for right in key.answers})
+
+
+class AnyAnswer(Scorer):
+    """1 whatever is answered."""
+
+    def score(self, task, answer, key):
+        return 1.0
 
 
 @pytest.fixture
@@ -132,6 +139,19 @@ def test_other_data_are_refused(tmp_path: Path, ledger: Ledger, capsys: pytest.C
     (tmp_path / "notes.csv").unlink()
     with pytest.raises(SpecError, match=r"notes\.csv"):
         rescore("own", ["exact"], ledger=ledger)
+
+
+def test_an_episode_without_an_answer_scores_0_whatever_the_scorer(study: Make) -> None:
+    def mute(task):
+        if task.id == "t3":
+            raise AnswerError("unparsed", "nothing to say")
+        return "post"
+
+    made = finish(study(Arm.wrap(mute), seeds=1))
+    rescore(made.name, ["any_answer"], ledger=made.ledger)
+    found = made.ledger.sql("SELECT task FROM rescored WHERE score = 0")
+    assert list(found.task) == ["t3"]
+    assert made.ledger.sql("SELECT count(*) AS n FROM rescored WHERE score = 1").n[0] == 23
 
 
 def test_unfinished_runs_are_left_out_and_said(study: Make) -> None:
