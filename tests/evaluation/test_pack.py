@@ -301,9 +301,7 @@ def test_hashes_of_a_redacted_archive_cannot_be_guessed(
         whole = held(tmp_path / f"{name}.zip")
         assert not any(one in whole for one in desk.ledger.sql("SELECT hash FROM calls").hash)
     assert len(hashes[0]) == len(hashes[1]) > 1
-    assert (
-        not hashes[0] & hashes[1]
-    )  # of the same corrections
+    assert not hashes[0] & hashes[1]  # of the same corrections
 
 
 def test_what_is_not_finished_is_left_out_and_said(desk: Study, tmp_path: Path) -> None:
