@@ -71,10 +71,11 @@ def test_late_feedback_and_the_study_itself(study: Callable[..., Study]) -> None
     assert made.replay().identical
 
 
-def test_a_wrapped_program_replays_where_it_lives(study: Callable[..., Study]) -> None:
+def test_a_wrapped_program_replays_where_it_lives(study: Callable[..., Study], capsys) -> None:
     made = finish(study(Arm.wrap(lambda task: task.options[0], name="first"), seeds=1))
     assert made.replay().identical
     assert main(["replay", "test", "--ledger", str(made.ledger.root)]) == 2
+    assert "build the study there and call its replay()" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

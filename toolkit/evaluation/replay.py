@@ -136,7 +136,8 @@ def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Tape
     try:
         return study_of(table, anchor / "study.toml", Ledger(folder.parent.parent), "off")
     except SpecError as error:
-        raise SpecError([*error.mistakes, *_needed(folder, anchor), *_code_apart(folder, head)]) from error
+        why = [*_needed(folder, anchor), *_wrapped(table), *_code_apart(folder, head)]
+        raise SpecError([*error.mistakes, *why]) from error
 
 
 def _needed(folder: Path, anchor: Path) -> Iterator[str]:
@@ -150,6 +151,16 @@ def _needed(folder: Path, anchor: Path) -> Iterator[str]:
             yield (
                 f"data of {held['stream']} are not in the archive (licence: {held['licence'] or 'not stated'}): "
                 f"put {file['name']} (sha256 {file['sha256'] or 'not known'}) at {place}"
+            )
+
+
+def _wrapped(table: Config) -> Iterator[str]:
+    """Programs that an arm wraps live in code, which no file of the study holds."""
+    for arm in table["arms"]:
+        if isinstance(decider := arm.get("decider"), dict) and decider.get("use") == "Wrapped":
+            yield (
+                f"arm {arm['name']!r} wraps {decider.get('target')}, a program that lives in code: build the study "
+                "there and call its replay()"
             )
 
 

@@ -117,13 +117,14 @@ def rerun(
 
 def judged(ledger: Ledger, name: str, again: str, model: str, *, margin: float) -> Rerun:
     """A study and its rerun, paired arm by arm on the same tasks in the same orders."""
-    from toolkit.analysis import episodes
+    from toolkit.analysis import episodes, plan
 
     before, after = episodes(ledger, name), episodes(ledger, again)
     if before.empty or after.empty:
         raise LedgerError(f"{name if before.empty else again!r} has no episodes: there is nothing to compare")
     both = before.merge(after, on=_PAIRING, how="inner", suffixes=("", "_again"))
-    rows = tuple(_row(both[both.arm == arm], arm, margin) for arm in dict.fromkeys(before.arm))
+    arms = [arm for arm in dict(plan(ledger, name)["arms"]) if arm in set(before.arm)]  # type: ignore[call-overload]
+    rows = tuple(_row(both[both.arm == arm], arm, margin) for arm in arms)
     missing = len(before) - len(both)
     notes = (f"{missing} episodes of {name} have no pair in {again}: run it to the end",) if missing else ()
     return Rerun(name, again, model, rows, notes)
