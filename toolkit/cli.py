@@ -21,6 +21,8 @@ EPILOG = """examples:
   toolkit ls                                 studies in the ledger
   toolkit import FOLDER                      take in the studies of a co-author's ledger
   toolkit rescore NAME --metric normalised   another metric, from the recorded answers
+  toolkit pack first-study --anonymous       one file of a study, for a reviewer
+  toolkit replay first-study.zip             the same results from what was recorded, without any model?
   toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """
@@ -229,7 +231,7 @@ def _replay(given: argparse.Namespace) -> int:
     from toolkit.ledger.store import Ledger
 
     ledger = Ledger(given.ledger)
-    archive = given.name not in ledger.names() and ("." in given.name or "/" in given.name)
+    archive = given.name not in ledger.names() and (Path(given.name).is_file() or given.name.endswith(".zip"))
     done = replay_archive(given.name, trust_code=given.trust_code) if archive else replay(ledger, given.name)
     print(done)
     return 0 if done.identical else 1

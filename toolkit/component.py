@@ -154,7 +154,7 @@ class Component:
     def fingerprint(self) -> str:
         """What identifies this component in a run's id: kind, name, config, version, and for user code its source."""
         cls = type(self)
-        source = "" if is_shipped(cls) else _source(cls)
+        source = "" if is_shipped(cls) else _source(cls)  # type: ignore[arg-type]
         nested = [getattr(self, name).fingerprint() for name in self.parameters() if _nested(getattr(self, name))]
         return digest([self.kind, self.config(), cls.version, source, nested])
 

@@ -170,16 +170,16 @@ def test_code_runs_only_if_it_is_trusted(tmp_path: Path, capsys: pytest.CaptureF
 def test_data_go_along_only_where_their_licence_allows(study: Callable[..., Study], tmp_path: Path) -> None:
     made = finish(study(Arm.static(), stream=banking(tmp_path / "a"), name="free", seeds=1))
     done = pack(made.ledger, "free", tmp_path / "free.zip")
-    assert "stream.json" in done.archive.members
+    assert "stream-0.json" in done.archive.members
     own = finish(study(Arm.static(), stream=table(tmp_path / "b"), name="own", seeds=1))
     kept = pack(own.ledger, "own", tmp_path / "own.zip")
-    assert "stream.json" not in kept.archive.members
+    assert "stream-0.json" not in kept.archive.members
     assert "data: checksums only (licence: not stated)" in str(kept)
     for folder in ("a", "b"):
         for file in (tmp_path / folder).iterdir():
             file.rename(file.with_suffix(".away"))
     assert replay_archive(tmp_path / "free.zip").identical
-    told = json.loads(kept.archive.members["data.json"])["files"]
+    told = json.loads(kept.archive.members["data.json"])["streams"][0]["files"]
     with pytest.raises(ValueError) as caught:
         replay_archive(tmp_path / "own.zip")
     place = tmp_path / "data" / "errands.csv"

@@ -192,7 +192,7 @@ def test_a_hosted_model_without_its_key_or_server(study: Callable[..., Study], m
 def test_an_older_plan_says_how_to_renew_it(desk: Study) -> None:
     path = desk.folder / "plan.json"
     told = json.loads(path.read_text())
-    path.write_text(json.dumps({name: value for name, value in told.items() if name != "models"}))
+    path.write_text(json.dumps({name: value for name, value in told.items() if name != "taped"}))
     with pytest.raises(LedgerError, match="'toolkit run' on the study writes it anew"):
         replay(desk.ledger, "desk")
 

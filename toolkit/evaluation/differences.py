@@ -20,7 +20,7 @@ CLOSE = 1e-9
 """Relative and absolute difference up to which floats are the same."""
 
 _APART = {"run", "error"}  # a row's run is the folder's; an error's words hold paths and are no part of a run's hash
-_RECORD = {"study", "run", "status", "replayed", "error"}
+_RECORD = {"study", "run", "status", "replayed", "error", "reused_from"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ from toolkit.evaluation.anonymous import (
 )
 from toolkit.evaluation.differences import numbers, numbers_differ
 from toolkit.evaluation.paths import anchored, moved
-from toolkit.evaluation.replay import OLDER, Replay, replay
+from toolkit.evaluation.replay import OLDER, Replay, kept_name, replay
+from toolkit.evaluation.spec import stream_tables
 from toolkit.ledger.archive import Archive, read_archive, texts, unpack, write_archive
 from toolkit.ledger.container import ArchiveError
 from toolkit.ledger.rows import Row
@@ -77,16 +78,16 @@ def pack(
 
     folder = ledger.find(name)
     planned = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    if "models" not in planned:
+    if "taped" not in planned:
         raise LedgerError(f"{folder / 'plan.json'} {OLDER}")
     members, left_out = _runs(ledger, folder, planned)
     table: Config = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-    data, stored, notes = _data(folder, table, planned, redact)
+    data, stored, notes = _all_data(folder, table, planned, redact)
     table, swaps = moved(table, _inside(table)), servers(table)
     if anonymous:
         table, environment = nameless(table), {key: one for key, one in environment.items() if key != "commit"}
-        planned = anonymised(planned, swaps) | {"tasks": planned["tasks"]}
+        planned = _nameless_plan(planned, swaps)
         members = {where: _nameless(where, body, swaps) for where, body in members.items()}
     members = _redacted(members) if redact else members
     told = {"data.json": data, "plan.json": planned, "environment.json": environment}
@@ -162,32 +163,51 @@ def _runs(ledger: Ledger, folder: Path, planned: Mapping[str, Any]) -> tuple[dic
     return members, left_out
 
 
-def _data(
+def _all_data(
     folder: Path, table: Config, planned: Mapping[str, Any], redact: bool
 ) -> tuple[dict[str, Any], dict[str, bytes], list[str]]:
-    """What the data were; the tasks themselves where their licence allows it; what to tell."""
-    told: dict[str, Any] = {key: planned[key] for key in ("stream", "stream_fingerprint", "licence")}
-    notes = list[str]()
+    """What the data of every stream were; the tasks themselves where their licence allows it; what to tell."""
+    told, stored, notes = list[Row](), dict[str, bytes](), list[str]()
+    for place, (one, row) in enumerate(zip(stream_tables(table), planned["streams"], strict=True)):
+        data, text, said = _data(folder, table, one, row, redact)
+        told.append(data)
+        stored |= {kept_name(place): text} if text else {}
+        notes += said
+    return {"streams": told}, stored, notes
+
+
+def _data(
+    folder: Path, table: Config, stream_table: object, row: Mapping[str, Any], redact: bool
+) -> tuple[Row, bytes, list[str]]:
+    told: Row = {key: row[key] for key in ("label", "fingerprint", "licence")}
     try:
-        stream = build("stream", anchored({"stream": table["stream"]}, folder)["stream"], "study.toml: [stream]")
-        if not isinstance(stream, Stream) or stream.fingerprint() != planned["stream_fingerprint"]:
+        stream = build("stream", anchored({"stream": stream_table}, folder)["stream"], f"stream {row['label']}")
+        if not isinstance(stream, Stream) or stream.fingerprint() != row["fingerprint"]:
             raise SpecError(["the data have changed since"])
     except (SpecError, OSError) as error:
-        notes.append(f"data: not read here, so neither checked nor packed ({' '.join(str(error).split())[:200]})")
-        return {**told, "files": [], "stored": False}, {}, notes
+        why = " ".join(str(error).split())[:200]
+        return (
+            {**told, "files": [], "stored": False},
+            b"",
+            [f"data: not read here, so neither checked nor packed ({why})"],
+        )
     inside = _inside(table)
     files = [
         {"name": file.name, "path": inside(str(file)), "size": file.stat().st_size, "sha256": _sha256(file)}
         for file in stream.files()
     ]
     stored = bool(files) and stream.licence in REDISTRIBUTABLE and not redact
-    if files and not stored:
-        notes.append(f"data: checksums only (licence: {stream.licence or 'not stated'})")
-    return (
-        {**told, "files": files, "stored": stored},
-        {"stream.json": written(stream).encode()} if stored else {},
-        notes,
-    )
+    notes = [f"data: checksums only (licence: {stream.licence or 'not stated'})"] if files and not stored else []
+    return {**told, "files": files, "stored": stored}, written(stream).encode() if stored else b"", notes
+
+
+def _nameless_plan(planned: Mapping[str, Any], swaps: Mapping[str, str]) -> Row:
+    """A plan without paths; ids of tasks stay what they are, since the runs' files name them."""
+    found: Row = anonymised(planned, swaps) | {"tasks": planned["tasks"]}
+    found["streams"] = [
+        new | {"tasks": old["tasks"]} for new, old in zip(found["streams"], planned["streams"], strict=True)
+    ]
+    return found
 
 
 def _inside(table: Config) -> Any:

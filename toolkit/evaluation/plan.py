@@ -38,12 +38,12 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "stream_fingerprint": study.stream.fingerprint(),
         "licence": ", ".join(dict.fromkeys(stream.licence for stream in study.streams if stream.licence)),
         "model": study.lm.label,
-        "models": _models(study),
+        "taped": _taped(study),
         "deciding": study.deciding,
         "channel": repr(study.channel),
         "scorers": [scorer.name for scorer in study.scorers],
         "arms": arms,
-        "orders": {_order_name(study, run): run.places for run in runs},
+        "orders": {order_name(study, run.label, run.order, run.seed): run.places for run in runs},
         "tasks": [task.id for task, _ in study.stream.pairs()],
         "streams": stream_rows(study),
         "models": model_rows(study),
@@ -51,10 +51,10 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _order_name(study: Study, run: Run) -> str:
-    """The seed, and before it what else tells two orders of a study apart."""
-    parts = [run.label] * (len(study.streams) > 1) + [run.order] * (len(study.orders) > 1)
-    return ", ".join([*parts, str(run.seed)])
+def order_name(study: Study, label: str, order: str, seed: int) -> str:
+    """What an order is called in a study's plan: the seed, and before it what else tells two orders apart."""
+    parts = [label] * (len(study.streams) > 1) + [order] * (len(study.orders) > 1)
+    return ", ".join([*parts, str(seed)])
 
 
 def _run(study: Study, run: Run) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _run(study: Study, run: Run) -> dict[str, Any]:
     return told | ({"reused_from": record.reused_from} if record is not None and record.reused_from else {})
 
 
-def _models(study: Study) -> dict[str, Any]:
+def _taped(study: Study) -> dict[str, Any]:
     """What a replay needs of each arm's model when the model itself is not there."""
     return {arm.name: described(arm.lm or study.lm) for arm in study.arms if arm.decider.uses_model}
 

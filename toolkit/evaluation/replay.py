@@ -16,8 +16,9 @@ from toolkit.component import Config
 from toolkit.errors import SpecError
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.differences import Difference, first_difference, rows_differ, tables_differ
+from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.run import again, record_of
-from toolkit.evaluation.spec import study_of
+from toolkit.evaluation.spec import stream_tables, study_of
 from toolkit.ledger.rows import RunRecord, call_of
 from toolkit.ledger.store import Ledger, LedgerError, RunFolder, read_log
 from toolkit.lm.taped import Taped
@@ -25,6 +26,7 @@ from toolkit.streams.kept import Kept
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
+    from toolkit.streams.stream import Stream
 
 ONLY_TAPE = (
     "Replay shows that these results follow from these recorded answers by this code. It asks no model again, so it is "
@@ -99,7 +101,7 @@ def replay(ledger: Ledger, name: str, *, anchor: Path | None = None, study: Stud
     planned: dict[str, Any] = _json(folder / "plan.json")
     models = _models(planned, folder)
     made = study or restored(folder, planned, models, anchor or folder)
-    _check_stream(made, planned)
+    _check_streams(made, planned)
     records = {run["folder"]: ledger.record(folder / "runs" / run["folder"]) for run in planned["runs"]}
     finished = {where: one for where, one in records.items() if one is not None and one.status == "finished"}
     if not finished:
@@ -131,8 +133,8 @@ def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Tape
         else:
             arm.pop("lm", None)
     head["code"] = [str((folder / "code" / Path(str(path)).name).resolve()) for path in head.get("code", [])]
-    if (folder / "stream.json").exists():
-        table["stream"] = Kept((folder / "stream.json").read_text(encoding="utf-8"))
+    table["streams"] = [_kept(folder, place) or one for place, one in enumerate(stream_tables(table))]
+    table.pop("stream", None)
     try:
         return study_of(table, anchor / "study.toml", Ledger(folder.parent.parent), "off")
     except SpecError as error:
@@ -140,16 +142,26 @@ def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Tape
         raise SpecError([*error.mistakes, *why]) from error
 
 
+def kept_name(place: int) -> str:
+    """The file of a stream's own tasks in an archive, by its place among the study's streams."""
+    return f"stream-{place}.json"
+
+
+def _kept(folder: Path, place: int) -> Kept | None:
+    file = folder / kept_name(place)
+    return Kept(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
 def _needed(folder: Path, anchor: Path) -> Iterator[str]:
     """The data files that an archive does without, and where they belong."""
     if not (folder / "data.json").exists():
         return
-    held = _json(folder / "data.json")
-    for file in held["files"]:
+    streams = _json(folder / "data.json")["streams"]
+    for held, file in ((one, file) for one in streams for file in one["files"]):
         place = (anchor / file["path"]).resolve()
         if not place.exists():
             yield (
-                f"data of {held['stream']} are not in the archive (licence: {held['licence'] or 'not stated'}): "
+                f"data of {held['label']} are not in the archive (licence: {held['licence'] or 'not stated'}): "
                 f"put {file['name']} (sha256 {file['sha256'] or 'not known'}) at {place}"
             )
 
@@ -176,27 +188,31 @@ def _code_apart(folder: Path, head: Config) -> Iterator[str]:
 
 
 def _models(planned: Mapping[str, Any], folder: Path) -> dict[str, Taped]:
-    if "models" not in planned:
+    if "taped" not in planned:
         raise LedgerError(f"{folder / 'plan.json'} {OLDER}")
-    return {arm: Taped(**{**told, "offered": tuple(told["offered"])}) for arm, told in planned["models"].items()}
+    return {arm: Taped(**{**told, "offered": tuple(told["offered"])}) for arm, told in planned["taped"].items()}
 
 
-def _check_stream(study: Study, planned: Mapping[str, Any]) -> None:
-    found, wanted = study.stream.fingerprint(), planned["stream_fingerprint"]
-    if found != wanted:
-        files = ", ".join(map(str, study.stream.files()))
-        raise SpecError(
-            [
-                f"the tasks of {study.stream!r} are not those that {planned['study']!r} ran on (fingerprint "
-                f"{found[:12]} instead of {wanted[:12]}): {f'put the data of then at {files}' if files else 'use'}"
-                f"{'' if files else ' the version of the toolkit in environment.json'}"
-            ]
-        )
+def _check_streams(study: Study, planned: Mapping[str, Any]) -> None:
+    found = list(zip(study.streams, planned["streams"], strict=True))
+    wrong = [(stream, told) for stream, told in found if stream.fingerprint() != told["fingerprint"]]
+    if wrong:
+        raise SpecError(_changed(stream, told, planned) for stream, told in wrong)
+
+
+def _changed(stream: Stream, told: Mapping[str, Any], planned: Mapping[str, Any]) -> str:
+    files = ", ".join(map(str, stream.files()))
+    way_out = f"put the data of then at {files}" if files else "use the version of the toolkit in environment.json"
+    return (
+        f"the tasks of {stream!r} are not those that {planned['study']!r} ran on (fingerprint "
+        f"{stream.fingerprint()[:12]} instead of {told['fingerprint'][:12]}): {way_out}"
+    )
 
 
 def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped]) -> Iterator[Run]:
     """The planned runs under the identities and in the orders that were stored, each with an absent model."""
     arms = {arm.name: arm for arm in study.arms}
+    streams = dict(zip((told["label"] for told in planned["streams"]), study.streams, strict=True))
     nobody = Taped(str(planned["model"]), "")
     for told in planned["runs"]:
         yield Run(
@@ -204,14 +220,15 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
             study=study.name,
             arm=arms[told["arm"]],
             model=models.get(told["arm"], nobody),
-            stream=study.stream,
+            stream=streams[told["stream"]],
             seed=told["seed"],
             study_seed=study.study_seed,
-            order=study.order,
-            places=tuple(planned["orders"][str(told["seed"])]),
+            order=told["order"],
+            places=tuple(planned["orders"][order_name(study, told["stream"], told["order"], told["seed"])]),
             deciding=study.deciding,
             channel=study.channel,
             scorers=tuple(scorer.name for scorer in study.scorers),
+            label=told["stream"],
         )
 
 

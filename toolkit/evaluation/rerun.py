@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolkit.errors import SpecError
+from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.spec import load
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, LedgerError
@@ -105,10 +106,12 @@ def rerun(
     folder = ledger.find(name)
     planned = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
     made = load(folder, lm=lm, name=f"{name}-rerun", ledger=ledger.root, tracking="off")
+    made.reuse = False  # every answer anew: the runs of the original are equal ones
     if not margin > 0:
         raise SpecError([f"the margin must be above 0 but is {margin}; 0.05 means five points of a score in [0, 1]"])
-    orders = {str(one.seed): list(one.places) for one in made.runs}
-    if made.stream.fingerprint() != planned["stream_fingerprint"] or orders != planned["orders"]:
+    orders = {order_name(made, one.label, one.order, one.seed): list(one.places) for one in made.runs}
+    streams = [stream.fingerprint() for stream in made.streams]
+    if streams != [told["fingerprint"] for told in planned["streams"]] or orders != planned["orders"]:
         raise SpecError([f"the tasks or orders of {name!r} are not what they were: a rerun needs the same data"])
     forget()
     run(made)

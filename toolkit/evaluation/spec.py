@@ -71,7 +71,7 @@ def load(
     if isinstance(head, dict):
         changed = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
         head |= {key: value for key, value in changed.items() if value is not None}
-    for stream in _stream_tables(table) if tasks is not None else ():
+    for stream in stream_tables(table) if tasks is not None else ():
         if isinstance(stream, dict):
             stream["tasks"] = tasks
     return study_of(table, file, Ledger(ledger), tracking)
@@ -121,7 +121,7 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     code = [code_of(str(name), file.parent) for name in head.get("code", [])]
     _collect(mistakes, lambda: import_code(code))
     lm = _collect(mistakes, lambda: model(head.get("lm", "smollm2-135m"), f"{where}: [study] lm"))
-    streams = [_collect(mistakes, lambda one=one: _stream(one, file)) for one in _stream_tables(table)]  # type: ignore[misc]
+    streams = [_collect(mistakes, lambda one=one: _stream(one, file)) for one in stream_tables(table)]  # type: ignore[misc]
     told = table.get("channel", "FullLabel")
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
     arms = _arms(table.get("arms", []), head, where, mistakes)
@@ -161,7 +161,7 @@ def _head_mistakes(head: object, where: str) -> list[str]:
     return found
 
 
-def _stream_tables(table: Config) -> list[object]:
+def stream_tables(table: Config) -> list[object]:
     """What stands under [stream], then under each [[streams]]."""
     several = table.get("streams", [])
     return [*([table["stream"]] if "stream" in table else []), *(several if isinstance(several, list) else [several])]
@@ -203,7 +203,7 @@ def streams_of(folder: Path) -> list[Stream]:
     file = folder / "study.toml"
     table = anchored(_read(file), folder)
     import_code([code_of(str(name), folder) for name in table.get("study", {}).get("code", [])])
-    return [_stream(one, file) for one in _stream_tables(table)]
+    return [_stream(one, file) for one in stream_tables(table)]
 
 
 def import_code(files: Sequence[Path]) -> None:
