@@ -132,7 +132,7 @@ def measure_episodes() -> None:
         "  dspy.Evaluate, 1k, nothing kept / dspy.Predict", "", lambda: evaluate(1000), lambda: bare_predict(1000)
     )
     plain = {count: (lambda s=stream: durable(s, _STATIC)) for count, stream in streams.items()}
-    measure.row("overhead of an episode, 16k / 1k", "<= 1.1", plain[16_000], plain[1000], scale=1 / 16)
+    measure.row("overhead of an episode, 16k / 1k", "<= 1.1", plain[16_000], plain[1000], scale=1 / 16, repeats=3)
     measure.row(
         "  dspy.Evaluate, 16k / 1k", "", lambda: evaluate(16_000), lambda: evaluate(1000), scale=1 / 16, repeats=1
     )

@@ -300,8 +300,13 @@ def is_shipped(cls: type) -> bool:
     return cls.__module__.partition(".")[0] == "toolkit"
 
 
-@lru_cache(maxsize=1024)  # the source that a class was made from; what its file says later is another class's
-def _source(cls: Any) -> str:
+def _source(cls: type) -> str:
+    """The source that a class was made from, read once: what its file says later is another class's."""
+    return _read_source(cls)  # type: ignore[arg-type]  # classes can be hashed, whatever their instances' __hash__ says
+
+
+@lru_cache(maxsize=1024)
+def _read_source(cls: type) -> str:
     try:
         return inspect.getsource(cls)
     except (OSError, TypeError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import dspy
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
-from toolkit.lm.adapter import adapter
+from toolkit.lm.adapter import PlainAdapter, adapter
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
@@ -112,11 +112,10 @@ class Decision:
         demos: list[dict[str, str]],
         inputs: dict[str, str],
     ) -> str:
-        predictor = self._predictors.setdefault(step.name, dspy.Predict(signature))
         self.recorder.at(*self.place, step.name, purpose)
         try:
             with self.lent():
-                found = predictor(signature=signature, demos=demos, **inputs)
+                found = self._found(step, signature, demos, inputs)
         except Exception as error:
             known = translated(error)
             cut = self.recorder.last_status == "truncated"
@@ -125,6 +124,14 @@ class Decision:
             raise known from error
         value = found[step.output]
         return _number(value) if step.answer == "number" else str(value)
+
+    def _found(
+        self, step: Step, signature: type[dspy.Signature], demos: list[dict[str, str]], inputs: dict[str, str]
+    ) -> Any:
+        if isinstance(self._adapter, PlainAdapter):  # what a Predict adds is a trace, and nobody is lent one here
+            return self._adapter(self._lm, {}, signature, demos, inputs)[0]
+        predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
+        return predictor(signature=signature, demos=demos, **inputs)
 
 
 def translated(error: Exception) -> Exception:

@@ -88,7 +88,7 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
     Exception
         Whatever memory, learner or scorer raises: the run fails loudly.
     """
-    pending = Pending()
+    pending, learns = Pending(), not agent.arm.stateless
     for t, (task, key) in enumerate(pairs):
         agent.decision.at(phase, t)
         for due in pending.arrived(t):
@@ -118,7 +118,7 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
             due=due_at,
             error=error,
             oracle=key.oracle,
-            labels=int(feedback is not None and not agent.arm.stateless),
+            labels=int(feedback is not None and learns),
             acting=acting,
             adapting=agent.spent(),
         )

@@ -50,7 +50,8 @@ class PlainAdapter(dspy.Adapter):
             options = choices(field.annotation)
             system, messages = self._layout(signature, demos, inputs, found, name, options)
             constraint = self._constraint(field.annotation, options)
-            config = Config(max_tokens=limit, temperature=0.0, extensions=constraint)
+            seed, temperature = getattr(lm, "drawn", (None, 0.0))
+            config = Config(max_tokens=limit, temperature=temperature, seed=seed, extensions=constraint)
             response = lm(request=Request(model=lm.model, system=system, messages=tuple(messages), config=config))
             found[name] = parse(response.text or "", field.annotation, signature, self.deciding)
         return [found]

@@ -39,6 +39,12 @@ class DirectLM(dspy.LM):
                 self.engine.again(error)
         return super().__call__(prompt, messages=messages, **kwargs)
 
+    @property
+    def drawn(self) -> tuple[int, float]:
+        """Seed and temperature of the next call."""
+        drawn: tuple[int, float] = self.engine.drawn
+        return drawn
+
     def _attended(self) -> bool:
         """Whether someone wants to be told of calls."""
         now = dspy.settings

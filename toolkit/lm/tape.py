@@ -104,6 +104,7 @@ class Recorder:
         self._servers: dict[str, None] = {}
         self._adapted: dict[str, None] = {}
         self._met: Exception | None = None
+        self._seed: tuple[tuple[Phase, int, str, int] | None, int] = (None, 0)
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
         """Say where the next calls are made."""
@@ -123,6 +124,16 @@ class Recorder:
         """What the provider was asked for so far and does not do."""
         return tuple(self._adapted)
 
+    @property
+    def drawn(self) -> tuple[int, float]:
+        """Seed and temperature of the next call; a request that has them already need not be made anew."""
+        phase, t, step, _ = self._place
+        place = (phase, t, step, self._ordinals.get((phase, t, step), 0))
+        if self._seed[0] != place:
+            varied = self._model.temperature > 0
+            self._seed = place, call_seed(*self._seeds, step, t, place[3]) if varied else 0
+        return self._seed[1], self._model.temperature
+
     def again(self, error: Exception) -> None:
         """Let the next attempt meet with an error that was met with already, so that DSPy deals with it."""
         self._met = error
@@ -134,8 +145,9 @@ class Recorder:
             raise met
         phase, t, step, purpose = self._place
         ordinal = self._ordinals.get((phase, t, step), 0)
-        seed = call_seed(*self._seeds, step, t, ordinal) if self._model.temperature > 0 else 0
-        request = replace(request, config=replace(request.config, seed=seed, temperature=self._model.temperature))
+        seed, temperature = self.drawn
+        if (request.config.seed, request.config.temperature) != (seed, temperature):
+            request = replace(request, config=replace(request.config, seed=seed, temperature=temperature))
         key = request_hash(request)
         call = Call(phase, t, step, ordinal, purpose, key, "ok", "", _prompt(request), "", Usage(calls=1), seed)
         known = self._tape.get((phase, t, step, ordinal))

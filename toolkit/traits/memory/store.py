@@ -111,7 +111,7 @@ class Store:
             least = np.partition(similar, count - k)[count - k]
             candidates = np.flatnonzero(similar >= least)
             order = candidates[np.argsort(-similar[candidates], kind="stable")][:k]
-        return [self._items[place] for place in order]
+        return [self._items[place] for place in order.tolist()]
 
     def __iter__(self) -> Iterator[Experience]:
         return iter(self._items)
