@@ -27,6 +27,7 @@ _FACE = {
     "analysis": ("Comparison", "compare", "learning_curves"),
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
+    "evaluation.budget": ("Budget",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),
     "ledger.store": ("Ledger",),

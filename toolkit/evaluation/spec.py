@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from toolkit.agents.arm import Arm, floors
 from toolkit.component import Config, build
 from toolkit.errors import SpecError, nearest
+from toolkit.evaluation.budget import Budget, changed
+from toolkit.evaluation.code import import_code
 from toolkit.evaluation.paths import anchored, relative
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, write_atomically
@@ -21,7 +21,7 @@ from toolkit.streams.stream import Stream
 
 T = TypeVar("T")
 
-_TABLES = {"study", "stream", "channel", "arms"}
+_TABLES = {"study", "stream", "channel", "budget", "arms"}
 _KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "lm": (str, dict),
@@ -46,6 +46,7 @@ def load(
     ledger: str | Path | None = None,
     workers: int | None = None,
     name: str | None = None,
+    budget: Sequence[str] = (),
     tracking: str = "",
 ) -> Study:
     """The study that a file describes, with what the command line changes about it.
@@ -56,6 +57,8 @@ def load(
         A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
     lm, seeds, tasks, workers, name
         Replace what the file says.
+    budget
+        Limits beside those of the file, or in their place: ``"tokens=100000"``, ``"memory:dollars=0.5"`` for one arm.
     tracking
         Where MLflow shows the runs; see `Study`.
 
@@ -69,10 +72,12 @@ def load(
     table = _read(file)
     head = table.get("study", {})
     if isinstance(head, dict):
-        changed = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
-        head |= {key: value for key, value in changed.items() if value is not None}
+        told = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
+        head |= {key: value for key, value in told.items() if value is not None}
     if tasks is not None and isinstance(table.get("stream"), dict):
         table["stream"]["tasks"] = tasks
+    if budget:
+        table["budget"] = changed(table.get("budget", {}), budget)
     return study_of(table, file, Ledger(ledger), tracking)
 
 
@@ -116,16 +121,17 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     table = anchored(table, file.parent)
     head = table.get("study", {})
     code = [Path(str(name)) for name in head.get("code", [])]
-    _collect(mistakes, lambda: _import(code))
+    _collect(mistakes, lambda: import_code(code))
     lm = _collect(mistakes, lambda: model(head.get("lm", "smollm2-135m"), f"{where}: [study] lm"))
     stream = _collect(mistakes, lambda: _stream(table.get("stream", {}), file)) if "stream" in table else None
     told = table.get("channel", "FullLabel")
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
+    budget = _collect(mistakes, lambda: Budget.from_config(table.get("budget", {}), f"{where}: [budget]"))
     arms = _arms(table.get("arms", []), head, where, mistakes)
     if mistakes or stream is None or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
-    rest["tracking"] = tracking
+    rest |= {"tracking": tracking, "budget": budget}
     try:
         return Study(stream=stream, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
     except SpecError as error:
@@ -178,20 +184,6 @@ def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list
         arm = _collect(mistakes, lambda table=table, name=name: Arm.from_config(table, f"{where}: arm {name!r}"))  # type: ignore[misc]
         found += [arm] if arm is not None else []
     return [*found, *floors()] if head.get("floors") is True else found
-
-
-def _import(files: list[Path]) -> None:
-    for file in files:
-        name = f"study_code_{file.stem}"
-        spec = importlib.util.spec_from_file_location(name, file)
-        if spec is None or spec.loader is None or not file.exists():
-            raise SpecError([f"{file}: there is no such Python file; it is named under [study] code"])
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # so that classes find their source
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            raise SpecError([f"{file}: cannot be imported: {type(error).__name__}: {error}"]) from error
 
 
 def _collect(mistakes: list[str], make: Callable[[], T]) -> T | None:

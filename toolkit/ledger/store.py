@@ -6,12 +6,14 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from toolkit.component import digest
 from toolkit.errors import ToolkitError, nearest
+from toolkit.ledger.disk import Unwritable, writing
 from toolkit.ledger.parquet import write_parquet
 from toolkit.ledger.rows import (
     CALL,
@@ -44,7 +46,8 @@ class LedgerError(ToolkitError):
 class Log:
     """An append-only file of JSON lines. A row reaches the system at once and the disk within 64 rows or a second.
 
-    A torn last line (the process was killed in mid-write) is cut off when the file is opened.
+    A torn last line (the process was killed in mid-write) is cut off when the file is opened. Once a row could not be
+    written, every further one is refused: no row may stand behind a gap.
 
     Parameters
     ----------
@@ -57,26 +60,43 @@ class Log:
         _cut_torn_tail(path)
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
         self._unsynced, self._synced_at = 0, time.monotonic()
+        self._broken: Unwritable | None = None
 
     def append(self, row: Row, before_sync: Callable[[], None] | None = None) -> None:
         """Write one row; ``before_sync`` is called first if this row takes everything to the disk."""
-        self._file.write(line(row))
+        self.check()
+        text, start = line(row), os.fstat(self._file.fileno()).st_size
+        try:
+            with writing(self.path):
+                while text:  # a disk that is nearly full takes the beginning of a row
+                    text = text[self._file.write(text) :]
+        except Unwritable as error:
+            self._broken = error
+            self._file.truncate(start)
+            raise
         self._unsynced += 1
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
             if before_sync is not None:
                 before_sync()
             self.sync()
 
+    def check(self) -> None:
+        """Raise what an earlier row met with, if it could not be written: whoever swallowed it hears it again."""
+        if self._broken is not None:
+            raise self._broken
+
     def sync(self) -> None:
         """Put everything on the disk."""
         if self._unsynced:
-            os.fdatasync(self._file.fileno())
+            with writing(self.path):
+                os.fdatasync(self._file.fileno())
         self._unsynced, self._synced_at = 0, time.monotonic()
 
     def close(self) -> None:
         """Sync and close."""
-        self.sync()
-        self._file.close()
+        if not self._file.closed:
+            with self._file:
+                self.sync()
 
 
 def read_log(path: Path) -> Iterator[Row]:
@@ -114,22 +134,26 @@ class RunFolder:
 
     def __init__(self, folder: Path, record: RunRecord) -> None:
         self.folder, self.record = folder, record
-        folder.mkdir(parents=True, exist_ok=True)
+        self._logs: list[Log] = []
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def open(self) -> list[Call]:
         """Open the logs for writing; the calls recorded earlier by this run, if it was cut off.
 
         The episodes are derived, so their log starts anew and is written again while the tape is read.
         """
-        for name in SCHEMAS:  # left by a run that was cut off while finishing; its logs are whole
-            (self.folder / f"{name}.parquet").unlink(missing_ok=True)
-        calls = self.folder / "calls.jsonl"
-        _cut_torn_tail(calls)
-        tape = [call_of(row) for row in read_log(calls)]
-        self._calls = Log(calls)
-        episodes = self.folder / "episodes.jsonl"
-        episodes.unlink(missing_ok=True)
-        self._episodes = Log(episodes)
+        calls, episodes = self.folder / "calls.jsonl", self.folder / "episodes.jsonl"
+        with writing(self.folder):
+            for name in SCHEMAS:  # left by a run that was cut off while finishing; its logs are whole
+                (self.folder / f"{name}.parquet").unlink(missing_ok=True)
+                (self.folder / f"{name}.parquet.part").unlink(missing_ok=True)
+            _cut_torn_tail(calls)
+            tape = [call_of(row) for row in read_log(calls)]
+            self._logs.append(Log(calls))
+            episodes.unlink(missing_ok=True)
+            self._logs.append(Log(episodes))
+        self._calls, self._episodes = self._logs
         self._contents: list[Row] = []
         return tape
 
@@ -139,13 +163,15 @@ class RunFolder:
 
     def episode(self, row: Row) -> None:
         """Record an episode; the calls it rests on are on the disk no later than it."""
+        self._calls.check()
         self._contents.append(content(row))
         self._episodes.append(row, before_sync=self._calls.sync)
 
     def note(self, record: RunRecord) -> None:
         """Replace ``run.json``."""
         self.record = record
-        write_atomically(self.folder / "run.json", json.dumps(asdict(record), ensure_ascii=True) + "\n")
+        with writing(self.folder):
+            write_atomically(self.folder / "run.json", json.dumps(asdict(record), ensure_ascii=True) + "\n")
 
     def hash(self, state: str) -> str:
         """sha256 over everything that came out of the run; never times, paths or names."""
@@ -153,17 +179,24 @@ class RunFolder:
 
     def close(self) -> None:
         """Sync and close the logs; they stay."""
-        self._calls.close()
-        self._episodes.close()
+        with ExitStack() as all_of_them:
+            for log in self._logs:
+                all_of_them.callback(log.close)
 
     def finish(self, record: RunRecord) -> None:
         """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
         self.close()
-        for name, schema in SCHEMAS.items():
-            log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-            write_parquet(read_log(log), part, schema)
-            with open(part, "rb") as file:
-                os.fsync(file.fileno())
+        try:
+            with writing(self.folder):
+                for name, schema in SCHEMAS.items():
+                    log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
+                    write_parquet(read_log(log), part, schema)
+                    with open(part, "rb") as file:
+                        os.fsync(file.fileno())
+        except Unwritable:
+            for name in SCHEMAS:  # half a shard would only take room
+                (self.folder / f"{name}.parquet.part").unlink(missing_ok=True)
+            raise
         for name in SCHEMAS:
             os.replace(self.folder / f"{name}.parquet.part", self.folder / f"{name}.parquet")
         self.note(record)
@@ -251,8 +284,8 @@ class Ledger:
             return
         import duckdb
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as con:
+        with writing(self.root), duckdb.connect() as con:
+            folder.mkdir(parents=True, exist_ok=True)
             for name, schema in SCHEMAS.items():
                 (folder / f"{name}.jsonl").touch()
                 part = folder / f"{name}.{os.getpid()}.part"

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.component import digest
-from toolkit.errors import ToolkitError
+from toolkit.errors import Stopped, ToolkitError
 from toolkit.lm.model import Engine, Model
 from toolkit.randomness import call_seed
 from toolkit.records import Call, Phase, Usage
@@ -128,6 +128,8 @@ class Recorder:
         except ContextLengthError as error:
             self._book(replace(call, status="overflow", error=str(error)))
             raise
+        except Stopped:
+            raise  # a budget: the request was not sent
         except Exception as error:
             self._write(replace(call, status="error", error=f"{type(error).__name__}: {error}"[:500]))
             raise

@@ -1,0 +1,147 @@
+"""Conducting a study: every run that is not finished yet, on some executor, until all are done or someone stops it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from toolkit.errors import ToolkitError
+from toolkit.evaluation import budget
+from toolkit.evaluation.design import Run
+from toolkit.evaluation.executors import Shipment, opened
+from toolkit.evaluation.plan import describe
+from toolkit.evaluation.run import Control
+from toolkit.ledger.disk import writing
+from toolkit.ledger.rows import RunRecord
+from toolkit.records import Episode
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from toolkit.evaluation.study import Study
+
+Watcher = Callable[[Run, Episode], None]
+
+_LOOK = 0.2  # seconds between two looks at whether someone has pressed Ctrl-C
+_ONCE = "\nstopping: every run ends after its current task, all of it is kept; Ctrl-C again ends at once\n"
+_TWICE = "\nended at once: what was recorded is kept; run it again to go on\n"
+
+
+class StudyBusy(ToolkitError):
+    """Another process is running this study."""
+
+
+class EndedAtOnce(KeyboardInterrupt):
+    """Ctrl-C was pressed a second time: calls that were under way were not waited for."""
+
+
+def conduct(
+    study: Study, *, watch: Watcher | None, executor: Executor | str | None, begun: Callable[[], None]
+) -> list[RunRecord]:
+    """Carry out what is left of a study; what each run came to. See `Study.run`.
+
+    Parameters
+    ----------
+    begun
+        Called when the study is this process's own and has been described.
+    """
+    runs = study.runs
+    with writing(study.folder):
+        study.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(study), study.tracking.during() as begin_tracking:
+        control = Control(study.folder / "control.json")
+        with writing(study.folder):
+            control.write("run")
+            describe(study, runs)
+        begun()
+        finished, waiting = _split(study, runs)
+        if waiting and study.budget:
+            budget.tally(study.ledger, study.name)
+        with opened(executor, study, waiting, watch) as pool:
+            begin_tracking(bool(waiting))
+            if not waiting:
+                return finished
+            try:
+                return finished + _results([pool.submit(run) for run in waiting], control, pool)
+            except BaseException:
+                with suppress(OSError):  # on a full disk they find out by themselves
+                    control.write("stop")
+                raise
+
+
+def _results(futures: Sequence[Future[RunRecord]], control: Control, pool: Shipment) -> list[RunRecord]:
+    with _interrupts() as pressed:
+        left = set(futures)
+        told = False
+        while left:
+            done, left = wait(left, timeout=_LOOK)
+            for future in done:
+                future.result()  # what no run should raise ends the study
+            if len(pressed) > 1:
+                pool.abandon()
+                sys.stderr.write(_TWICE)
+                raise EndedAtOnce
+            if pressed and not told:
+                sys.stderr.write(_ONCE)
+                sys.stderr.flush()
+                control.write("stop")
+                told = True
+    if pressed:
+        raise KeyboardInterrupt
+    return [future.result() for future in futures]
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C is counted in place of raised, wherever the main thread is just then; elsewhere nothing arrives."""
+    pressed: list[int] = []
+
+    def count(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+
+    if threading.current_thread() is not threading.main_thread() or not callable(signal.getsignal(signal.SIGINT)):
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, count)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _split(study: Study, runs: Sequence[Run]) -> tuple[list[RunRecord], list[Run]]:
+    finished, waiting = [], []
+    for run in runs:
+        record = study.ledger.record(study.folder / "runs" / run.folder)
+        if record is not None and record.status == "finished":
+            finished.append(record)
+        else:
+            waiting.append(run)
+    # Seed by seed, so that whatever is stopped early holds whole pairs; the costly arms of a seed first.
+    return finished, sorted(waiting, key=lambda run: (run.seed, not run.arm.decider.uses_model, not run.arm.on))
+
+
+@contextmanager
+def _alone(study: Study) -> Iterator[None]:
+    """Hold the study's lock; the system releases it when the process ends, however it ends."""
+    with writing(study.folder):
+        file = open(study.folder / "lock", "a+", encoding="ascii")  # noqa: SIM115  (closed below)
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise StudyBusy(f"{study.folder} is being run by process {holder}: wait for it, or stop it") from error
+        with writing(study.folder):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        yield
