@@ -120,7 +120,7 @@ def _run(given: argparse.Namespace) -> int:
     print(study)
     records = _with_progress(study, given.executor)
     bad = [record for record in records if record.status != "finished"]
-    if any(record.episodes for record in records):
+    if any(record.episodes for record in records if record.arm == study.baseline):
         print(study.compare(), end="\n\n")
         print(f"report: {study.report()}")
     for record in bad:
