@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from errands import Errands, finish
+from errands import finish
 
 from toolkit.agents.arm import Arm, floors
 from toolkit.analysis import compare
