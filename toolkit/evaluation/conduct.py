@@ -89,9 +89,9 @@ def _results(futures: Sequence[Future[RunRecord]], control: Control, pool: Shipm
                 sys.stderr.write(_TWICE)
                 raise EndedAtOnce
             if pressed and not told:
+                control.write("stop")
                 sys.stderr.write(_ONCE)
                 sys.stderr.flush()
-                control.write("stop")
                 told = True
     if pressed:
         raise KeyboardInterrupt
