@@ -54,7 +54,7 @@ def conduct(
     """
     runs = study.runs
     with writing(study.folder):
-        study.folder.mkdir(parents=True, exist_ok=True)
+        (study.folder / "locks").mkdir(parents=True, exist_ok=True)
     with _alone(study), study.tracking.during() as begin_tracking:
         control = Control(study.folder / "control.json")
         with writing(study.folder):
@@ -71,8 +71,7 @@ def conduct(
             try:
                 return finished + _results([pool.submit(run) for run in waiting], control, pool)
             except BaseException:
-                with suppress(OSError):  # on a full disk they find out by themselves
-                    control.write("stop")
+                _stop(control)
                 raise
 
 
@@ -89,13 +88,18 @@ def _results(futures: Sequence[Future[RunRecord]], control: Control, pool: Shipm
                 sys.stderr.write(_TWICE)
                 raise EndedAtOnce
             if pressed and not told:
-                control.write("stop")
+                _stop(control)
                 sys.stderr.write(_ONCE)
                 sys.stderr.flush()
                 told = True
     if pressed:
         raise KeyboardInterrupt
     return [future.result() for future in futures]
+
+
+def _stop(control: Control) -> None:
+    with suppress(OSError):  # where nothing can be written any more, the runs find out by themselves
+        control.write("stop")
 
 
 @contextmanager

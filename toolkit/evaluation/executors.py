@@ -260,18 +260,26 @@ class _Cluster:
 
     def submit(self, run: Run) -> Future[RunRecord]:
         found: Future[RunRecord] = Future()
+        begun = self._setting.folder / "locks" / f"{run.folder}.begun"
+        begun.unlink(missing_ok=True)
 
         def settle(theirs: Future[RunRecord]) -> None:
             error = theirs.exception()
             if error is None:
                 found.set_result(theirs.result())
-            elif type(error).__name__ == "KilledWorker":  # several workers died of it, one after the other
+            elif type(error).__name__ != "KilledWorker":
+                found.set_exception(error)
+            elif begun.exists() and begun.stat().st_size >= ATTEMPTS:
                 why = f"the workers that carried it out died: {error}"
                 found.set_result(give_up(run, self._setting.folder, self._setting.budget, why))
             else:
-                found.set_exception(error)
+                send()  # it was only waiting where others died, or may still be tried
 
-        self._executor.submit(carry, self._setting, pickle.dumps(run)).add_done_callback(settle)
+        def send() -> None:
+            task = self._executor.submit(carry, self._setting, pickle.dumps(run), begun)
+            task.add_done_callback(settle)
+
+        send()
         return found
 
     def abandon(self) -> None:

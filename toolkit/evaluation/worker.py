@@ -17,6 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.code import import_code
 from toolkit.evaluation.run import carry_out
+from toolkit.ledger.disk import writing
 from toolkit.ledger.rows import RunRecord
 
 
@@ -42,8 +43,13 @@ class Setting:
     path: tuple[str, ...]
 
 
-def carry(setting: Setting, pickled: bytes) -> RunRecord:
+def carry(setting: Setting, pickled: bytes, begun: Path | None = None) -> RunRecord:
     """Carry out a pickled run.
+
+    Parameters
+    ----------
+    begun
+        A file that grows by a byte first: so it is known of a worker that died what it was at.
 
     Raises
     ------
@@ -53,6 +59,9 @@ def carry(setting: Setting, pickled: bytes) -> RunRecord:
     if not (setting.folder / "plan.json").exists():
         where = f"{socket.gethostname()} sees no {setting.folder}"
         raise ToolkitError(f"{where}: the ledger must be a folder that all machines share under the same path")
+    if begun is not None:
+        with writing(begun), open(begun, "ab") as file:
+            file.write(b".")
     _prepare(setting)
     return carry_out(pickle.loads(pickled), setting.folder, None, setting.budget)
 
