@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import Pipe
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,6 +37,8 @@ Watcher = Callable[[Run, Episode], None]
 
 ATTEMPTS = 3
 """How often a run is begun, or gone on with, whose worker dies."""
+
+_IN_FLIGHT = 512  # runs that a cluster is given at a time: each is waited for by a thread
 
 
 class Shipment(Protocol):
@@ -73,15 +75,14 @@ def opened(
         raise SpecError([f"an executor is {known} but is {asked!r}; {nearest(kind, KINDS)}"])
     if kind != "threads":
         _check_travel(waiting, watch)
-    if kind == "dask":
-        with _cluster(address, study, waiting) as cluster:
-            yield cluster
-        return
-    crew = _Crew(*_manned(kind, study, waiting, watch))
-    try:
+    with ExitStack() as all_of_it:
+        if kind == "dask":
+            client = all_of_it.enter_context(_client(address, _width(study, waiting)))
+            crew = _Crew(min(len(waiting), _IN_FLIGHT), lambda: _Remote(client, setting(study)))
+        else:
+            crew = _Crew(*_manned(kind, study, waiting, watch))
+        all_of_it.callback(crew.close)
         yield crew
-    finally:
-        crew.close()
 
 
 def setting(study: Study) -> Setting:
@@ -251,43 +252,42 @@ class _Own:
         pass  # it is not ours to end
 
 
-class _Cluster:
-    """A Dask cluster: one run is one task, and the scheduler gives a dead worker's tasks to others."""
+class _Remote:
+    """Carries runs out on a Dask cluster: one run is one task, and a dead worker's tasks are given to others.
 
-    def __init__(self, client: Any, study: Study) -> None:
-        self._client, self._setting = client, setting(study)
-        self._executor = client.get_executor(pure=False)
+    A client's own futures are waited for, not those of its ``get_executor()``: these never end where a worker dies
+    between a task's end and the fetching of its result.
+    """
 
-    def submit(self, run: Run) -> Future[RunRecord]:
-        found: Future[RunRecord] = Future()
+    def __init__(self, client: Any, setting: Setting) -> None:
+        self._client, self._setting = client, setting
+
+    def do(self, run: Run) -> RunRecord:
         begun = self._setting.folder / "locks" / f"{run.folder}.begun"
         begun.unlink(missing_ok=True)
+        while True:
+            try:
+                task = self._client.submit(carry, self._setting, pickle.dumps(run), begun, pure=False)
+                found: RunRecord = task.result()
+                return found
+            except Exception as error:
+                if type(error).__name__ != "KilledWorker":
+                    raise
+                if begun.exists() and begun.stat().st_size >= ATTEMPTS:
+                    why = f"the workers that carried it out died: {error}"
+                    return give_up(run, self._setting.folder, self._setting.budget, why)
+                # Else it was only waiting where others died, or may still be tried.
 
-        def settle(theirs: Future[RunRecord]) -> None:
-            error = theirs.exception()
-            if error is None:
-                found.set_result(theirs.result())
-            elif type(error).__name__ != "KilledWorker":
-                found.set_exception(error)
-            elif begun.exists() and begun.stat().st_size >= ATTEMPTS:
-                why = f"the workers that carried it out died: {error}"
-                found.set_result(give_up(run, self._setting.folder, self._setting.budget, why))
-            else:
-                send()  # it was only waiting where others died, or may still be tried
+    def close(self) -> None:
+        pass
 
-        def send() -> None:
-            task = self._executor.submit(carry, self._setting, pickle.dumps(run), begun)
-            task.add_done_callback(settle)
-
-        send()
-        return found
-
-    def abandon(self) -> None:
-        pass  # workers obey control.json; a cluster of our own is closed with its workers
+    def kill(self) -> None:
+        pass  # workers obey control.json; a cluster of the study's own is closed with its workers
 
 
 @contextmanager
-def _cluster(address: str, study: Study, waiting: Sequence[Run]) -> Iterator[_Cluster]:
+def _client(address: str, width: int) -> Iterator[Any]:
+    """A client of a scheduler, or of a cluster on this machine that ends with it."""
     try:
         import distributed
     except ImportError as error:
@@ -295,14 +295,13 @@ def _cluster(address: str, study: Study, waiting: Sequence[Run]) -> Iterator[_Cl
     dask: Any = distributed  # says nothing of its types
     if address:
         with dask.Client(address) as client:
-            yield _Cluster(client, study)
+            yield client
         return
-    width = _width(study, waiting)
     with (
         dask.LocalCluster(n_workers=width, threads_per_worker=1, dashboard_address=None) as local,
         dask.Client(local) as client,
     ):
-        yield _Cluster(client, study)
+        yield client
 
 
 def _check_travel(waiting: Sequence[Run], watch: Watcher | None) -> None:
