@@ -115,8 +115,11 @@ def carry_out(
         later); ``stopped`` (by hand, or by a budget); or ``failed`` (memory, learner, scorer or the bench raised;
         ``error`` says what, ``error.txt`` where).
     """
-    with held(study / "locks" / run.folder):
-        return _carry_out(run, study, on_episode, budget or Budget())
+    try:
+        with held(study / "locks" / run.folder):
+            return _carry_out(run, study, on_episode, budget or Budget())
+    except Unwritable as error:  # before it could begin
+        return replace(record_of(run), status="suspended", error=str(error))
 
 
 def _carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | None, budget: Budget) -> RunRecord:
