@@ -19,7 +19,6 @@ from toolkit.ledger.store import Ledger, Log, read_log
 from toolkit.lm.scripted import Scripted
 from toolkit.traits.memory import Retrieval
 
-
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
 
 
@@ -44,6 +43,11 @@ def remount(folder: Path, *options: str) -> None:
 def study(folder: Path, name: str = "full") -> Study:
     arms = [Arm.static(), Arm("m", memory=Retrieval())]
     return Study(name, Errands(tasks=120, delay=2), arms=arms, lm=Scripted(), seeds=2, ledger=folder / "ledger")
+
+
+def fill(log: Log) -> None:
+    for number in range(100):
+        log.append({"n": number, "text": "x" * 10_007})
 
 
 def hashes(made: Study) -> list[str]:
@@ -71,8 +75,7 @@ def test_a_full_disk_suspends_and_goes_on_when_there_is_room(small: Path, tmp_pa
 def test_a_row_that_does_not_fit_leaves_no_half_and_no_successor(small: Path) -> None:
     log = Log(small / "calls.jsonl")
     with pytest.raises(Unwritable, match="make room"):
-        for number in range(100):
-            log.append({"n": number, "text": "x" * 10_007})
+        fill(log)
     rows = [row["n"] for row in read_log(log.path)]
     assert rows == list(range(len(rows)))
     assert 0 < len(rows) < 100
