@@ -289,17 +289,17 @@ class _Remote:
 def _client(address: str, width: int) -> Iterator[Any]:
     """A client of a scheduler, or of a cluster on this machine that ends with it."""
     try:
-        import distributed
+        import dask.distributed
     except ImportError as error:
         raise MissingExtra("dask[distributed]", "cluster", "--executor dask") from error
-    dask: Any = distributed  # says nothing of its types
+    theirs: Any = dask.distributed  # says nothing of its types
     if address:
-        with dask.Client(address) as client:
+        with theirs.Client(address) as client:
             yield client
         return
     with (
-        dask.LocalCluster(n_workers=width, threads_per_worker=1, dashboard_address=None) as local,
-        dask.Client(local) as client,
+        theirs.LocalCluster(n_workers=width, threads_per_worker=1, dashboard_address=None) as local,
+        theirs.Client(local) as client,
     ):
         yield client
 

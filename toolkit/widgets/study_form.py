@@ -201,7 +201,8 @@ class StudyForm(Form):
         """Show a study, or what a file says."""
         study = value if isinstance(value, Study) else spec.load(value, ledger=self.ledger.root)
         self.ledger = study.ledger
-        self._extra = {"code": study.code, "workers": study.workers, "tracking": study.tracking.target.asked}
+        self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget}
+        self._extra["tracking"] = study.tracking.target.asked
         self._quiet = True
         try:
             for part, field in self.parts.items():
