@@ -15,7 +15,10 @@ from toolkit.traits.memory import Retrieval
 
 
 class Held(Scripted):
-    """Answers at once; where ``HELD_AFTER`` is set, says so after that many calls and never answers again."""
+    """Answers at once; where ``HELD_AFTER`` is set, says so after that many calls and answers no more.
+
+    With ``HELD_UNTIL`` it goes on once a file of that name is there.
+    """
 
     def engine(self, stream):
         engine, limit, seen = ScriptedEngine(self, list(stream.pairs())), int(os.environ.get("HELD_AFTER", 10**9)), []
@@ -25,12 +28,17 @@ class Held(Scripted):
 
             def complete(self, request):
                 seen.append(1)
-                if len(seen) > limit:
+                if len(seen) == limit + 1:
                     print("held", flush=True)
-                    threading.Event().wait()
+                    _wait(os.environ.get("HELD_UNTIL", ""))
                 return engine.complete(request)
 
         return Holding()
+
+
+def _wait(path: str) -> None:
+    while not (path and os.path.exists(path)):
+        threading.Event().wait(0.01)
 
 
 def study(ledger: object, name: str = "held") -> Study:

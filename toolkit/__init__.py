@@ -28,6 +28,7 @@ _FACE = {
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.rescore": ("rescore",),
+    "evaluation.budget": ("Budget",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),
     "ledger.merge": ("merge",),

@@ -276,6 +276,7 @@ def _doubts(
         found.append(f"{wanted - len(ran)} runs not begun")
     unfinished = ran[ran.status != "finished"]
     found += [f"{count} runs {status}" for status, count in unfinished.status.value_counts().items()]
+    found += _budget_stops(unfinished)
     shown = difference or score
     if shown.reason:
         found.append(shown.reason)
@@ -291,6 +292,12 @@ def _doubts(
     if cut:
         found.append(f"{cut} answers truncated")
     return [*found, *served.doubts(own, ran)]
+
+
+def _budget_stops(unfinished: pd.DataFrame) -> list[str]:
+    """Which limits stopped runs, e.g. ``budget stop: tokens``; see `toolkit.evaluation.budget`."""
+    stops = unfinished.error[unfinished.error.str.startswith("budget stop: ", na=False)]
+    return sorted({": ".join(told.split(": ", 2)[:2]) for told in stops})
 
 
 def _notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
@@ -309,6 +316,8 @@ def _notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
     taken = runs.reused_from.fillna("")
     for other in sorted(set(taken[taken != ""])):
         found.append(f"{int((taken == other).sum())} of {len(planned['runs'])} runs reused from study {other}.")
+    if stops := _budget_stops(runs[runs.status != "finished"]):
+        found.append(f"A limit was reached before the study was finished ({', '.join(stops)}): a higher one goes on.")
     if bool(runs.scripted.any()):
         found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
     return tuple(found)

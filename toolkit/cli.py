@@ -40,8 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ToolkitError, ValueError) as error:
         print(f"toolkit: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("toolkit: stopped; everything recorded is kept, and running it again goes on", file=sys.stderr)
+        from toolkit.evaluation.conduct import EndedAtOnce
+
+        if isinstance(error, EndedAtOnce):
+            sys.stderr.flush()
+            os._exit(130)  # calls that were given up are still under way in threads, some in native code
         return 130
     except BrokenPipeError:
         return 0
@@ -61,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seeds", type=_count, help="how many seeds")
     run.add_argument("--tasks", type=_count, help="how many tasks of the stream")
     run.add_argument("--workers", type=_count, help="runs at a time")
+    run.add_argument("--executor", help="threads (default), processes, dask or dask:ADDRESS; see docs/cluster.md")
+    limit = "calls, tokens, dollars or seconds that may be spent, as tokens=100000; ARM:tokens=5000 for one arm"
+    run.add_argument("--budget", action="append", default=[], metavar="LIMIT=N", help=limit)
     run.add_argument("--name", help="another name for the study in the ledger")
     run.add_argument("--no-reuse", action="store_true", help="carry out runs that another study has finished, too")
     where = run.add_mutually_exclusive_group()
@@ -136,13 +144,14 @@ def _run(given: argparse.Namespace) -> int:
         ledger=given.ledger,
         workers=given.workers,
         name=given.name,
+        budget=given.budget,
         tracking=given.tracking_uri,
     )
     study.reuse = not given.no_reuse
     print(study)
-    records = _with_progress(study)
+    records = _with_progress(study, given.executor)
     bad = [record for record in records if record.status != "finished"]
-    if any(record.episodes for record in records):
+    if any(record.episodes for record in records if record.arm == study.baseline):
         print(study.compare(), end="\n\n")
         print(f"report: {study.report()}")
     for record in bad:
@@ -153,13 +162,19 @@ def _run(given: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _with_progress(study: Study) -> list[RunRecord]:
+def _with_progress(study: Study, executor: str | None) -> list[RunRecord]:
     from tqdm import tqdm
 
+    from toolkit.ledger.follow import following
+
     total = sum(len(run.places) for run in study.runs)
-    kept = sum(record.episodes for record in study.records() if record.status == "finished")
+    here = executor in (None, "threads")
+    kept = sum(record.episodes for record in study.records() if record.status == "finished") if here else 0
     with tqdm(total=total, initial=kept, unit="task", desc=study.name, smoothing=0.05) as bar:
-        return study.run(watch=lambda run, episode: bar.update())
+        if here:
+            return study.run(watch=lambda run, episode: bar.update())
+        with following(study.ledger, study.name, lambda found: bar.update(len(found))):
+            return study.run(executor=executor)
 
 
 def _tell_tracking(state: State, ledger: Ledger, name: str) -> None:
@@ -241,7 +256,9 @@ def _rerun(given: argparse.Namespace) -> int:
     from toolkit.evaluation.rerun import rerun
     from toolkit.ledger.store import Ledger
 
-    done = rerun(Ledger(given.ledger), given.name, lm=given.lm, margin=given.margin, run=_with_progress)
+    done = rerun(
+        Ledger(given.ledger), given.name, lm=given.lm, margin=given.margin, run=lambda made: _with_progress(made, None)
+    )
     print(done)
     return 0 if done.equivalent else 1
 

@@ -14,7 +14,8 @@ from errands import finish
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study
 from toolkit.ledger.rows import RunRecord, content, run_record
-from toolkit.ledger.store import Ledger, quoted
+from toolkit.ledger.store import Ledger
+from toolkit.ledger.views import quoted
 
 NEW_COSTS = ["reasoning_tokens"]
 NEW = {

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from toolkit.ledger.parquet import write_parquet
 from toolkit.ledger.rows import CALL, EPISODE, SCHEMAS, line, whole
-from toolkit.ledger.store import _from_lines, quoted, read_log
+from toolkit.ledger.store import read_log
+from toolkit.ledger.views import from_lines, quoted
 
 words = st.text(max_size=20)
 VALUES = {
@@ -44,7 +45,7 @@ def test_a_log_and_its_parquet_hold_the_same(tmp_path: Path, name: str, data: st
     with duckdb.connect() as con:
         read = con.execute(f"SELECT * FROM read_parquet('{quoted(file)}')")
         shape, found = read.description, read.fetchall()
-        live = con.execute(_from_lines([str(log)], schema))
+        live = con.execute(from_lines([str(log)], schema))
         assert [column[:2] for column in shape] == [column[:2] for column in live.description]
         assert found == live.fetchall()
 

@@ -44,6 +44,7 @@ def mistakes(study: Study) -> Iterator[str]:
             part.check()
         except ValueError as error:
             yield f"{where}: {error}"
+    yield from study.budget.mistakes(names)
     yield from _twins(study)
     yield from _stream_mistakes(study)
 

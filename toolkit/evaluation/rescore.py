@@ -9,7 +9,8 @@ from pathlib import Path
 
 from toolkit.analysis import plan
 from toolkit.errors import nearest
-from toolkit.evaluation.spec import import_code, streams_of
+from toolkit.evaluation.code import import_code
+from toolkit.evaluation.spec import streams_of
 from toolkit.ledger import later
 from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger, LedgerError

@@ -6,15 +6,18 @@ import json
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from toolkit.errors import Outage, Stopped
+from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
+from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
-from toolkit.ledger.store import RunFolder, write_atomically
+from toolkit.ledger.store import Ledger, RunFolder, write_atomically
 from toolkit.randomness import generator
 from toolkit.records import Call, Episode
 from toolkit.streams.channel import Channel
@@ -86,8 +89,13 @@ def record_of(run: Run) -> RunRecord:
     )
 
 
-def carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | None = None) -> RunRecord:
+def carry_out(
+    run: Run, study: Path, on_episode: Callable[[Episode], None] | None = None, budget: Budget | None = None
+) -> RunRecord:
     """Carry out a run, or go on with it where it was cut off, or return what it came to.
+
+    Whoever else is at work on the same run, in whatever process, is waited for: a scheduler may take a worker for dead
+    that is not.
 
     Parameters
     ----------
@@ -97,40 +105,89 @@ def carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | Non
         The study's folder; the run writes below ``runs/`` there.
     on_episode
         Is told of each episode once it is recorded.
+    budget
+        The study's; see `toolkit.evaluation.budget`.
 
     Returns
     -------
     RunRecord
-        Its status: ``finished``; ``suspended`` (the model could not be reached; go on later); ``stopped``; or
-        ``failed`` (memory, learner, scorer or the bench raised; ``error`` says what, ``error.txt`` where).
+        Its status: ``finished``; ``suspended`` (the model could not be reached, or the ledger takes no more; go on
+        later); ``stopped`` (by hand, or by a budget); or ``failed`` (memory, learner, scorer or the bench raised;
+        ``error`` says what, ``error.txt`` where).
     """
+    try:
+        with held(study / "locks" / run.folder):
+            return _carry_out(run, study, on_episode, budget or Budget())
+    except Unwritable as error:  # before it could begin
+        return replace(record_of(run), status="suspended", error=str(error))
+
+
+def _carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | None, budget: Budget) -> RunRecord:
+    known = Ledger(study.parents[1]).record(study / "runs" / run.folder)
+    if known is not None and known.status == "finished":
+        return known
     control = Control(study / "control.json")
+    money = purse(study, budget, run, control.obey)
     try:
         control.obey()
+        money.check()
     except Stopped as error:  # a run that has not begun leaves no folder behind
-        return replace(record_of(run), status="stopped", error=str(error))
+        return replace(known or record_of(run), status="stopped", error=str(error))
     folder = RunFolder(study / "runs" / run.folder, record_of(run))
-    tape = folder.open()
-    folder.note(folder.record)
     try:
-        record = _pass(run, folder, tape, control, on_episode)
+        tape = folder.open()
+        folder.note(folder.record)
+        record = _ended(lambda: _pass(run, folder, tape, control, money, on_episode), folder)
+        money.close()
+        _conclude(folder, record)
+    except Unwritable as error:
+        record = replace(folder.record, status="suspended", hash="", error=str(error))
+        with suppress(Unwritable):
+            folder.close()
+        with suppress(Unwritable):  # there may be room for so little
+            folder.note(record)
+    return record
+
+
+def give_up(run: Run, study: Path, budget: Budget, why: str) -> RunRecord:
+    """Note that a run failed whose workers died of it; what it recorded stays."""
+    with held(study / "locks" / run.folder):
+        known = Ledger(study.parents[1]).record(study / "runs" / run.folder) or record_of(run)
+        record = replace(known, status="failed", error=why)
+        RunFolder(study / "runs" / run.folder, record).note(record)
+        purse(study, budget, run, lambda: None).close()
+    return record
+
+
+def _ended(course: Callable[[], RunRecord], folder: RunFolder) -> RunRecord:
+    """What a run came to, however it ended."""
+    try:
+        return course()
     except Stopped as error:
-        record = replace(folder.record, status="stopped", error=str(error))
-    except Outage as error:
-        record = replace(folder.record, status="suspended", error=str(error))
+        return replace(folder.record, status="stopped", error=str(error))
+    except (Outage, Unwritable) as error:
+        return replace(folder.record, status="suspended", error=str(error))
     except Exception as error:  # noqa: BLE001  (whatever it was: this run fails loudly, the others go on)
-        (folder.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        record = replace(folder.record, status="failed", error=f"{type(error).__name__}: {error}"[:1000])
+        with writing(folder.folder):
+            (folder.folder / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        return replace(folder.record, status="failed", error=f"{type(error).__name__}: {error}"[:1000])
+
+
+def _conclude(folder: RunFolder, record: RunRecord) -> None:
     if record.status == "finished":
         folder.finish(record)
     else:
         folder.close()
         folder.note(record)
-    return record
 
 
 def _pass(
-    run: Run, folder: RunFolder, tape: list[Call], control: Control, on_episode: Callable[[Episode], None] | None
+    run: Run,
+    folder: RunFolder,
+    tape: list[Call],
+    control: Control,
+    money: Free,
+    on_episode: Callable[[Episode], None] | None,
 ) -> RunRecord:
     from toolkit.agents.agent import Agent
     from toolkit.agents.decision import Decision
@@ -138,7 +195,9 @@ def _pass(
 
     pairs = run.stream.pairs()
     engine = run.model.engine(run.stream) if run.arm.decider.uses_model else None
-    recorder = Recorder(run.model, engine, (*run.seeds, "repeat", run.arm.repeat), folder.call, tape)
+    money.begin(tape)
+    seeds = (*run.seeds, "repeat", run.arm.repeat)
+    recorder = Recorder(run.model, money.engine(engine), seeds, money.kept(folder.call), tape)
     agent = Agent(run.arm, run.stream.step, Decision(run.model, run.deciding, recorder), run.seeds)
     if agent.decider.peeks:
         agent.decider.reveal({task.id: key.answers[0] for task, key in pairs})
@@ -151,6 +210,7 @@ def _pass(
     record, done = folder.record, 0
     try:
         for episode in course:
+            money.insist()
             folder.episode(episode_row(episode, record))
             done += 1
             if on_episode is not None:
@@ -179,4 +239,4 @@ def again(run: Run, folder: RunFolder, tape: list[Call]) -> RunRecord:
     Exception
         Whatever memory, learner or scorer raises.
     """
-    return _pass(run, folder, tape, Control(folder.folder / "control.json"), None)
+    return _pass(run, folder, tape, Control(folder.folder / "control.json"), Free(), None)

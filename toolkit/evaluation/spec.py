@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +10,8 @@ from typing import TypeVar
 from toolkit.agents.arm import Arm, floors
 from toolkit.component import Config, build
 from toolkit.errors import SpecError, nearest
+from toolkit.evaluation.budget import Budget, changed
+from toolkit.evaluation.code import import_code
 from toolkit.evaluation.paths import anchored, code_of, relative
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, write_atomically
@@ -21,7 +21,7 @@ from toolkit.streams.stream import Stream
 
 T = TypeVar("T")
 
-_TABLES = {"study", "stream", "streams", "channel", "arms"}
+_TABLES = {"study", "stream", "streams", "channel", "budget", "arms"}
 _KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "lm": (str, dict, Model),  # a model itself where code makes the table: a file holds a name or a table
@@ -46,6 +46,7 @@ def load(
     ledger: str | Path | None = None,
     workers: int | None = None,
     name: str | None = None,
+    budget: Sequence[str] = (),
     tracking: str = "",
 ) -> Study:
     """The study that a file describes, with what the command line changes about it.
@@ -56,6 +57,8 @@ def load(
         A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
     lm, seeds, tasks, workers, name
         Replace what the file says.
+    budget
+        Limits beside those of the file, or in their place: ``"tokens=100000"``, ``"memory:dollars=0.5"`` for one arm.
     tracking
         Where MLflow shows the runs; see `Study`.
 
@@ -69,11 +72,13 @@ def load(
     table = _read(file)
     head = table.get("study", {})
     if isinstance(head, dict):
-        changed = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
-        head |= {key: value for key, value in changed.items() if value is not None}
+        told = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
+        head |= {key: value for key, value in told.items() if value is not None}
     for stream in stream_tables(table) if tasks is not None else ():
         if isinstance(stream, dict):
             stream["tasks"] = tasks
+    if budget:
+        table["budget"] = changed(table.get("budget", {}), budget)
     return study_of(table, file, Ledger(ledger), tracking)
 
 
@@ -124,11 +129,12 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     streams = [_collect(mistakes, lambda one=one: _stream(one, file)) for one in stream_tables(table)]  # type: ignore[misc]
     told = table.get("channel", "FullLabel")
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
+    budget = _collect(mistakes, lambda: Budget.from_config(table.get("budget", {}), f"{where}: [budget]"))
     arms = _arms(table.get("arms", []), head, where, mistakes)
     if mistakes or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
-    rest["tracking"] = tracking
+    rest |= {"tracking": tracking, "budget": budget}
     try:
         found = [stream for stream in streams if stream is not None]
         return Study(streams=found, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
@@ -204,27 +210,6 @@ def streams_of(folder: Path) -> list[Stream]:
     table = anchored(_read(file), folder)
     import_code([code_of(str(name), folder) for name in table.get("study", {}).get("code", [])])
     return [_stream(one, file) for one in stream_tables(table)]
-
-
-def import_code(files: Sequence[Path]) -> None:
-    """Import Python files, so that the components they define are found by name.
-
-    Raises
-    ------
-    SpecError
-        If one is not there or cannot be imported.
-    """
-    for file in files:
-        name = f"study_code_{file.stem}"
-        spec = importlib.util.spec_from_file_location(name, file)
-        if spec is None or spec.loader is None or not file.exists():
-            raise SpecError([f"{file}: there is no such Python file; it is named under [study] code"])
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # so that classes find their source
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
-            raise SpecError([f"{file}: cannot be imported: {type(error).__name__}: {error}"]) from error
 
 
 def _collect(mistakes: list[str], make: Callable[[], T]) -> T | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,17 @@ from toolkit.agents.arm import Arm
 from toolkit.component import Config
 from toolkit.errors import SpecError
 from toolkit.evaluation import design
+from toolkit.evaluation.budget import Budget
+from toolkit.evaluation.conduct import Watcher, conduct
 from toolkit.evaluation.mistakes import mistakes, usual_baseline
-from toolkit.evaluation.plan import describe
-from toolkit.evaluation.reuse import adopt
-from toolkit.evaluation.run import Control, carry_out
+from toolkit.evaluation.run import Control
 from toolkit.evaluation.track import Tracking
-from toolkit.evaluation.unchanged import StudyChanged, refuse_changed
-from toolkit.ledger.alone import StudyBusy, alone, holder
+from toolkit.evaluation.unchanged import StudyChanged
+from toolkit.ledger.alone import StudyBusy, holder
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import target
 from toolkit.lm.model import Deciding, Model, model
-from toolkit.records import Episode
 from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.scoring import Scorer, scorer_by_name
 from toolkit.streams.stream import Stream
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from toolkit.widgets.live import LiveStudy
 
 __all__ = ["Study", "StudyBusy", "StudyChanged"]
-
-Watcher = Callable[[design.Run, Episode], None]
 
 
 class Study:
@@ -73,6 +70,8 @@ class Study:
         Runs at a time; 0 = as many as the models serve at once (`Model.parallel`); 8 where no model is asked.
     code
         Python files that define components of one's own; copied into the study.
+    budget
+        What the study, and each arm, may spend; no part of what it is. See `toolkit.Budget`.
     tracking
         Where MLflow shows the runs: ``"ledger"`` = the ledger's own database (see ``toolkit ui``); a tracking URI;
         ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
@@ -107,6 +106,7 @@ class Study:
         ledger: Ledger | str | Path | None = None,
         workers: int = 0,
         code: Sequence[str | Path] = (),
+        budget: Budget | None = None,
         tracking: str = "",
         streams: Sequence[Stream] = (),
         reuse: bool = True,
@@ -126,6 +126,7 @@ class Study:
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.workers, self.reuse = workers, reuse
         self.code = tuple(Path(path) for path in code)
+        self.budget = budget or Budget()
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -166,12 +167,21 @@ class Study:
             scorers=self.scorers,
         )
 
-    def run(self, *, watch: Watcher | None = None, executor: Executor | None = None) -> list[RunRecord]:
+    def run(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> list[RunRecord]:
         """Carry out every run that is not finished yet, and return what each came to.
 
         Finished runs are kept, equal ones of other studies reused; a run that was cut off goes on from its tape.
-        `KeyboardInterrupt` stops at the next
-        episode of each run and is raised again; nothing recorded is lost.
+        Ctrl-C (the kernel's *Interrupt*) ends each run after its current episode, a second one ends at once; either
+        raises `KeyboardInterrupt`, nothing recorded is lost, and running again goes on. A budget that is spent
+        stops runs likewise (status ``stopped``).
+
+        Parameters
+        ----------
+        watch
+            Told of each episode; with threads of this process only. Elsewhere `live` follows the files.
+        executor
+            ``"threads"`` (the default), ``"processes"``, ``"dask"`` (a cluster on this machine), ``"dask:ADDRESS"``
+            (a scheduler), or any `concurrent.futures.Executor` that reaches the ledger's folder.
 
         Raises
         ------
@@ -180,31 +190,9 @@ class Study:
         StudyChanged
             If a stream or a model is not what the study's recorded runs rest on, though its settings are the same.
         """
-        runs = self.runs
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with alone(self.folder), self.tracking.during() as begin_tracking:
-            refuse_changed(self)
-            control = Control(self.folder / "control.json")
-            control.write("run")
-            adopt(self, runs)
-            describe(self, runs)
-            self._begun.set()
-            finished, waiting = self._split(runs)
-            begin_tracking(bool(waiting))
-            if not waiting:
-                return finished
-            pool = executor or ThreadPoolExecutor(self._width(waiting), thread_name_prefix="run")
-            try:
-                futures = [pool.submit(carry_out, run, self.folder, _told(watch, run)) for run in waiting]
-                return finished + [future.result() for future in as_completed(futures)]
-            except BaseException:
-                control.write("stop")
-                raise
-            finally:
-                if executor is None:
-                    pool.shutdown(wait=True, cancel_futures=True)
+        return conduct(self, watch=watch, executor=executor, begun=self._begun.set)
 
-    def start(self, *, watch: Watcher | None = None) -> None:
+    def start(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> None:
         """The same as `run` in the background; returns as soon as it has begun. `wait` waits, `stop` stops.
 
         Raises
@@ -218,7 +206,7 @@ class Study:
 
         def work() -> None:
             try:
-                self.run(watch=watch)
+                self.run(watch=watch, executor=executor)
             except BaseException as error:  # noqa: BLE001  (handed to whoever waits)
                 self._error = error
             finally:
@@ -358,29 +346,9 @@ class Study:
         arms = [arm.config() for arm in self.arms]
         one = len(self.streams) == 1
         told = {"stream": self.stream.config()} if one else {"streams": [s.config() for s in self.streams]}
-        return {"study": found, **told, "channel": self.channel.config(), "arms": arms}
-
-    def _width(self, waiting: Sequence[design.Run]) -> int:
-        served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
-        return self.workers or min(len(waiting), *(served or [8]))
-
-    def _split(self, runs: Sequence[design.Run]) -> tuple[list[RunRecord], list[design.Run]]:
-        finished, waiting = [], []
-        for run in runs:
-            record = self.ledger.record(self.folder / "runs" / run.folder)
-            if record is not None and record.status == "finished":
-                finished.append(record)
-            else:
-                waiting.append(run)
-        # Seed by seed, so that whatever is stopped early holds whole pairs; the costly arms of a seed first.
-        return finished, sorted(waiting, key=lambda run: (run.seed, not run.arm.decider.uses_model, not run.arm.on))
+        budget = {"budget": self.budget.config()} if self.budget else {}
+        return {"study": found, **told, "channel": self.channel.config(), **budget, "arms": arms}
 
     def __repr__(self) -> str:
         arms, streams = ", ".join(arm.name for arm in self.arms), ", ".join(map(repr, self.streams))
         return f"Study({self.name!r}: {arms}; {len(self.seeds)} seeds; {streams}; {self.lm!r})"
-
-
-def _told(watch: Watcher | None, run: design.Run) -> Callable[[Episode], None] | None:
-    if watch is None:
-        return None
-    return lambda episode: watch(run, episode)

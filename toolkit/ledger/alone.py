@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from toolkit.errors import ToolkitError
+from toolkit.ledger.disk import writing
 
 _ATTEMPTS, _MOMENT = 6, 0.02
 
@@ -28,14 +29,17 @@ def alone(folder: Path, state: str = "is being run") -> Iterator[None]:
     StudyBusy
         If a process holds it already; says which.
     """
-    with open(folder / "lock", "a+", encoding="ascii") as file:
+    with writing(folder):
+        file = open(folder / "lock", "a+", encoding="ascii")  # noqa: SIM115  (closed below)
+    with file:
         if not _taken(file):
             file.seek(0)
             by = file.read().strip() or "unknown"
             raise StudyBusy(f"{folder} {state} by process {by}: wait for it, or stop it")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        with writing(folder):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
         yield
 
 

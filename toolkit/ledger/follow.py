@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.ledger.rows import Row, RunRecord
-from toolkit.ledger.store import Ledger, quoted
+from toolkit.ledger.store import Ledger
+from toolkit.ledger.views import quoted
 
 _COLUMNS = ("phase", "t", "status", "score", "labels", "error")
 _COSTS = ("calls", "input_tokens", "output_tokens", "seconds", "dollars")
@@ -152,6 +155,35 @@ class Follower:
                 yield _glimpse(named[row["run"]], row)
         for run in runs:
             self._tails[run.id].rows = max(self._tails[run.id].rows, place.get(run.id, 0))
+
+
+@contextmanager
+def following(
+    ledger: Ledger, study: str, told: Callable[[list[Glimpse]], object], every: float = 0.5
+) -> Iterator[None]:
+    """Tell of what is recorded meanwhile, by whatever process, from a thread that ends with the block.
+
+    Parameters
+    ----------
+    told
+        Takes the episodes since the last look; the first time, all that there were.
+    every
+        Seconds between two looks.
+    """
+    follower, over = Follower(ledger, study), threading.Event()
+
+    def look() -> None:
+        while not over.wait(every):
+            told(follower.poll())
+
+    thread = threading.Thread(target=look, name=f"follow-{study}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        told(follower.poll())
 
 
 class _Tail:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from toolkit.errors import nearest
 from toolkit.ledger import later
 from toolkit.ledger.rows import USABLE, Row
-from toolkit.ledger.store import Ledger, LedgerError, quoted
+from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.views import quoted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from toolkit.component import canonical, digest
 from toolkit.errors import ToolkitError, nearest
+from toolkit.ledger.disk import Unwritable, writing
 from toolkit.ledger.parquet import replace_parquet, write_parquet
 from toolkit.ledger.rows import (
-    CALL,
-    EPISODE,
     RESCORED,
     RUN,
     SCHEMAS,
@@ -29,6 +30,7 @@ from toolkit.ledger.rows import (
     run_record,
 )
 from toolkit.ledger.syncing import Sync
+from toolkit.ledger.views import from_lines, quoted, views
 from toolkit.records import Call
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ SYNC_ROWS, SYNC_SECONDS = 64, 1.0
 _EMPTY = Path(
     "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
 )  # named by the schemas: new columns, new files
-_RUNS = "*/*/runs/*"
 
 
 class LedgerError(ToolkitError):
@@ -50,7 +51,8 @@ class Log:
     """An append-only file of JSON lines. A row reaches the system at once; every 64 rows or second all go to the disk.
 
     They do so while the run goes on, which waits only if the disk is a whole such round behind. A torn last line (the
-    process was killed in mid-write) is cut off when the file is opened.
+    process was killed in mid-write) is cut off when the file is opened. Once a row could not be written, every further
+    one is refused: no row may stand behind a gap.
 
     Parameters
     ----------
@@ -64,37 +66,53 @@ class Log:
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
         self._sync = Sync(self._file.fileno())
         self._unsynced, self._synced_at = 0, time.monotonic()
+        self._broken: Unwritable | None = None
 
     def append(self, row: Row, before_sync: Callable[[], None] | None = None) -> None:
         """Write one row; ``before_sync`` is called first if this row takes everything to the disk.
 
         Raises
         ------
-        OSError
+        Unwritable
             If the disk would not take this row, or those before it.
         """
-        self._file.write(line(row))
+        self.check()
+        text, start = line(row), os.fstat(self._file.fileno()).st_size
+        try:
+            with writing(self.path):
+                while text:  # a disk that is nearly full takes the beginning of a row
+                    text = text[self._file.write(text) :]
+        except Unwritable as error:
+            self._broken = error
+            self._file.truncate(start)
+            raise
         self._unsynced += 1
         if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
             if before_sync is not None:
                 before_sync()
             self.sync()
 
+    def check(self) -> None:
+        """Raise what an earlier row met with, if it could not be written: whoever swallowed it hears it again."""
+        if self._broken is not None:
+            raise self._broken
+
     def sync(self) -> None:
         """Have everything put on the disk. Whatever asks for it later gets there later."""
         if self._unsynced:
-            self._sync.begin()
+            with writing(self.path):
+                self._sync.begin()
         self._unsynced, self._synced_at = 0, time.monotonic()
 
     def close(self, *, synced: bool = True) -> None:
         """Wait until everything is on the disk, and close; without ``synced`` only until nothing is under way."""
-        try:
+        if self._file.closed:
+            return
+        with self._file, writing(self.path):
             if synced:
                 self._sync.now()
             else:
                 self._sync.wait()
-        finally:
-            self._file.close()
 
 
 def read_log(path: Path) -> Iterator[Row]:
@@ -132,22 +150,26 @@ class RunFolder:
 
     def __init__(self, folder: Path, record: RunRecord) -> None:
         self.folder, self.record = folder, record
-        folder.mkdir(parents=True, exist_ok=True)
+        self._logs: list[Log] = []
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
 
     def open(self) -> list[Call]:
         """Open the logs for writing; the calls recorded earlier by this run, if it was cut off.
 
         The episodes are derived, so their log starts anew and is written again while the tape is read.
         """
-        for name in SCHEMAS:  # left by a run that was cut off while finishing; its logs are whole
-            (self.folder / f"{name}.parquet").unlink(missing_ok=True)
-        calls = self.folder / "calls.jsonl"
-        _cut_torn_tail(calls)
-        tape = [call_of(row) for row in read_log(calls)]
-        self._calls = Log(calls)
-        episodes = self.folder / "episodes.jsonl"
-        episodes.unlink(missing_ok=True)
-        self._episodes = Log(episodes)
+        calls, episodes = self.folder / "calls.jsonl", self.folder / "episodes.jsonl"
+        with writing(self.folder):
+            for name in SCHEMAS:  # left by a run that was cut off while finishing; its logs are whole
+                (self.folder / f"{name}.parquet").unlink(missing_ok=True)
+                (self.folder / f"{name}.parquet.part").unlink(missing_ok=True)
+            _cut_torn_tail(calls)
+            tape = [call_of(row) for row in read_log(calls)]
+            self._logs.append(Log(calls))
+            episodes.unlink(missing_ok=True)
+            self._logs.append(Log(episodes))
+        self._calls, self._episodes = self._logs
         self._contents, self._any = hashlib.sha256(b"[["), False
         return tape
 
@@ -157,6 +179,7 @@ class RunFolder:
 
     def episode(self, row: Row) -> None:
         """Record an episode; the calls it rests on are on the disk no later than it."""
+        self._calls.check()
         self._contents.update((", " * self._any + canonical(content(row))).encode())
         self._any = True
         self._episodes.append(row, before_sync=self._calls.sync)
@@ -164,7 +187,8 @@ class RunFolder:
     def note(self, record: RunRecord) -> None:
         """Replace ``run.json``."""
         self.record = record
-        write_atomically(self.folder / "run.json", json.dumps(asdict(record), ensure_ascii=True) + "\n")
+        with writing(self.folder):
+            write_atomically(self.folder / "run.json", json.dumps(asdict(record), ensure_ascii=True) + "\n")
 
     def hash(self, state: str) -> str:
         """sha256 over everything that came out of the run; never times, paths or names."""
@@ -174,17 +198,24 @@ class RunFolder:
 
     def close(self, *, synced: bool = True) -> None:
         """Sync and close the logs; they stay."""
-        self._calls.close(synced=synced)
-        self._episodes.close(synced=synced)
+        with ExitStack() as all_of_them:
+            for log in self._logs:
+                all_of_them.callback(log.close, synced=synced)
 
     def finish(self, record: RunRecord) -> None:
         """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
         self.close(synced=False)  # they go once the Parquet files are on the disk
-        for name, schema in SCHEMAS.items():
-            log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-            write_parquet(read_log(log), part, schema)
-            with open(part, "rb") as file:
-                os.fsync(file.fileno())
+        try:
+            with writing(self.folder):
+                for name, schema in SCHEMAS.items():
+                    log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
+                    write_parquet(read_log(log), part, schema)
+                    with open(part, "rb") as file:
+                        os.fsync(file.fileno())
+        except Unwritable:
+            for name in SCHEMAS:  # half a shard would only take room
+                (self.folder / f"{name}.parquet.part").unlink(missing_ok=True)
+            raise
         for name in SCHEMAS:
             os.replace(self.folder / f"{name}.parquet.part", self.folder / f"{name}.parquet")
         self.note(record)
@@ -242,7 +273,7 @@ class Ledger:
         self._ensure()
         con = duckdb.connect()
         con.execute("SET enable_progress_bar = false")
-        for statement in _views(self.root.resolve()):
+        for statement in views(self.root.resolve()):
             con.execute(statement)
         return con
 
@@ -273,12 +304,12 @@ class Ledger:
             return
         import duckdb
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as con:
+        with writing(self.root), duckdb.connect() as con:
+            folder.mkdir(parents=True, exist_ok=True)
             for name, schema in SCHEMAS.items():
                 (folder / f"{name}.jsonl").touch()
                 part = folder / f"{name}.{os.getpid()}.part"
-                query = _from_lines([str(folder / f"{name}.jsonl")], schema)
+                query = from_lines([str(folder / f"{name}.jsonl")], schema)
                 con.execute(f"COPY ({query}) TO '{quoted(part)}' (FORMAT parquet)")
                 os.replace(part, folder / f"{name}.parquet")
         replace_parquet([], folder / "rescored.parquet", RESCORED)
@@ -287,7 +318,7 @@ class Ledger:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a whole file aside, then rename: a reader sees the old one or the new one."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with open(part, "w", encoding="utf-8") as file:
             file.write(text)
@@ -312,71 +343,3 @@ def _cut_torn_tail(path: Path) -> None:
                 return
             end = start
         file.truncate(0)
-
-
-def quoted(path: Path | str) -> str:
-    """A path as it may stand between single quotes in SQL."""
-    return str(path).replace("'", "''")
-
-
-def _lines(patterns: list[str]) -> str:
-    listed = ", ".join(f"'{quoted(pattern)}'" for pattern in patterns)
-    options = (
-        "header=false, auto_detect=false, delim='\x01', quote='', escape='', filename=true, max_line_size=67108864"
-    )
-    return f"read_csv([{listed}], columns={{'line': 'VARCHAR'}}, {options})"
-
-
-_STUDY = "string_split(filename, '/')[-4] AS study"  # .../<study>/runs/<run>/<file>
-
-
-def _from_lines(patterns: list[str], schema: dict[str, str], where: str = "true", also: str = "") -> str:
-    structure = json.dumps({name: _structure(dtype) for name, dtype in schema.items()}).replace("'", "''")
-    columns = ", ".join(f'row."{name}" AS "{name}"' for name in schema)
-    # CASE: DuckDB may put a query's own conditions before json_valid(line), and a damaged line would then raise.
-    row = f"json_transform(CASE WHEN json_valid(line) THEN line END, '{structure}') AS row"
-    inner = f"SELECT {row}{also and f', {also}'} FROM {_lines(patterns)} WHERE json_valid(line) AND {where}"
-    return f"SELECT {columns}{', study' * bool(also)} FROM ({inner})"
-
-
-def _structure(dtype: str) -> Any:
-    """A column's type in the notation of ``json_transform``, which spells structs and lists as JSON."""
-    nested = {
-        EPISODE["turns"]: [{"step": "VARCHAR", "answer": "VARCHAR", "blocks": ["VARCHAR"], "recalled": ["VARCHAR"]}],
-        CALL["prompt"]: [{"role": "VARCHAR", "text": "VARCHAR"}],
-        "VARCHAR[]": ["VARCHAR"],
-    }
-    return nested.get(dtype, dtype)
-
-
-def _views(root: Path) -> Iterator[str]:
-    for name, schema in SCHEMAS.items():
-        shards, logs = f"{root}/{_RUNS}/{name}.parquet", f"{root}/{_RUNS}/{name}.jsonl"
-        columns = ", ".join(f'"{column}"' for column in schema)
-        finished = f"SELECT parse_dirpath(file) FROM glob('{quoted(shards)}')"
-        live = _from_lines([logs], schema, f"parse_dirpath(filename) NOT IN ({finished})", _STUDY)
-        kept = f"SELECT {columns}, {_STUDY} FROM read_parquet('{quoted(shards)}', union_by_name=true, filename=true)"
-        yield f"CREATE VIEW {name} AS {kept} UNION ALL {live}"
-    files = f"read_parquet('{quoted(f'{root}/{_RUNS}/rescored.parquet')}', union_by_name=true, filename=true)"
-    yield f"CREATE VIEW rescored AS SELECT * EXCLUDE (filename), {_STUDY} FROM {files}"
-    yield f"CREATE VIEW runs AS {_from_lines([f'{root}/{_RUNS}/run.json'], RUN)}"
-    yield (
-        "CREATE VIEW studies AS SELECT study, count(*) AS runs, "
-        "count(*) FILTER (status = 'finished') AS finished, count(DISTINCT arm) AS arms, "
-        "count(DISTINCT seed) AS seeds, coalesce(any_value(n), 0) AS episodes, any_value(model) AS model, "
-        "bool_or(scripted) AS scripted "
-        "FROM runs LEFT JOIN (SELECT study, count(*) AS n FROM episodes GROUP BY study) USING (study) GROUP BY study"
-    )
-    yield (
-        "CREATE VIEW turns AS SELECT study, run, arm, seed, phase, t, task, generate_subscripts(turns, 1) - 1 AS turn, "
-        "unnest(turns, recursive := true) FROM episodes"
-    )
-    yield (
-        "CREATE VIEW memories AS SELECT study, run, arm, seed, phase, t, task, unnest(recalled) AS recalled "
-        "FROM turns WHERE len(recalled) > 0"
-    )
-    yield (
-        f"CREATE VIEW damage AS SELECT filename, count(*) AS lines FROM (SELECT filename, line, "
-        f"row_number() OVER (PARTITION BY filename) AS n, count(*) OVER (PARTITION BY filename) AS total "
-        f"FROM {_lines([f'{root}/{_RUNS}/*.jsonl'])}) WHERE NOT json_valid(line) AND n < total GROUP BY filename"
-    )

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.component import canonical, digest
-from toolkit.errors import ToolkitError
+from toolkit.errors import Stopped, ToolkitError
 from toolkit.lm.model import Engine, Model
 from toolkit.lm.taped import Absent
 from toolkit.randomness import call_seed
@@ -155,6 +155,8 @@ class Recorder:
             return self._replay(call, known)
         try:
             response, call = self._ask(request, call)
+        except Stopped:
+            raise  # a budget: the request was not sent
         except Exception as error:
             self._lost(call, error)
             raise

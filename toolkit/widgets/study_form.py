@@ -204,8 +204,8 @@ class StudyForm(Form):
             told = f"{len(study.streams)} streams and {len(study.orders)} orders"
             raise SpecError([f"a form shows one stream and one order, but {study.name!r} has {told}: edit its file"])
         self.ledger = study.ledger
-        self._extra = {"code": study.code, "workers": study.workers, "tracking": study.tracking.target.asked}
-        self._extra |= {"reuse": study.reuse}
+        self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget, "reuse": study.reuse}
+        self._extra["tracking"] = study.tracking.target.asked
         self._quiet = True
         try:
             for part, field in self.parts.items():
