@@ -165,7 +165,7 @@ def asked(client: BlockingKernelClient, code: str) -> str:
 
 def test_in_a_kernel_once_finishes_and_running_again_goes_on(folder: Path, kernel, whole: str) -> None:
     manager, client = kernel
-    cell = client.execute("made.run()")
+    cell = client.execute("made.run()", stop_on_error=False)
     shown(client, "held")
     manager.interrupt_kernel()
     shown(client, "stopping: every run ends after its current task")
@@ -180,7 +180,7 @@ def test_in_a_kernel_once_finishes_and_running_again_goes_on(folder: Path, kerne
 
 def test_in_a_kernel_twice_ends_the_cell_at_once_and_running_again_goes_on(folder: Path, kernel, whole: str) -> None:
     manager, client = kernel
-    cell = client.execute("made.run()")
+    cell = client.execute("made.run()", stop_on_error=False)
     shown(client, "held")
     manager.interrupt_kernel()
     shown(client, "stopping: ")
