@@ -23,6 +23,7 @@ from toolkit.evaluation.study import Study
 from toolkit.ledger.archive import read_archive, texts, unpack
 from toolkit.ledger.container import ArchiveError
 from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.target import Target
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.streams.benchmarks import Banking77
@@ -87,14 +88,14 @@ def desk(study: Callable[..., Study]) -> Study:
 @pytest.fixture
 def somebody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
     """A person at a machine, whose names stand wherever a careless archive would have them."""
-    home = tmp_path / "home" / "erika.planted"
+    home = tmp_path / "home" / "planted.author"
     home.mkdir(parents=True)
-    (home / ".gitconfig").write_text("[user]\n\tname = Erika Planted\n\temail = erika@planted.example\n")
-    for name, value in {"HOME": str(home), "USER": "eplanted", "LOGNAME": "eplanted"}.items():
+    (home / ".gitconfig").write_text("[user]\n\tname = Planted Author\n\temail = author@planted.example\n")
+    for name, value in {"HOME": str(home), "USER": "pauthor", "LOGNAME": "pauthor"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
     monkeypatch.setattr("socket.gethostname", lambda: "plantedhost.lab.example")
-    return {"home": str(home), "user": "eplanted", "host": "plantedhost", "name": "Erika Planted", "mail": "erika@"}
+    return {"home": str(home), "user": "pauthor", "host": "plantedhost", "name": "Planted Author", "mail": "author@"}
 
 
 def table(folder: Path) -> Table:
@@ -191,19 +192,23 @@ def test_data_go_along_only_where_their_licence_allows(study: Callable[..., Stud
         replay_archive(tmp_path / "own.zip")
 
 
-def test_no_secret_is_in_ledger_or_archive(
-    study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_no_secret_is_in_ledger_mlflow_or_archive(
+    study: Callable[..., Study], own: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STUB_KEY", KEY)
     monkeypatch.setenv("PLANTED_TOKEN", HEADER)
     echo = f"no such key: Bearer {KEY}, organisation {HEADER}"
     with serving(Stub([fails(500, echo), says(f"post {KEY}"), fails(429, echo)])) as address:
         lm = Hosted("openai/stub", api_base=address, key_env="STUB_KEY")
-        made = finish(study(Arm.static(), Arm("m", memory=Retrieval()), stream=Desk(tasks=4), name="desk", lm=lm))
+        arms = [Arm.static(), Arm("m", memory=Retrieval())]
+        made = finish(study(*arms, stream=Desk(tasks=4), name="desk", lm=lm, tracking="ledger"))
+    assert made.tracking.wait(180).state == "done"
     packed = pack(made.ledger, "desk", tmp_path / "x.zip")
     assert replay_archive(packed.path).identical
     whole = held(packed.path)
     files = [path.read_bytes() for path in made.ledger.root.rglob("*") if path.is_file()]
+    assert own.uri.endswith("/ledger/mlflow.db")
+    assert (made.ledger.root / "mlartifacts").is_dir()  # MLflow's own files are among them
     for secret in (KEY, HEADER):
         assert secret not in whole
         assert not any(secret.encode() in body for body in files)
@@ -261,7 +266,7 @@ def test_an_anonymous_archive_names_nobody(
 def test_a_name_that_cannot_be_removed_is_refused_with_its_place(
     somebody: dict[str, str], tmp_path: Path, what: str
 ) -> None:
-    word = {**somebody, "mail": "erika@planted.example"}[what]
+    word = {**somebody, "mail": "author@planted.example"}[what]
     (tmp_path / "diary.py").write_text(f"# by {word}\n{DIARY}")
     (tmp_path / "study.toml").write_text(SPEC)
     finish(load(tmp_path, ledger=tmp_path / "ledger", tracking="off"))

@@ -56,7 +56,7 @@ def moved(table: Config, change: Callable[[str], str]) -> Config:
 
     Examples
     --------
-    >>> moved({"stream": {"use": "Table", "data": "/home/ann/x.csv"}}, lambda path: Path(path).name)["stream"]["data"]
+    >>> moved({"stream": {"use": "Table", "data": "/home/me/x.csv"}}, lambda path: Path(path).name)["stream"]["data"]
     'x.csv'
     """
     return _with_paths(table, change)

@@ -44,7 +44,7 @@ def portable(text: object) -> str:
 
     Examples
     --------
-    >>> portable('data = "/home/ann/my files/x.csv", gguf:/srv/m/q.gguf, https://host/a/b, and/or')
+    >>> portable('data = "/home/me/my files/x.csv", gguf:/srv/m/q.gguf, https://host/a/b, and/or')
     'data = "…/x.csv", gguf:…/q.gguf, https://host/a/b, and/or'
     """
     return _PATH.sub(r"…/\1", _QUOTED_PATH.sub(r"\1…/\2\1", str(text)))
