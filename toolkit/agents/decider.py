@@ -191,6 +191,8 @@ class Wrapped(Decider):
             answer = self._run(step, task, decision)
         except Exception as error:
             known = translated(error)
+            if known is error and isinstance(error, ToolkitError):
+                raise
             if isinstance(known, ToolkitError):
                 raise known from error
             raise AnswerError("failed", f"{_name(self.target)}: {type(error).__name__}: {error}") from error

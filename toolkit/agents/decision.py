@@ -121,6 +121,8 @@ class Decision:
             cut = self.recorder.last_status == "truncated"
             if cut and isinstance(known, AnswerError) and known.status == "unparsed":
                 known = AnswerError("truncated", f"cut off at the limit of tokens (max_tokens): {known}"[:500])
+            if known is error:
+                raise  # with the chain of its own
             raise known from error
         value = found[step.output]
         return _number(value) if step.answer == "number" else str(value)
