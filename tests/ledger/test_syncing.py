@@ -12,6 +12,7 @@ import pytest
 
 from toolkit.component import digest
 from toolkit.ledger import store, syncing
+from toolkit.ledger.disk import Unwritable
 from toolkit.ledger.rows import content
 from toolkit.ledger.store import Log
 from toolkit.ledger.syncing import Sync
@@ -63,9 +64,9 @@ def test_what_the_disk_refused_is_raised_where_the_run_goes_on(monkeypatch, tmp_
 
     monkeypatch.setattr(syncing.os, "fdatasync", full)
     log = Log(tmp_path / "log.jsonl")
-    with pytest.raises(OSError, match="the disk is broken"):
+    with pytest.raises(Unwritable, match="the disk is broken"):
         many(log, 3 * store.SYNC_ROWS)
-    with pytest.raises(OSError, match="the disk is broken"):
+    with pytest.raises(Unwritable, match="the disk is broken"):
         log.close()
 
 
