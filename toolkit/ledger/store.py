@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SYNC_ROWS, SYNC_SECONDS = 64, 1.0
+_packing = threading.Lock()  # runs that end together only get in one another's way: one at a time takes three quarters
 _EMPTY = Path(
     "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
 )  # named by the schemas: new columns, new files
@@ -209,7 +210,8 @@ class RunFolder:
             with writing(self.folder):
                 for name, schema in SCHEMAS.items():
                     log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-                    write_parquet(read_log(log), part, schema)
+                    with _packing:
+                        write_parquet(read_log(log), part, schema)
                     with open(part, "rb") as file:
                         os.fsync(file.fileno())
         except Unwritable:
