@@ -10,7 +10,7 @@ import measure
 import numpy as np
 
 from toolkit import Experience, Task
-from toolkit.ledger.store import Log
+from toolkit.ledger.log import Log
 from toolkit.traits.memory import store
 
 SIZES = (1000, 10_000, 100_000)

@@ -20,7 +20,8 @@ from toolkit.agents.arm import Arm, floors
 from toolkit.analysis import compare
 from toolkit.evaluation.plan import describe
 from toolkit.evaluation.study import Study
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.records import Experience, Task
 from toolkit.report import write
 from toolkit.report.page import Html, element, portable, table, visible

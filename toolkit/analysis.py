@@ -12,9 +12,10 @@ import numpy as np
 
 from toolkit.errors import nearest
 from toolkit.ledger import served
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import lengths, only, planned_tasks, scores
 from toolkit.ledger.rows import Row
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.stats import CurveBand, Estimate, curve_band, two_way, worst_case
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from toolkit.errors import SpecError
 from toolkit.evaluation.spec import load, save
 from toolkit.evaluation.study import Study
 from toolkit.ledger.follow import Follower
-from toolkit.ledger.store import LedgerError
+from toolkit.ledger.log import LedgerError
 from toolkit.report import write
 from toolkit.traits.memory import Retrieval
 from toolkit.widgets.progress import Progress

@@ -22,7 +22,8 @@ from toolkit.errors import SpecError
 from toolkit.evaluation.spec import load
 from toolkit.evaluation.study import Study, StudyChanged
 from toolkit.ledger.alone import StudyBusy, holder
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted
 from toolkit.traits.memory import Retrieval
 

@@ -22,7 +22,8 @@ from toolkit.evaluation.spec import load
 from toolkit.evaluation.study import Study
 from toolkit.ledger.archive import read_archive, texts, unpack
 from toolkit.ledger.container import ArchiveError
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted

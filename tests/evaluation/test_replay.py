@@ -20,8 +20,9 @@ from toolkit.agents.arm import Arm, floors
 from toolkit.cli import main
 from toolkit.evaluation.replay import replay
 from toolkit.evaluation.study import Study
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import CALL, EPISODE
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.lm.embedded import Gguf
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model

@@ -15,7 +15,8 @@ from toolkit.component import registered
 from toolkit.errors import AnswerError, SpecError
 from toolkit.evaluation.rescore import rescore
 from toolkit.evaluation.study import Study
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.report import write
 from toolkit.streams.scoring import Scorer
 from toolkit.traits.memory import Retrieval

@@ -15,7 +15,8 @@ from toolkit.agents.arm import Arm
 from toolkit.cli import main
 from toolkit.evaluation.study import Study
 from toolkit.ledger.disk import Unwritable
-from toolkit.ledger.store import Ledger, Log, read_log
+from toolkit.ledger.log import Log, read_log
+from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted
 from toolkit.traits.memory import Retrieval
 

@@ -18,9 +18,10 @@ from toolkit.agents.arm import Arm
 from toolkit.cli import main
 from toolkit.evaluation.study import Study
 from toolkit.ledger.alone import StudyBusy, alone
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.merge import Merged, merge
 from toolkit.ledger.rows import RunRecord
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted
 from toolkit.traits.memory import Retrieval
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from toolkit.ledger.log import read_log
 from toolkit.ledger.parquet import write_parquet
 from toolkit.ledger.rows import CALL, EPISODE, SCHEMAS, line, whole
-from toolkit.ledger.store import read_log
 from toolkit.ledger.views import from_lines, quoted
 
 words = st.text(max_size=20)

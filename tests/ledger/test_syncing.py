@@ -13,8 +13,8 @@ import pytest
 from toolkit.component import digest
 from toolkit.ledger import store, syncing
 from toolkit.ledger.disk import Unwritable
+from toolkit.ledger.log import Log
 from toolkit.ledger.rows import content
-from toolkit.ledger.store import Log
 from toolkit.ledger.syncing import Sync
 
 

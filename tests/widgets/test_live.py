@@ -16,7 +16,8 @@ from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study, StudyBusy
 from toolkit.evaluation.track import State, note
 from toolkit.ledger.follow import Follower
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.traits.memory import MemoryPolicy, Retrieval
 from toolkit.widgets.live import LiveStudy

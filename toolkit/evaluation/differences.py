@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.evaluation.design import Run
 from toolkit.ledger.rows import EPISODE, RunRecord
 from toolkit.ledger.store import Ledger
+from toolkit.ledger.tables import rows
 
 if TYPE_CHECKING:
     from toolkit.analysis import Comparison
@@ -54,14 +55,9 @@ class Difference:
 
 def first_difference(run: Run, source: Path, other: Path, recorded: RunRecord, found: RunRecord) -> Difference | None:
     """The first difference between a recorded run's folder and a replayed one's, or None."""
-    import pyarrow.parquet as pq
-
-    old, new = (pq.read_table(folder / "episodes.parquet") for folder in (source, other))
-    columns = [name for name in EPISODE if name in old.column_names and name not in _APART]
-    if not old.select(columns).equals(new.select(columns)):
-        different = rows_differ(run, old.to_pylist(), new.to_pylist())
-        if different:
-            return different
+    old, new = (rows(folder, "episodes") for folder in (source, other))
+    if old != new and (different := rows_differ(run, old, new)):
+        return different
     was, now = asdict(recorded), asdict(found)
     for name in was:
         if name not in _RECORD and not _same(was[name], now[name]):

@@ -30,8 +30,10 @@ from toolkit.evaluation.replay import OLDER, Replay, kept_name, replay
 from toolkit.evaluation.spec import stream_tables
 from toolkit.ledger.archive import Archive, read_archive, texts, unpack, write_archive
 from toolkit.ledger.container import ArchiveError
-from toolkit.ledger.rows import Row
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.rows import SCHEMAS, Row
+from toolkit.ledger.store import Ledger
+from toolkit.ledger.tables import as_parquet
 from toolkit.lm.secrets import secrets
 from toolkit.streams.kept import REDISTRIBUTABLE, written
 from toolkit.streams.stream import Stream
@@ -156,8 +158,9 @@ def _runs(ledger: Ledger, folder: Path, planned: Mapping[str, Any]) -> tuple[dic
         if record is None or record.status != "finished":
             left_out.append(run["folder"])
             continue
-        for file in ("run.json", "calls.parquet", "episodes.parquet"):
-            members[f"runs/{run['folder']}/{file}"] = (where / file).read_bytes()
+        inside = f"runs/{run['folder']}"
+        members[f"{inside}/run.json"] = (where / "run.json").read_bytes()
+        members |= {f"{inside}/{name}.parquet": as_parquet(where, name) for name in SCHEMAS}
     if not members:
         raise LedgerError(f"no run of {planned['study']!r} is finished: run it to the end, then pack it")
     return members, left_out

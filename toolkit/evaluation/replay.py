@@ -19,8 +19,11 @@ from toolkit.evaluation.differences import Difference, first_difference, rows_di
 from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.run import again, record_of
 from toolkit.evaluation.spec import stream_tables, study_of
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import RunRecord, call_of
-from toolkit.ledger.store import Ledger, LedgerError, RunFolder, read_log
+from toolkit.ledger.store import Ledger, RunFolder
+from toolkit.ledger.tables import rows as rows_of
+from toolkit.ledger.tables import table
 from toolkit.lm.taped import Taped
 from toolkit.streams.kept import Kept
 
@@ -235,23 +238,24 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
 def _replayed(run: Run, recorded: RunRecord, study: Path, other: Ledger) -> tuple[Difference | None, RunRecord]:
     """One run from its tape: the first difference to what was recorded, and what it came to."""
     source = study / "runs" / run.folder
-    tape = [call_of(row) for row in _rows(source / "calls.parquet")]
+    tape = [call_of(row) for row in rows_of(source, "calls")]
     folder = RunFolder(other.study(run.study) / "runs" / run.folder, record_of(run))
     folder.open()
     try:
         record = again(run, folder, tape)
     except Exception as error:  # noqa: BLE001  (what was recorded did not raise: whatever this is, it is a difference)
         folder.close()
-        rows = list(read_log(folder.folder / "episodes.jsonl"))
+        rows = rows_of(folder.folder, "episodes")
         place = len(rows)
-        found = rows_differ(run, _rows(source / "episodes.parquet")[:place], rows)
+        found = rows_differ(run, rows_of(source, "episodes")[:place], rows)
         told = f"{type(error).__name__}: {error}"
         task = run.stream.pairs()[run.places[place]][0].id if place < len(run.places) else ""
         return found or Difference(run.folder, place, task, "(the run)", "went on", told), folder.record
     folder.finish(record)
     found = first_difference(run, source, folder.folder, recorded, record)
-    (folder.folder / "calls.parquet").unlink()
-    (folder.folder / "calls.parquet").symlink_to((source / "calls.parquet").resolve())
+    kept = table(source, "calls")  # its seconds are those of then
+    table(folder.folder, "calls").unlink()
+    (folder.folder / kept.name).symlink_to(kept.resolve())
     return found, record
 
 
@@ -288,13 +292,6 @@ def _report_note(folder: Path, other: Ledger, name: str) -> Iterator[str]:
             "note: report.html has the same numbers but not the same bytes: it was written before the study was "
             "finished, or by another version of the toolkit"
         )
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    return found
 
 
 def _json(path: Path) -> dict[str, Any]:

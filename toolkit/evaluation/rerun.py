@@ -11,7 +11,8 @@ from toolkit.errors import SpecError
 from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.spec import load
 from toolkit.evaluation.study import Study
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.lm.tape import forget
 from toolkit.stats.equivalence import Equivalence, equivalence
 

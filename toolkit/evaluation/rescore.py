@@ -12,8 +12,9 @@ from toolkit.errors import nearest
 from toolkit.evaluation.code import import_code
 from toolkit.evaluation.spec import streams_of
 from toolkit.ledger import later
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import Row
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.records import Key, Task
 from toolkit.streams.scoring import Scorer, scorer_by_name
 

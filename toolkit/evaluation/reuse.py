@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.run import record_of
-from toolkit.ledger.parquet import relabel
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.store import write_atomically
+from toolkit.ledger.tables import relabel, table
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -66,8 +66,8 @@ def _take_over(study: Study, run: Run, candidates: Sequence[Path], place: Path) 
     for source, record in _usable(study, run, candidates):
         aside = study.folder / _ASIDE / run.folder
         aside.mkdir(parents=True)
-        for name in ("calls.parquet", "episodes.parquet"):
-            _link(source / name, aside / name)
+        for file in (table(source, "calls"), table(source, "episodes")):
+            _link(file, aside / file.name)
         taken = replace(record, study=study.name, reused_from=record.reused_from or record.study)
         write_atomically(aside / "run.json", json.dumps(asdict(taken), ensure_ascii=True) + "\n")
         place.parent.mkdir(exist_ok=True)
@@ -97,6 +97,6 @@ def _relabel(run: Run, record: RunRecord, place: Path) -> None:
     names = {name: getattr(wanted, name) for name in _LABELS}
     if all(getattr(record, name) == value for name, value in names.items()):
         return
-    relabel(place / "episodes.parquet", names)
+    relabel(place, "episodes", names)
     renamed = replace(record, **names)
     write_atomically(place / "run.json", json.dumps(asdict(renamed), ensure_ascii=True) + "\n")

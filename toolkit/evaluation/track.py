@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
-from toolkit.ledger.store import Ledger, LedgerError, write_atomically
+from toolkit.ledger.log import LedgerError
+from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.ledger.target import Target
 
 if TYPE_CHECKING:

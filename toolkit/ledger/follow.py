@@ -126,7 +126,7 @@ class Follower:
                 continue
             self.records[run.id] = record
             tail = self._tails.setdefault(run.id, _Tail(folder / "episodes.jsonl"))
-            if record.status == "finished":
+            if record.status == "finished" and not tail.path.exists():
                 whole += [run] if tail.rows < record.episodes else []
                 continue
             found += [_glimpse(run, row) for row in tail.read()]

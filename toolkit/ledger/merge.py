@@ -15,13 +15,15 @@ from pathlib import Path
 from toolkit.errors import nearest
 from toolkit.ledger.alone import StudyBusy, alone, holder
 from toolkit.ledger.later import FILE as LATER
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import SCHEMAS, RunRecord, run_record
-from toolkit.ledger.store import Ledger, LedgerError, write_atomically
+from toolkit.ledger.store import Ledger, write_atomically
+from toolkit.ledger.tables import clear_parquet, count, table
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _RUN = re.compile(r"[A-Za-z0-9._-]+-[0-9a-f]{12}")
 _TOLD = ("study.toml", "plan.json", "environment.json")  # of a study; what steers, locks or shows it stays behind
-_FINISHED = tuple(f"{name}.parquet" for name in SCHEMAS)
+_PACKED = tuple(f"{name}.parquet" for name in SCHEMAS)
 _LOGS = tuple(f"{name}.jsonl" for name in SCHEMAS)
 _ASIDE = Path("incoming", "now")  # where no view looks
 
@@ -135,18 +137,10 @@ def _read(folder: Path, name: str) -> _Source:
 
 def _check_finished(folder: Path, record: RunRecord) -> None:
     """A run that says it is finished has its files, whole."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    for name in _FINISHED:
-        try:
-            rows = pq.ParquetFile(folder / name).metadata.num_rows
-        except (OSError, pa.ArrowException) as error:
-            raise LedgerError(
-                f"{folder / name} cannot be read ({error}), but its run is finished: move it away"
-            ) from error
-        if name == "episodes.parquet" and rows != record.episodes:
-            raise LedgerError(f"{folder / name} has {rows} episodes and should have {record.episodes}: move it away")
+    found = {name: count(folder, name) for name in SCHEMAS}
+    if found["episodes"] != record.episodes:
+        file = table(folder, "episodes")
+        raise LedgerError(f"{file} has {found['episodes']} episodes and should have {record.episodes}: move it away")
 
 
 def _mistakes(source: _Source, ledger: Ledger) -> Iterator[str]:
@@ -248,8 +242,9 @@ def _planned(folder: Path) -> set[str]:
 def _copy_run(source: _Source, where: str, record: RunRecord, to: Path) -> None:
     """A run's own files, those that its state calls for, and no others."""
     to.mkdir(parents=True)
-    wanted = (*_FINISHED, LATER) if record.status == "finished" else (*_LOGS, "error.txt")
-    for name in wanted:
+    finished = record.status == "finished"
+    tables = [table(source.folder / "runs" / where, name).name for name in SCHEMAS] if finished else _LOGS
+    for name in (*tables, LATER if finished else "error.txt"):
         if (source.folder / "runs" / where / name).exists():
             shutil.copyfile(source.folder / "runs" / where / name, to / name)
     named = replace(record, study=source.name)
@@ -261,10 +256,12 @@ def _finish(aside: Path, place: Path) -> None:
 
     A process that is killed on the way leaves the unfinished run, whose logs are whole, or the finished one.
     """
-    for name in (*_FINISHED, "run.json", LATER):
-        if (aside / name).exists():
+    clear_parquet(place)  # left by a run that was cut off while finishing
+    brought = {path.name for path in aside.iterdir()}
+    for name in (*_PACKED, *_LOGS, "run.json", LATER):
+        if name in brought:
             os.replace(aside / name, place / name)
-    for name in (*_LOGS, "error.txt"):
+    for name in {*_LOGS, "error.txt"} - brought:
         (place / name).unlink(missing_ok=True)
 
 

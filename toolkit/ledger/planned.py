@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import nearest
 from toolkit.ledger import later
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import USABLE, Row
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.store import Ledger
 from toolkit.ledger.views import quoted
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from toolkit.component import digest
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import Row
-from toolkit.ledger.store import Ledger, LedgerError
+from toolkit.ledger.store import Ledger
 
 SAMPLED = 5
 """Episodes of a run that are shown step by step."""

@@ -6,17 +6,16 @@ import hashlib
 import json
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from toolkit.component import canonical, digest
-from toolkit.errors import ToolkitError, nearest
-from toolkit.ledger.disk import Unwritable, writing
-from toolkit.ledger.parquet import replace_parquet, write_parquet
+from toolkit.errors import nearest
+from toolkit.ledger.disk import writing
+from toolkit.ledger.log import LedgerError, Log, read_log
+from toolkit.ledger.parquet import replace_parquet
 from toolkit.ledger.rows import (
     RESCORED,
     RUN,
@@ -26,10 +25,9 @@ from toolkit.ledger.rows import (
     call_of,
     call_row,
     content,
-    line,
     run_record,
 )
-from toolkit.ledger.syncing import Sync
+from toolkit.ledger.tables import LONG, clear_parquet, pack
 from toolkit.ledger.views import from_lines, quoted, views
 from toolkit.records import Call
 
@@ -37,105 +35,9 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
-SYNC_ROWS, SYNC_SECONDS = 64, 1.0
-_packing = threading.Lock()  # runs that end together only get in one another's way: one at a time takes three quarters
 _EMPTY = Path(
     "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
 )  # named by the schemas: new columns, new files
-
-
-class LedgerError(ToolkitError):
-    """A ledger or a run's folder cannot be used as it is."""
-
-
-class Log:
-    """An append-only file of JSON lines. A row reaches the system at once; every 64 rows or second all go to the disk.
-
-    They do so while the run goes on, which waits only if the disk is a whole such round behind. A torn last line (the
-    process was killed in mid-write) is cut off when the file is opened. Once a row could not be written, every further
-    one is refused: no row may stand behind a gap.
-
-    Parameters
-    ----------
-    path
-        The file; created if absent.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        _cut_torn_tail(path)
-        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
-        self._sync = Sync(self._file.fileno())
-        self._unsynced, self._synced_at = 0, time.monotonic()
-        self._broken: Unwritable | None = None
-
-    def append(self, row: Row, before_sync: Callable[[], None] | None = None) -> None:
-        """Write one row; ``before_sync`` is called first if this row takes everything to the disk.
-
-        Raises
-        ------
-        Unwritable
-            If the disk would not take this row, or those before it.
-        """
-        self.check()
-        text, start = line(row), os.fstat(self._file.fileno()).st_size
-        try:
-            with writing(self.path):
-                while text:  # a disk that is nearly full takes the beginning of a row
-                    text = text[self._file.write(text) :]
-        except Unwritable as error:
-            self._broken = error
-            self._file.truncate(start)
-            raise
-        self._unsynced += 1
-        if self._unsynced >= SYNC_ROWS or time.monotonic() - self._synced_at >= SYNC_SECONDS:
-            if before_sync is not None:
-                before_sync()
-            self.sync()
-
-    def check(self) -> None:
-        """Raise what an earlier row met with, if it could not be written: whoever swallowed it hears it again."""
-        if self._broken is not None:
-            raise self._broken
-
-    def sync(self) -> None:
-        """Have everything put on the disk. Whatever asks for it later gets there later."""
-        if self._unsynced:
-            with writing(self.path):
-                self._sync.begin()
-        self._unsynced, self._synced_at = 0, time.monotonic()
-
-    def close(self, *, synced: bool = True) -> None:
-        """Wait until everything is on the disk, and close; without ``synced`` only until nothing is under way."""
-        if self._file.closed:
-            return
-        with self._file, writing(self.path):
-            if synced:
-                self._sync.now()
-            else:
-                self._sync.wait()
-
-
-def read_log(path: Path) -> Iterator[Row]:
-    """The rows of a log.
-
-    Raises
-    ------
-    LedgerError
-        If a line before the last is damaged: such a log is not what a run wrote.
-    """
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for number, text in enumerate(file, start=1):
-            if not text.endswith(b"\n"):
-                return  # torn: the process died while writing it
-            try:
-                yield json.loads(text)
-            except ValueError as error:
-                raise LedgerError(
-                    f"{path} line {number} is damaged: move the run's folder away to run it anew"
-                ) from error
 
 
 class RunFolder:
@@ -162,14 +64,11 @@ class RunFolder:
         """
         calls, episodes = self.folder / "calls.jsonl", self.folder / "episodes.jsonl"
         with writing(self.folder):
-            for name in SCHEMAS:  # left by a run that was cut off while finishing; its logs are whole
-                (self.folder / f"{name}.parquet").unlink(missing_ok=True)
-                (self.folder / f"{name}.parquet.part").unlink(missing_ok=True)
-            _cut_torn_tail(calls)
+            clear_parquet(self.folder)  # left by a run that was cut off while finishing; its logs are whole
             tape = [call_of(row) for row in read_log(calls)]
             self._logs.append(Log(calls))
             episodes.unlink(missing_ok=True)
-            self._logs.append(Log(episodes))
+            self._logs.append(Log(episodes, derived=True))
         self._calls, self._episodes = self._logs
         self._contents, self._any = hashlib.sha256(b"[["), False
         return tape
@@ -179,11 +78,11 @@ class RunFolder:
         self._calls.append(call_row(call, self.record.run))
 
     def episode(self, row: Row) -> None:
-        """Record an episode; the calls it rests on are on the disk no later than it."""
+        """Record an episode; it is derived from the calls, so that only they need be on the disk soon."""
         self._calls.check()
         self._contents.update((", " * self._any + canonical(content(row))).encode())
         self._any = True
-        self._episodes.append(row, before_sync=self._calls.sync)
+        self._episodes.append(row)
 
     def note(self, record: RunRecord) -> None:
         """Replace ``run.json``."""
@@ -204,22 +103,13 @@ class RunFolder:
                 all_of_them.callback(log.close, synced=synced)
 
     def finish(self, record: RunRecord) -> None:
-        """Turn the logs into Parquet: written aside, renamed, noted as finished; only then are the logs removed."""
-        self.close(synced=False)  # they go once the Parquet files are on the disk
-        try:
-            with writing(self.folder):
-                for name, schema in SCHEMAS.items():
-                    log, part = self.folder / f"{name}.jsonl", self.folder / f"{name}.parquet.part"
-                    with _packing:
-                        write_parquet(read_log(log), part, schema)
-                    with open(part, "rb") as file:
-                        os.fsync(file.fileno())
-        except Unwritable:
-            for name in SCHEMAS:  # half a shard would only take room
-                (self.folder / f"{name}.parquet.part").unlink(missing_ok=True)
-            raise
-        for name in SCHEMAS:
-            os.replace(self.folder / f"{name}.parquet.part", self.folder / f"{name}.parquet")
+        """Note that the run is finished, once its rows are on the disk: as its logs, or as Parquet if it was long."""
+        self.close()
+        if record.episodes < LONG:
+            self.note(record)
+            return
+        with writing(self.folder):
+            pack(self.folder)
         self.note(record)
         for name in SCHEMAS:
             (self.folder / f"{name}.jsonl").unlink()
@@ -329,19 +219,3 @@ def write_atomically(path: Path, text: str) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _cut_torn_tail(path: Path) -> None:
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    with open(path, "rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)

@@ -4,11 +4,88 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+import time
+
+ROWS, SECONDS = 64, 1.0
+"""What a power cut may cost a run: so many rows at most, none of them written longer ago."""
+
+
+class Sync:
+    """One file's way to the disk, begun once half of `ROWS` are new or most of `SECONDS` after the first of them.
+
+    Whoever writes goes on meanwhile, and waits only where more than `ROWS` would be at risk.
+
+    Parameters
+    ----------
+    descriptor
+        Of a file that stays open until `close` has returned.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = tempfile.TemporaryFile()
+    >>> sync = Sync(file.fileno())
+    >>> _ = file.write(b"a row")
+    >>> sync.wrote()
+    >>> sync.close()
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._changed = threading.Condition()
+        self._new = self._under_way = 0  # rows
+        self._closed = False
+        self._error: OSError | None = None
+
+    def wrote(self) -> None:
+        """Count a row in.
+
+        Raises
+        ------
+        OSError
+            What the disk answered to an earlier one: rows that were handed over may not be there.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._new + self._under_way < ROWS or self._error)
+            self._check()
+            self._new += 1
+            if self._new == 1:
+                _syncer.soon(self)
+            elif self._new == ROWS // 2:
+                _syncer.now(self)
+
+    def close(self, *, synced: bool = True) -> None:
+        """Put everything on the disk; without ``synced`` only wait until nothing is under way. Raises as `wrote`."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way)
+            if self._closed:
+                return
+            self._closed = True
+        self._check()
+        if synced:
+            os.fdatasync(self._descriptor)
+
+    def carry_out(self) -> None:
+        """What is due: for the thread that does the waiting."""
+        with self._changed:
+            if self._closed or not self._new or self._error:
+                return
+            self._new, self._under_way = 0, self._new
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            self._error = error  # raised where the next row is written
+        with self._changed:
+            self._under_way = 0
+            self._changed.notify_all()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
 
 
 class Syncer:
-    """Carries out work in the order it was handed over, in a thread that begins with the first of it.
+    """Carries syncs out when they are due, in a thread that begins with the first of them.
 
     A process that was forked has none of its parent's threads, so it begins one of its own.
     """
@@ -18,72 +95,43 @@ class Syncer:
         os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
-        self._waiting: list[Callable[[], None]] = []
+        self._due: list[Sync] = []
+        self._later: dict[Sync, float] = {}  # the earliest first, since all wait equally long
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    def do(self, work: Callable[[], None]) -> None:
-        """Have ``work`` done soon; it must keep what it raises to itself."""
+    def now(self, sync: Sync) -> None:
+        """Have it carried out as soon as those before it are."""
         with self._changed:
-            self._waiting.append(work)
+            self._later.pop(sync, None)
+            self._due.append(sync)
+            self._changed.notify()
+
+    def soon(self, sync: Sync) -> None:
+        """Have it carried out in good time, if nobody asks for it before."""
+        with self._changed:
+            self._later.setdefault(sync, time.monotonic() + 0.8 * SECONDS)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="sync", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            elif len(self._later) == 1:
+                self._changed.notify()
 
     def _serve(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._waiting))
-                work = self._waiting.pop(0)
-            work()
+            self._next().carry_out()
 
-
-class Sync:
-    """One file's way to the disk: at most one sync is under way, and whoever asks for the next waits for it.
-
-    Parameters
-    ----------
-    descriptor
-        Of a file that stays open until `wait` has returned.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._idle = threading.Event()
-        self._idle.set()
-        self._error: OSError | None = None
-
-    def begin(self) -> None:
-        """Put on the disk what has been written so far, while the caller goes on.
-
-        Raises
-        ------
-        OSError
-            What the last one met with: rows that were handed over may not be on the disk.
-        """
-        self.wait()
-        self._idle.clear()
-        _syncer.do(self._sync)
-
-    def wait(self) -> None:
-        """Until nothing is under way. Raises as `begin` does."""
-        self._idle.wait()
-        if self._error is not None:
-            raise self._error
-
-    def now(self) -> None:
-        """Put everything on the disk before returning. Raises as `begin` does."""
-        self.wait()
-        os.fdatasync(self._descriptor)
-
-    def _sync(self) -> None:
-        try:
-            os.fdatasync(self._descriptor)
-        except OSError as error:  # raised where the next row is written
-            self._error = error
-        finally:
-            self._idle.set()
+    def _next(self) -> Sync:
+        with self._changed:
+            while True:
+                first = next(iter(self._later), None)
+                left = None if first is None else self._later[first] - time.monotonic()
+                if first is not None and left is not None and left <= 0:
+                    del self._later[first]
+                    return first
+                if self._due:
+                    return self._due.pop(0)
+                self._changed.wait(left)
 
 
 _syncer = Syncer()
