@@ -52,7 +52,7 @@ class Control:
 
     def write(self, command: Command) -> None:
         """Give a command."""
-        write_atomically(self.path, json.dumps({"command": command}) + "\n")
+        write_atomically(self.path, json.dumps({"command": command}) + "\n", synced=False)
 
     def obey(self) -> None:
         """Wait while paused.

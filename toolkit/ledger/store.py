@@ -85,10 +85,11 @@ class RunFolder:
         self._episodes.append(row)
 
     def note(self, record: RunRecord) -> None:
-        """Replace ``run.json``."""
+        """Replace ``run.json``; that a run has begun, or stopped, need not be on the disk before it goes on."""
         self.record = record
+        text = json.dumps(asdict(record), ensure_ascii=True) + "\n"
         with writing(self.folder):
-            write_atomically(self.folder / "run.json", json.dumps(asdict(record), ensure_ascii=True) + "\n")
+            write_atomically(self.folder / "run.json", text, synced=record.status == "finished")
 
     def hash(self, state: str) -> str:
         """sha256 over everything that came out of the run; never times, paths or names."""
@@ -184,10 +185,11 @@ class Ledger:
 
     def record(self, folder: Path) -> RunRecord | None:
         """What a run's folder says of itself; None if it has not begun."""
-        path = folder / "run.json"
-        if not path.exists():
+        try:
+            told = (folder / "run.json").read_text(encoding="ascii")
+        except FileNotFoundError:
             return None
-        return run_record(json.loads(path.read_text(encoding="ascii")))
+        return run_record(json.loads(told)) if told else None  # empty: a power cut came when it had just begun
 
     def _ensure(self) -> None:
         """Empty files with the schemas, so that a view has something to read before the first study."""
@@ -208,14 +210,21 @@ class Ledger:
         (folder / "run.json").touch()
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file aside, then rename: a reader sees the old one or the new one."""
+def write_atomically(path: Path, text: str, *, synced: bool = True) -> None:
+    """Write a whole file aside, then rename: a reader sees the old one or the new one.
+
+    Parameters
+    ----------
+    synced
+        Whether it is on the disk before this returns.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with open(part, "w", encoding="utf-8") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -73,6 +73,7 @@ class HostedEngine:
         self._secrets = secrets(*self._variables)
         self._known = {"", *(os.environ.get(name, "") for name in self._variables)}
         self._slots = threading.BoundedSemaphore(model.parallel)
+        self._free = is_own(model.address) or (self._provider == "ollama" and not model.address)
         self._written = float(model.max_tokens)  # tokens of the latest answer: what the next one is expected to have
 
     def complete(self, request: Request) -> Response:
@@ -132,8 +133,9 @@ class HostedEngine:
     def _clean(self, response: Response) -> Response:
         from dspy._vendor.lm15.serde import response_from_dict, response_to_dict
 
+        hidden = self._hidden()
         text = json.dumps(response_to_dict(response))
-        clean = redacted(whole(text) if "\\ud" in text else text, self._hidden())
+        clean = redacted(whole(text) if "\\ud" in text else text, hidden)
         return response if clean == text else response_from_dict(json.loads(clean))
 
     def _dollars(self, response: Response, usage: Any, asked: Request) -> float | None:
@@ -142,7 +144,7 @@ class HostedEngine:
         if model.dollars_in is not None and model.dollars_out is not None:
             spent = (usage.input_tokens or 0) * model.dollars_in + (usage.output_tokens or 0) * model.dollars_out
             return spent / 1e6
-        if is_own(model.address) or (self._provider == "ollama" and not model.address):
+        if self._free:
             return 0.0
         prefix, _, name = model.name.partition("/")
         provider = self._provider or prefix
