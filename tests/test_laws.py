@@ -9,6 +9,7 @@ import pytest
 from errands import Errands, finish, prompts
 
 from toolkit.agents.arm import Arm, floors
+from toolkit.evaluation.replay import replay
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.records import Experience, Learned, Recall, Task
@@ -184,6 +185,57 @@ def test_an_error_of_memory_fails_the_run_loudly_and_bounds_the_rest(study: Make
     assert low < -0.8
     assert high > 0.8
     assert any("44 of 48 pairs missing" in doubt for doubt in row.doubts)
+
+
+class Blunt(DemoBuffer):
+    """A learner that raises at its fifth lesson."""
+
+    def observe(self, experience: Experience) -> None:
+        self.lessons = getattr(self, "lessons", 0) + 1
+        if self.lessons == 5:
+            raise ZeroDivisionError("no lesson in it")
+        super().observe(experience)
+
+
+def test_an_error_of_a_learner_fails_the_run_loudly_and_no_other(study: Make) -> None:
+    made = study(Arm.static(), Arm("blunt", learning=Blunt()), seeds=1)
+    by_arm = {record.arm: record for record in made.run()}
+    assert by_arm["static"].status == "finished"
+    assert by_arm["blunt"].status == "failed"
+    assert "ZeroDivisionError: no lesson in it" in by_arm["blunt"].error
+    told = next(made.folder.glob("runs/blunt-*/error.txt")).read_text(encoding="utf-8")
+    assert "in observe" in told
+    assert any("19 of 24 pairs missing" in doubt for doubt in made.compare().row("blunt").doubts)
+
+
+class Narrow(Scripted):
+    """Its context holds two examples and the question."""
+
+    def engine(self, stream):
+        engine = ScriptedEngine(self, [*stream.pairs(), *stream.pool()])
+
+        class Narrowed:
+            supported_params = engine.supported_params
+
+            def complete(self, request):
+                from dspy.lm15 import ContextLengthError
+
+                if len(request.messages) > 5:
+                    raise ContextLengthError("5 messages are all that fits")
+                return engine.complete(request)
+
+        return Narrowed()
+
+
+def test_a_prompt_that_overflows_scores_0_is_on_the_tape_and_the_run_goes_on(study: Make) -> None:
+    arm = Arm("full", memory=FullContext())
+    made = finish(study(arm, lm=Narrow(), seeds=1))
+    rows = made.episodes()
+    assert list(rows.status) == ["ok"] * 3 + ["overflow"] * 21
+    assert list(rows.score[3:]) == [0.0] * 21
+    assert list(rows.acting_calls) == [1] * 24  # what was asked in vain is charged
+    assert "21 episodes without a usable answer" in " ".join(made.compare().row("full").doubts)
+    assert replay(made.ledger, made.name).identical
 
 
 # Law 4: every token is charged.
