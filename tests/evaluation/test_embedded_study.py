@@ -20,9 +20,11 @@ from toolkit.traits.memory import Retrieval
 STATIC, MEMORY, DEMOS = Arm.static(), Arm("memory", memory=Retrieval(k=2)), Arm("demos", learning=DemoBuffer(size=2))
 
 
-def hashes(folder: Path, *arms: Arm, **settings: object) -> dict[tuple[str, int], str]:
+def hashes(folder: Path, *arms: Arm, executor: str = "threads", **settings: object) -> dict[tuple[str, int], str]:
     tape._memos.clear()  # the model itself must answer, not what it answered before
-    made = finish(Study("bits", Desk(tasks=6, queues=8), arms=arms, seeds=2, ledger=Ledger(folder), **settings))
+    made = Study("bits", Desk(tasks=6, queues=8), arms=arms, seeds=2, ledger=Ledger(folder), **settings)
+    made.run(executor=executor)
+    assert {record.status for record in made.records()} == {"finished"}
     assert set(made.episodes().status) == {"ok"}
     return {(record.arm, record.seed): record.hash for record in made.records()}
 
@@ -31,6 +33,7 @@ def test_a_study_repeats_to_the_bit_in_any_order_of_arms(tmp_path: Path) -> None
     first = hashes(tmp_path / "1", STATIC, MEMORY, DEMOS)
     assert hashes(tmp_path / "2", STATIC, MEMORY, DEMOS) == first
     assert hashes(tmp_path / "3", DEMOS, MEMORY, STATIC, workers=3) == first
+    assert hashes(tmp_path / "4", STATIC, MEMORY, DEMOS, executor="processes") == first
     assert len(set(first.values())) == 6
 
 

@@ -89,7 +89,7 @@ def episodes(folder: Path) -> int:
     return int(Ledger(folder / "ledger").sql("SELECT count(*) AS n FROM episodes").n[0])
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
 def test_once_finishes_the_task_and_stops(folder: Path, executor: str, whole: str) -> None:
     with begun(folder, "--executor", executor) as child:
         child.send_signal(signal.SIGINT)
@@ -106,7 +106,7 @@ def test_once_finishes_the_task_and_stops(folder: Path, executor: str, whole: st
     assert resumed(folder) == whole
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
 def test_twice_ends_at_once_and_goes_on(folder: Path, executor: str, whole: str) -> None:
     with begun(folder, "--executor", executor) as child:
         child.send_signal(signal.SIGINT)
