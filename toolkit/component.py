@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import tomllib
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from toolkit.errors import SpecError, nearest
@@ -48,6 +50,22 @@ def canonical(value: object) -> str:
     '{"a": null, "b": [1, 2]}'
     """
     return _encoder.encode(value)
+
+
+def read_toml(file: Path) -> Config:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    SpecError
+        If there is none, or it cannot be read, with the reason.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError([f"{file}: cannot be read: {error.strerror}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError([f"{file}: is no valid TOML: {error}"]) from error
 
 
 def _plain(value: object) -> object:

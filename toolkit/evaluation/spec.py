@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from toolkit.agents.arm import Arm, floors
-from toolkit.component import Config, build
+from toolkit.component import Config, build, read_toml
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.budget import Budget, changed
 from toolkit.evaluation.code import import_code
@@ -69,7 +69,9 @@ def load(
     """
     file = Path(path)
     file = file / "study.toml" if file.is_dir() else file
-    table = _read(file)
+    if not file.exists():
+        raise SpecError([f"{file}: there is no such file; give a study.toml, or a folder that holds one"])
+    table = read_toml(file)
     head = table.get("study", {})
     if isinstance(head, dict):
         told = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
@@ -142,17 +144,6 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
         raise SpecError([f"{where}: {mistake}" for mistake in error.mistakes]) from error
 
 
-def _read(file: Path) -> Config:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SpecError([f"{file}: there is no such file; give a study.toml, or a folder that holds one"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError([f"{file}: is no valid TOML: {error}"]) from error
-    except OSError as error:
-        raise SpecError([f"{file}: cannot be read: {error.strerror}"]) from error
-
-
 def _head_mistakes(head: object, where: str) -> list[str]:
     if not isinstance(head, dict):
         return [f"{where}: [study] must be a table but is {head!r}"]
@@ -207,7 +198,7 @@ def streams_of(folder: Path) -> list[Stream]:
         If one cannot be read.
     """
     file = folder / "study.toml"
-    table = anchored(_read(file), folder)
+    table = anchored(read_toml(file), folder)
     import_code([code_of(str(name), folder) for name in table.get("study", {}).get("code", [])])
     return [_stream(one, file) for one in stream_tables(table)]
 

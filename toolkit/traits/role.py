@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from toolkit.component import Prose
+from toolkit.component import Prose, read_toml
 from toolkit.errors import SpecError, nearest
 from toolkit.records import Example
 from toolkit.traits.trait import Trait
@@ -130,12 +129,6 @@ def role(name: str) -> Role:
     path = Path(name) if name.endswith(".toml") else shipped.get(name)
     if path is None:
         raise SpecError([f"no role is called {name!r}; {nearest(name, shipped)}"])
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError([f"{path}: cannot be read: {error.strerror}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError([f"{path}: is no valid TOML: {error}"]) from error
-    found = Role.from_config({"use": "Role", **table}, where=str(path))
+    found = Role.from_config({"use": "Role", **read_toml(path)}, where=str(path))
     found.worked()
     return found

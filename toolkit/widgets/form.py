@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import inspect
 import re
-import tomllib
 import typing
 import weakref
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 import ipywidgets
 
-from toolkit.component import Component, Config, build, registered, watch_registry
+from toolkit.component import Component, Config, build, read_toml, registered, watch_registry
 from toolkit.errors import SpecError
 from toolkit.widgets.code import source
 from toolkit.widgets.fields import Field, field_for, quiet
@@ -305,16 +304,6 @@ class _Desk(ipywidgets.Accordion):
     def _fetch(self) -> str:
         self._form.load(self._path.value)
         return f"opened: {self._path.value}"
-
-
-def read_toml(file: Path) -> Config:
-    """The tables of a TOML file, or a `SpecError` that says why not."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError([f"{file}: cannot be read: {error.strerror}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError([f"{file}: is no valid TOML: {error}"]) from error
 
 
 def _classes(kind: str) -> dict[str, type[Component]]:

@@ -9,13 +9,13 @@ from typing import Any
 import ipywidgets
 
 from toolkit.agents.arm import Arm
-from toolkit.component import Component, Config
+from toolkit.component import Component, Config, read_toml
 from toolkit.errors import SpecError
 from toolkit.lm.model import Model
 from toolkit.traits.memory import MemoryPolicy
 from toolkit.traits.role import Role, RolePolicy, library, role
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
-from toolkit.widgets.form import ComponentForm, Form, read_toml
+from toolkit.widgets.form import ComponentForm, Form
 
 _OWN = "as written below"
 
