@@ -89,11 +89,14 @@ def relabel(folder: Path, name: str, values: dict[str, str]) -> None:
         relabel_parquet(file, values)
         return
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    with open(part, "wb") as out:
-        out.writelines(line({**row, **values}) for row in _lines(file))
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(part, file)
+    try:
+        with open(part, "wb") as out:
+            out.writelines(line({**row, **values}) for row in _lines(file))
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def pack(folder: Path) -> None:
