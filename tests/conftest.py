@@ -42,6 +42,14 @@ def study(ledger: Ledger) -> Callable[..., Study]:
     return make
 
 
+@pytest.fixture(params=["logs", "parquet"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The two forms of a finished run's tables: a short run's, and a long one's, which here every run is."""
+    if request.param == "parquet":
+        monkeypatch.setattr("toolkit.ledger.store.LONG", 1)
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's database without anything in it: making one takes seconds, copying one does not."""

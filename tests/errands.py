@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from toolkit.evaluation.study import Study
+from toolkit.ledger.parquet import replace_parquet
+from toolkit.ledger.rows import SCHEMAS, Row, line
+from toolkit.ledger.tables import rows as rows_of
+from toolkit.ledger.tables import table
 from toolkit.records import Key, Step, Task
 from toolkit.streams.stream import Pair, Stream
 
@@ -45,6 +49,25 @@ def finish(study: Study) -> Study:
     for record in study.run():
         assert record.status == "finished", (record.arm, record.seed, record.error)
     return study
+
+
+def tables(folder: Path) -> list[str]:
+    """The files that hold the rows of a run, by name."""
+    return sorted(path.name for path in folder.iterdir() if path.stem in SCHEMAS)
+
+
+TABLES = {"logs": ["calls.jsonl", "episodes.jsonl"], "parquet": ["calls.parquet", "episodes.parquet"]}
+"""What `tables` finds in a finished run's folder, by the form of its tables."""
+
+
+def rewrite(folder: Path, name: str, change: Callable[[list[Row]], object]) -> None:
+    """Change the rows of a finished run's table, whatever its form."""
+    file, rows = table(folder, name), rows_of(folder, name)
+    change(rows)
+    if file.suffix == ".parquet":
+        replace_parquet(rows, file, SCHEMAS[name])
+    else:
+        file.write_bytes(b"".join(map(line, rows)))
 
 
 def prompts(study: Study, arm: str, *, seed: int = 0) -> list[str]:

@@ -9,26 +9,29 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from errands import ROOT, Errands
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study
-from toolkit.ledger import store
+from toolkit.ledger import log, store
+from toolkit.ledger.tables import LONG, pack
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
 from toolkit.streams.desk import Desk
 from toolkit.traits.learning import DemoBuffer
 from toolkit.traits.memory import Retrieval
 
-TOUCHES = {"write", "fdatasync", "fsync", "replace", "unlink", "truncate", "mkdir", "flush", "close", "write_table"}
+TOUCHES = {"open", "write", "fdatasync", "fsync", "replace", "unlink", "truncate", "mkdir", "flush", "close"}
 
 
 def study(ledger: Path | str, lm: Model | str = "", tasks: int = 24) -> Study:
@@ -49,12 +52,17 @@ class Steps:
 
     def __init__(self, kind: str, number: int) -> None:
         self.calls = self.touches = 0
+        self.packing: list[int] = []  # which touches are of packing; DuckDB's own are not seen, but see `cut_off`
         self._at = {"call": -1, "touch": -1, kind: number}
 
-    def __call__(self, frame: object, event: str, what: object) -> None:
+    def __call__(self, frame: FrameType, event: str, what: object) -> None:
         """Python's profiler hook."""
+        if threading.current_thread().name == "sync":  # comes when it comes: no two lives would count alike
+            return
         if event == "c_call" and getattr(what, "__name__", "") in TOUCHES:
             self.touches += 1
+            if frame.f_code is pack.__code__:
+                self.packing.append(self.touches)
             if self.touches == self._at["touch"]:
                 die()
         elif event == "call":
@@ -77,15 +85,28 @@ class CutShort(io.FileIO):
         return super().write(data)
 
 
+def cut_off(size: int) -> Callable[[Path], None]:
+    """As `pack`, but the system ends the process where a file would grow beyond so many bytes."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+
+    def packed(folder: Path) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        pack(folder)
+
+    return packed
+
+
 def life(order: dict[str, Any]) -> dict[str, Any]:
     """Run or go on with the study, to its end or to the moment named; what came out of it."""
     steps = Steps(order.get("kind", "call"), order.get("number", -1))
     CutShort.written, CutShort.share = 0, order.get("share", 0.5)
     CutShort.last = order["number"] if order.get("kind") == "write" else -1
+    store.LONG = order.get("long", LONG)  # type: ignore[misc]
     plain: Callable[..., Any] = open
-    store.open = lambda path, mode="r", **rest: (  # type: ignore[attr-defined]
+    log.open = lambda path, mode="r", **rest: (  # type: ignore[attr-defined]
         CutShort(path, "a") if mode == "ab" else plain(path, mode, **rest)
     )
+    store.pack = cut_off(order["number"]) if order.get("kind") == "size" else pack
     if order.get("kind") in ("call", "touch", "count"):
         threading.setprofile(steps)
     records = study(order["ledger"], order.get("lm", ""), order.get("tasks", 24)).run()
@@ -95,14 +116,14 @@ def life(order: dict[str, Any]) -> dict[str, Any]:
         "replayed": sum(record.replayed for record in records),
         "call": steps.calls,
         "touch": steps.touches,
+        "packing": steps.packing,
         "write": CutShort.written,
     }
 
 
 def serve() -> None:
     """Answer each order with what a life came to, or with the signal that ended it."""
-    import pandas  # noqa: F401  (Arrow imports it when it first makes a column)
-    import pyarrow.parquet  # noqa: F401
+    import duckdb  # noqa: F401
 
     from toolkit.agents import agent, decision  # noqa: F401  (what a first run would import)
     from toolkit.evaluation.environment import environment

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from doomed import plagued
 from doomed import study as mortal_study
-from errands import ROOT, Errands, finish
+from errands import ROOT, TABLES, Errands, finish, tables
 from held import study as held_study
 
 from toolkit.agents.arm import Arm
@@ -21,6 +21,7 @@ from toolkit.evaluation.run import carry_out
 from toolkit.evaluation.study import Study
 from toolkit.ledger.follow import Glimpse, following
 from toolkit.ledger.store import Ledger
+from toolkit.ledger.tables import LONG
 from toolkit.lm.scripted import Scripted
 
 
@@ -107,6 +108,7 @@ def test_workers_end_when_the_study_is_killed(tmp_path: Path) -> None:
     assert record.replayed == 40
 
 
+@pytest.mark.usefixtures("form")
 def test_one_run_carried_out_twice_at_once_is_carried_out_once(ledger: Ledger) -> None:
     made = mortal_study(ledger)
     made.folder.mkdir(parents=True)
@@ -115,6 +117,17 @@ def test_one_run_carried_out_twice_at_once_is_carried_out_once(ledger: Ledger) -
     assert first == second
     assert first.status == "finished"
     assert ledger.sql("SELECT count(*) AS n FROM calls").n[0] == 24
+
+
+def test_a_long_run_of_another_process_becomes_parquet_and_is_followed(ledger: Ledger) -> None:
+    made = Study("long", Errands(tasks=LONG), arms=[Arm.static()], lm=Scripted(), seeds=1, ledger=ledger)
+    seen: list[Glimpse] = []
+    with following(ledger, "long", seen.extend, every=0.01):
+        made.run(executor="processes")
+    [folder] = made.folder.glob("runs/*")
+    assert tables(folder) == TABLES["parquet"]
+    assert [one.t for one in seen] == list(range(LONG))
+    assert ledger.sql("SELECT count(*) AS n FROM calls").n[0] == LONG
 
 
 # What cannot go is refused before anything is spent.

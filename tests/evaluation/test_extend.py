@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
-from errands import Errands, finish
+from errands import TABLES, Errands, finish, tables
 
 from toolkit.agents.arm import Arm
 from toolkit.analysis import compare, learning_curves
@@ -177,6 +177,7 @@ def test_streams_that_are_one_and_orders_that_repeat_are_refused(study: Make) ->
         StudyForm(made.extend(orders="given"))
 
 
+@pytest.mark.usefixtures("form")
 def test_equal_runs_of_another_study_are_reused_and_marked(study: Make) -> None:
     first = finish(study(Arm.static(), MEMORY, name="first"))
     renamed = Arm("plain")
@@ -200,14 +201,14 @@ def test_equal_runs_of_another_study_are_reused_and_marked(study: Make) -> None:
     assert {record.reused_from for record in third.records()} == {"first"}
 
 
-def test_what_is_reused_needs_no_room_where_nothing_is_renamed(study: Make) -> None:
+def test_what_is_reused_needs_no_room_where_nothing_is_renamed(study: Make, form: str) -> None:
     first = finish(study(Arm.static(), name="first"))
     second = study(Arm.static(), name="second", reuse=True)
     assert ran(second)[0] == set()
     for run in first.runs:
         own, other = (made.folder / "runs" / run.folder for made in (first, second))
-        assert (own / "calls.parquet").samefile(other / "calls.parquet")
-        assert (own / "episodes.parquet").samefile(other / "episodes.parquet")
+        assert tables(own) == tables(other) == TABLES[form]
+        assert all((own / name).samefile(other / name) for name in TABLES[form])
     shutil.rmtree(first.folder)
     assert len(second.episodes()) == 48
 
@@ -229,15 +230,18 @@ def test_only_finished_runs_are_reused_and_a_begun_one_goes_on_here(study: Make)
     assert (record.reused_from, record.replayed) == ("", 1)
 
 
-def test_a_renamed_arm_keeps_its_runs(study: Make) -> None:
+def test_a_renamed_arm_keeps_its_runs(study: Make, form: str) -> None:
     finish(study(Arm.static(), Arm("b", repeat=1)))
     again = study(Arm("plain"), Arm("b", repeat=1))
     assert ran(again)[0] == set()
     assert set(again.episodes().arm) == {"plain", "b"}
     assert len(again.episodes()) == 96
     assert again.ledger.sql("SELECT count(*) AS n FROM episodes").n[0] == 96
+    assert [tables(run) for run in again.folder.glob("runs/*")] == 4 * [TABLES[form]]
+    assert again.replay().identical
 
 
+@pytest.mark.usefixtures("form")
 def test_streams_in_another_order_are_not_mixed_up(study: Make) -> None:
     long, short = Errands(), Errands(tasks=10)
     finish(study(Arm.static(), stream=long).extend(streams=short))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from errands import finish
+from errands import TABLES, finish, tables
 from serving import Stub, fails, says, serving
 
 from toolkit.agents.arm import Arm
@@ -127,7 +127,8 @@ def held(path: Path) -> str:
     return "\n".join([*archive.members, *(text for _, text in texts(archive.members))])
 
 
-def test_an_archive_replays_and_unpacks(desk: Study, tmp_path: Path) -> None:
+def test_an_archive_replays_and_unpacks(form: str, desk: Study, tmp_path: Path) -> None:
+    assert [tables(run) for run in desk.folder.glob("runs/*")] == 4 * [TABLES[form]]
     done = pack(desk.ledger, "desk", tmp_path / "x.zip")
     assert done.archive.digest in str(done)
     found = replay_archive(tmp_path / "x.zip")
@@ -218,6 +219,7 @@ def test_no_secret_is_in_ledger_mlflow_or_archive(
     assert "[key]" in whole
 
 
+@pytest.mark.usefixtures("form")
 def test_a_secret_that_got_into_a_study_is_not_packed(
     desk: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +232,7 @@ def test_a_secret_that_got_into_a_study_is_not_packed(
     pack(desk.ledger, "desk", tmp_path / "x.zip", redact=True)
 
 
+@pytest.mark.usefixtures("form")
 def test_an_anonymous_archive_names_nobody(
     study: Callable[..., Study], somebody: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,6 +280,7 @@ def test_a_name_that_cannot_be_removed_is_refused_with_its_place(
     assert not list(tmp_path.glob("x.zip*"))
 
 
+@pytest.mark.usefixtures("form")
 def test_a_redacted_archive_keeps_numbers_and_no_text(desk: Study, tmp_path: Path) -> None:
     done = pack(desk.ledger, "desk", tmp_path / "x.zip", redact=True)
     whole = held(done.path)

@@ -10,10 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from errands import ROOT, Errands, finish
+from errands import ROOT, TABLES, Errands, finish, rewrite, tables
 from serving import Stub, serving
 
 from toolkit.agents.arm import Arm, floors
@@ -21,8 +19,9 @@ from toolkit.cli import main
 from toolkit.evaluation.replay import replay
 from toolkit.evaluation.study import Study
 from toolkit.ledger.log import LedgerError
-from toolkit.ledger.rows import CALL, EPISODE
+from toolkit.ledger.rows import SCHEMAS
 from toolkit.ledger.store import Ledger
+from toolkit.ledger.tables import rows as rows_of
 from toolkit.lm.embedded import Gguf
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model
@@ -42,22 +41,22 @@ def desk(study: Callable[..., Study]) -> Study:
 
 
 def edit(folder: Path, arm: str, name: str, change: Callable[[list[dict[str, object]]], None]) -> Path:
-    """Change the rows of one run's table."""
-    path = sorted(folder.glob(f"runs/{arm}-*/{name}.parquet"))[0]
-    table = pq.read_table(path)
-    rows = table.to_pylist()
-    change(rows)
-    pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
-    return path.parent
+    """Change the rows of one run's table; the run's folder."""
+    run = sorted(folder.glob(f"runs/{arm}-*"))[0]
+    rewrite(run, name, change)
+    return run
 
 
-def test_a_finished_study_is_identical_and_no_model_is_asked(desk: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_study_is_identical_and_no_model_is_asked(
+    form: str, desk: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def asked(*_: object) -> None:
         raise AssertionError("a model was asked")
 
     monkeypatch.setattr(ScriptedEngine, "complete", asked)
     monkeypatch.setattr(Scripted, "engine", asked)
     before = {path: path.read_bytes() for path in desk.folder.rglob("*") if path.is_file()}
+    assert [tables(run) for run in desk.folder.glob("runs/*")] == 14 * [TABLES[form]]
     done = replay(desk.ledger, "desk")
     assert done.identical, done
     assert (done.runs, done.episodes) == (14, 112)
@@ -67,6 +66,7 @@ def test_a_finished_study_is_identical_and_no_model_is_asked(desk: Study, monkey
     assert {path: path.read_bytes() for path in desk.folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.usefixtures("form")
 def test_late_feedback_and_the_study_itself(study: Callable[..., Study]) -> None:
     made = finish(study(Arm("m", memory=Retrieval()), stream=Errands(delay=3)))
     assert made.replay().identical
@@ -89,6 +89,7 @@ def test_a_wrapped_program_replays_where_it_lives(study: Callable[..., Study], c
         ("acting_seconds", 9.0),
     ],
 )
+@pytest.mark.usefixtures("form")
 def test_the_first_changed_episode_is_shown(desk: Study, column: str, value: object) -> None:
     def change(rows: list[dict[str, object]]) -> None:
         rows[5][column] = rows[6][column] = value
@@ -97,10 +98,11 @@ def test_the_first_changed_episode_is_shown(desk: Study, column: str, value: obj
     found = replay(desk.ledger, "desk").difference
     assert found is not None
     assert (found.run, found.t, found.column, found.recorded) == (folder.name, 5, column, repr(value))
-    task = pq.read_table(folder / "episodes.parquet").column("task")[5].as_py()
+    task = rows_of(folder, "episodes")[5]["task"]
     assert f"run {folder.name}, task 5 ({task}), {column}: recorded {value!r}" in str(found)
 
 
+@pytest.mark.usefixtures("form")
 def test_an_answer_changed_on_the_tape_is_shown_where_it_was_given(desk: Study) -> None:
     def change(rows: list[dict[str, object]]) -> None:
         told = json.loads(str(rows[3]["response"]))
@@ -121,6 +123,7 @@ def test_an_answer_changed_on_the_tape_is_shown_where_it_was_given(desk: Study) 
         (lambda rows: rows[4].update(hash="0" * 64), "the tape holds another request at stream, task 4"),
     ],
 )
+@pytest.mark.usefixtures("form")
 def test_a_tape_that_ends_or_holds_another_request(desk: Study, change: Callable, told: str) -> None:
     folder = edit(desk.folder, "static", "calls", change)
     found = replay(desk.ledger, "desk").difference
@@ -205,11 +208,28 @@ def test_other_tasks_than_then_are_refused(desk: Study) -> None:
         replay(desk.ledger, "desk")
 
 
+@pytest.mark.usefixtures("form")
 def test_the_rows_that_are_compared_are_the_ledgers(desk: Study) -> None:
-    tables = {"episodes": EPISODE, "calls": CALL}
-    for name, schema in tables.items():
-        path = next(desk.folder.glob(f"runs/m-*/{name}.parquet"))
-        assert pq.read_table(path).column_names == list(schema)
+    run = next(desk.folder.glob("runs/m-*"))
+    for name, schema in SCHEMAS.items():
+        rows = rows_of(run, name)
+        assert len(rows) == 8
+        assert [list(row) for row in rows] == 8 * [list(schema)]
+
+
+def test_a_study_whose_runs_are_of_both_forms_is_identical(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is replayed has the form that its length gives it now, whatever that of the recorded run is."""
+    made = finish(study(Arm("m", memory=Retrieval()), stream=Desk(tasks=8), name="desk", seeds=1))
+    monkeypatch.setattr("toolkit.ledger.store.LONG", 1)
+    assert replay(made.ledger, "desk").identical
+    grown = finish(made.extend(seeds=1))
+    assert sorted(tables(run) for run in grown.folder.glob("runs/*")) == [TABLES["logs"], TABLES["parquet"]]
+    monkeypatch.undo()
+    done = replay(made.ledger, "desk")
+    assert done.identical, done
+    assert (done.runs, done.calls) == (2, 16)
 
 
 def test_the_command_says_identical_or_exits_with_1(desk: Study, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from errands import Errands, finish
+from errands import TABLES, Errands, finish, tables
 
 from toolkit.agents.arm import Arm
 from toolkit.analysis import compare
@@ -48,8 +48,9 @@ def recorded(study: Study) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in study.folder.glob("runs/*/*") if path.name != "rescored.parquet"}
 
 
-def test_figures_are_what_the_scorer_says_of_the_recorded_answers(made: Study) -> None:
+def test_figures_are_what_the_scorer_says_of_the_recorded_answers(form: str, made: Study) -> None:
     before = recorded(made)
+    assert [tables(run) for run in made.folder.glob("runs/*")] == 8 * [TABLES[form]]
     [found] = rescore(made.name, ["first_letter"], ledger=made.ledger)
     assert (found.written, found.kept, found.waiting, found.differ) == (8, 0, 0, None)
     frame = made.episodes().merge(made.ledger.sql("SELECT run, phase, t, score AS new FROM rescored"), how="inner")
@@ -64,6 +65,7 @@ def test_figures_are_what_the_scorer_says_of_the_recorded_answers(made: Study) -
     assert compare(made).row("memory").score.value == pytest.approx(frame[frame.arm == "memory"].score.mean())
 
 
+@pytest.mark.usefixtures("form")
 def test_a_second_time_changes_nothing_and_more_metrics_keep_the_first(made: Study) -> None:
     rescore(made.name, ["first_letter"], ledger=made.ledger)
     files = {path: path.read_bytes() for path in made.folder.glob("runs/*/rescored.parquet")}
@@ -142,6 +144,7 @@ def test_other_data_are_refused(tmp_path: Path, ledger: Ledger, capsys: pytest.C
         rescore("own", ["exact"], ledger=ledger)
 
 
+@pytest.mark.usefixtures("form")
 def test_an_episode_without_an_answer_scores_0_whatever_the_scorer(study: Make) -> None:
     def mute(task):
         if task.id == "t3":

@@ -6,18 +6,21 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from errands import Errands, finish
+from errands import TABLES, Errands, finish, tables
 
 from toolkit.agents.arm import Arm
 from toolkit.cli import main
 from toolkit.evaluation.study import Study
 from toolkit.ledger.disk import Unwritable
 from toolkit.ledger.log import Log, read_log
+from toolkit.ledger.rows import SCHEMAS, line
 from toolkit.ledger.store import Ledger
-from toolkit.lm.scripted import Scripted
+from toolkit.ledger.tables import pack, relabel, rows
+from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.traits.memory import Retrieval
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
@@ -55,6 +58,7 @@ def hashes(made: Study) -> list[str]:
     return [record.hash for record in finish(made).records()]
 
 
+@pytest.mark.usefixtures("form")
 def test_a_full_disk_suspends_and_goes_on_when_there_is_room(small: Path, tmp_path: Path) -> None:
     made = study(small)
     records = made.run()
@@ -85,6 +89,64 @@ def test_a_row_that_does_not_fit_leaves_no_half_and_no_successor(small: Path) ->
     with pytest.raises(Unwritable):
         log.append({"n": -1})  # what was refused is missing: nothing may follow it
     log.close()
+
+
+def test_a_disk_that_is_full_when_a_run_is_packed_suspends_it(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything was recorded when the disk is filled by others; what is left to do is done when there is room."""
+    remount(small, "size=64m")
+    made = Study("full", Errands(tasks=120), arms=[Arm.static()], lm=Scripted(), seeds=1, ledger=small / "ledger")
+    monkeypatch.setattr("toolkit.ledger.store.LONG", 120)
+
+    def filled(folder: Path) -> None:
+        used = sum(path.stat().st_size for path in small.rglob("*") if path.is_file())
+        remount(small, f"size={used + 40_000}")
+        with open(small / "other", "wb", buffering=0) as other, suppress(OSError):
+            while other.write(bytes(4096)):
+                pass
+        pack(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("toolkit.ledger.store.pack", filled)
+        [record] = made.run()
+    assert record.status == "suspended"
+    assert "No space left on device" in record.error
+    assert "make room, then run it again: what was recorded is kept" in record.error
+    [folder] = made.folder.glob("runs/*")
+    assert tables(folder) == TABLES["logs"]
+    assert not list(small.rglob("*.part"))
+    remount(small, "size=64m")
+    again: list[int] = []
+    monkeypatch.setattr(ScriptedEngine, "complete", lambda *_: again.append(1))
+    [record] = finish(made).records()
+    assert (record.replayed, again) == (120, [])
+    assert tables(folder) == TABLES["parquet"]
+    other = Study("full", Errands(tasks=120), arms=[Arm.static()], lm=Scripted(), seeds=1, ledger=tmp_path / "ledger")
+    monkeypatch.undo()
+    assert record.hash == finish(other).records()[0].hash
+
+
+@pytest.mark.parametrize("kept", ["logs", "parquet"])
+def test_names_that_find_no_room_leave_the_old_table_and_nothing_else(small: Path, kept: str) -> None:
+    folder = small / "run"
+    folder.mkdir()
+    for name in SCHEMAS:
+        (folder / f"{name}.jsonl").write_bytes(b"".join(line({"t": t, "answer": f"{t}" * 100}) for t in range(200)))
+    if kept == "parquet":
+        pack(folder)
+        for name in SCHEMAS:
+            (folder / f"{name}.jsonl").unlink()
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with open(small / "other", "wb", buffering=0) as other, suppress(OSError):
+        while other.write(bytes(4096)):
+            pass
+    with pytest.raises(OSError, match="No space left on device"):
+        relabel(folder, "episodes", {"arm": "other"})
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    (small / "other").unlink()
+    relabel(folder, "episodes", {"arm": "other"})
+    assert {row["arm"] for row in rows(folder, "episodes")} == {"other"}
 
 
 SPEC = """

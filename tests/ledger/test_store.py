@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from errands import ROOT, finish
+from errands import ROOT, TABLES, finish, tables
 from held import study as study_with_tape
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +21,7 @@ from toolkit.evaluation.study import Study, StudyBusy
 from toolkit.ledger.log import LedgerError, Log, read_log
 from toolkit.ledger.rows import CALL, call_of, call_row, line
 from toolkit.ledger.store import Ledger
+from toolkit.ledger.tables import LONG
 from toolkit.records import Call, Usage
 from toolkit.traits.memory import Retrieval
 
@@ -76,16 +77,63 @@ def test_two_processes_cannot_run_one_study(running, tmp_path: Path) -> None:
         study_with_tape(tmp_path / "ledger").run()
 
 
-def test_finished_runs_are_parquet_and_are_not_run_again(study: Callable[..., Study]) -> None:
+def test_finished_runs_keep_their_tables_and_are_not_run_again(study: Callable[..., Study], form: str) -> None:
     made = finish(study(Arm.static(), Arm("m", memory=Retrieval())))
     for run in made.runs:
         kept = sorted(path.name for path in (made.folder / "runs" / run.folder).iterdir())
-        assert kept == ["calls.parquet", "episodes.parquet", "run.json"]
-    before = {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.parquet")}
+        assert kept == [*TABLES[form], "run.json"]
+    before = {path: path.stat().st_mtime_ns for path in made.folder.glob("runs/*/*")}
     finish(made)
-    assert {path: path.stat().st_mtime_ns for path in made.folder.rglob("*.parquet")} == before
+    assert {path: path.stat().st_mtime_ns for path in made.folder.glob("runs/*/*")} == before
 
 
+@pytest.mark.parametrize(("long", "kept"), [(24, "parquet"), (25, "logs")])
+def test_a_run_of_as_many_episodes_as_count_as_long_becomes_parquet(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, long: int, kept: str
+) -> None:
+    assert LONG == 1000
+    monkeypatch.setattr("toolkit.ledger.store.LONG", long)
+    made = finish(study(Arm.static(), seeds=1))
+    assert len(made.episodes()) == 24
+    [folder] = made.folder.glob("runs/*")
+    assert tables(folder) == TABLES[kept]
+
+
+def test_logs_that_lie_beside_their_parquet_are_not_read_twice(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that is killed when it has noted a run as finished leaves both."""
+    monkeypatch.setattr("toolkit.ledger.store.LONG", 1)
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
+    made = finish(study(Arm.static(), seeds=1))
+    monkeypatch.undo()
+    [folder] = made.folder.glob("runs/*")
+    assert tables(folder) == sorted([*TABLES["logs"], *TABLES["parquet"]])
+    assert made.ledger.sql("SELECT count(*) AS n FROM episodes").n[0] == 24
+    assert made.ledger.sql("SELECT count(*) AS n FROM calls").n[0] == 24
+    assert made.ledger.sql("SELECT episodes FROM studies").episodes[0] == 24
+
+
+def test_the_views_of_short_and_of_long_runs_are_one(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two studies, equal but for the form of their tables; seconds differ from run to run."""
+    for name, long in (("logs", 1000), ("parquet", 1)):
+        monkeypatch.setattr("toolkit.ledger.store.LONG", long)
+        made = finish(study(Arm.static(), Arm("m", memory=Retrieval()), name=name))
+        assert {tuple(tables(run)) for run in made.folder.glob("runs/*")} == {tuple(TABLES[name])}
+    for view in ("episodes", "turns", "calls", "memories"):
+        columns = made.ledger.sql(f"SELECT * FROM {view} LIMIT 0").columns
+        seconds = [f"NULL AS {column}" for column in columns if column.endswith("seconds")]
+        changed = f"REPLACE ({', '.join(seconds)})" if seconds else ""
+        query = f"SELECT * EXCLUDE (study) {changed} FROM {view} WHERE study = $1 ORDER BY ALL"
+        logs, parquet = (made.ledger.sql(query, name) for name in ("logs", "parquet"))
+        assert len(logs) > 0
+        assert logs.equals(parquet), view
+    assert made.ledger.sql("SELECT * FROM damage").empty
+
+
+@pytest.mark.usefixtures("form")
 def test_live_and_finished_rows_are_the_same(study: Callable[..., Study]) -> None:
     made = study(Arm("m", memory=Retrieval()), seeds=1)
     seen = []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from errands import TABLES, tables
 from mortal import Mortal
+
+from toolkit.ledger.tables import count
 
 KINDS = ("call", "touch", "write")
 
@@ -21,13 +27,26 @@ def mortal() -> Iterator[Mortal]:
     process.end()
 
 
-@pytest.fixture(scope="module")
-def whole(mortal: Mortal, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the study comes to where nothing happens to it, and how many moments it has to be killed at."""
-    found = mortal.live(tmp_path_factory.mktemp("whole"), kind="count")
+@pytest.fixture(scope="module", params=["logs", "parquet"])
+def whole(request: pytest.FixtureRequest, mortal: Mortal, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the study comes to where nothing happens to it, and how many moments it has to be killed at.
+
+    Its runs are short, or as long as it takes to be packed as Parquet.
+    """
+    order = {"long": 24 if request.param == "parquet" else 25}
+    ledger = tmp_path_factory.mktemp("whole")
+    found = mortal.live(ledger, kind="count", **order)
     assert found["errors"] == []
     assert len(found["hashes"]) == 2
-    return found
+    assert found["write"] == 2 * (24 + 24)  # every call and every episode may be torn
+    assert len(found["packing"]) == (12 if request.param == "parquet" else 0)  # of a table: opened, synced, renamed
+    return found | {"order": order, "form": request.param, "rows": held(ledger)}
+
+
+def held(ledger: Path) -> dict[str, list[int]]:
+    """How many rows the tables of each run hold."""
+    runs = sorted((ledger / "studies").glob("*/runs/*"))
+    return {run.name: [count(run, name) for name in ("episodes", "calls")] for run in runs}
 
 
 def moment(rng: np.random.Generator, whole: dict[str, Any]) -> dict[str, Any]:
@@ -48,17 +67,31 @@ def killed_and_resumed(mortal: Mortal, ledger: Path, whole: dict[str, Any], seed
     """One study, killed up to three times, its logs cut every other time; how often it was killed."""
     rng, kills = np.random.default_rng([4, seed]), 0
     for _ in range(1 + seed % 3):
-        told = mortal.live(ledger, **moment(rng, whole))
+        told = mortal.live(ledger, **whole["order"], **moment(rng, whole))
         assert told["signal"] in (0, 9), told
         kills += told["signal"] == 9
         if rng.random() < 0.5:
-            running = [path for path in (ledger / "studies").glob("*/runs/*") if not list(path.glob("*.parquet"))]
-            for folder in running:
-                cut_tails(rng, folder)
-    found = mortal.live(ledger)
-    assert (found["errors"], found["hashes"]) == ([], whole["hashes"]), f"seed {seed}"
+            for folder in (ledger / "studies").glob("*/runs/*"):
+                if not finished(folder):
+                    cut_tails(rng, folder)
+    resumed(mortal, ledger, whole, f"seed {seed}")
     shutil.rmtree(ledger)
     return kills
+
+
+def finished(run: Path) -> bool:
+    """Whether a run says so: its tables are on the disk then."""
+    return (run / "run.json").exists() and json.loads((run / "run.json").read_text())["status"] == "finished"
+
+
+def resumed(mortal: Mortal, ledger: Path, whole: dict[str, Any], told: object) -> None:
+    """Let a study that was killed come to its end, which must be that of the one that was not."""
+    found = mortal.live(ledger, **whole["order"])
+    assert (found["errors"], found["hashes"]) == ([], whole["hashes"]), told
+    assert held(ledger) == whole["rows"], told
+    for run in (ledger / "studies").glob("*/runs/*"):
+        assert set(TABLES[whole["form"]]) <= set(tables(run)), told
+        assert not list(run.glob("*.parquet.part")), told
 
 
 def swept(mortal: Mortal, folder: Path, whole: dict[str, Any], kills: int) -> None:
@@ -91,8 +124,45 @@ def test_a_study_on_the_embedded_model_too(mortal: Mortal, tmp_path: Path) -> No
 
 def test_a_kill_reaches_every_part_of_a_life(mortal: Mortal, whole: dict[str, Any], tmp_path: Path) -> None:
     """The last operation on a file of a life is not in the loop: kills reach the finishing of runs, too."""
-    last = mortal.live(tmp_path / "last", kind="touch", number=whole["touch"])
+    last = mortal.live(tmp_path, **whole["order"], kind="touch", number=whole["touch"])
     assert last["signal"] == 9
-    assert (tmp_path / "last").exists()
-    assert list((tmp_path / "last").rglob("*.parquet"))
-    assert mortal.live(tmp_path / "last")["hashes"] == whole["hashes"]
+    assert [tables(run)[-1] for run in tmp_path.glob("studies/*/runs/*")] == 2 * [TABLES[whole["form"]][-1]]
+    assert all(finished(run) for run in tmp_path.glob("studies/*/runs/*"))
+    resumed(mortal, tmp_path, whole, "the last")
+
+
+@pytest.mark.parametrize("whole", ["parquet"], indirect=True)
+def test_a_study_killed_at_any_step_of_packing_comes_to_the_same(
+    mortal: Mortal, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """From before the first table is written until after the logs are removed."""
+    left = list[list[str]]()
+    for number in range(whole["packing"][0] - 1, whole["packing"][5] + 10):
+        ledger = tmp_path / str(number)
+        assert mortal.live(ledger, **whole["order"], kind="touch", number=number)["signal"] == 9
+        [run] = ledger.glob("studies/*/runs/*")  # the first
+        left.append(sorted(path.name for path in run.iterdir() if not path.name.startswith("run.json")))
+        resumed(mortal, ledger, whole, number)
+    (calls, episodes), (packed_calls, packed_episodes) = TABLES["logs"], TABLES["parquet"]
+    assert [names for names, _ in itertools.groupby(left)] == [
+        [calls, episodes],
+        [calls, episodes, f"{packed_episodes}.part"],
+        [calls, f"{packed_calls}.part", episodes, f"{packed_episodes}.part"],
+        [calls, f"{packed_calls}.part", episodes, packed_episodes],
+        [calls, packed_calls, episodes, packed_episodes],
+        [calls, packed_calls, packed_episodes],
+        [packed_calls, packed_episodes],
+    ]
+
+
+@pytest.mark.parametrize("whole", ["parquet"], indirect=True)
+@pytest.mark.parametrize("size", [0, 4, 1000])
+def test_a_study_killed_within_the_writing_of_parquet_comes_to_the_same(
+    mortal: Mortal, whole: dict[str, Any], tmp_path: Path, size: int
+) -> None:
+    told = mortal.live(tmp_path, **whole["order"], kind="size", number=size)
+    assert told["signal"] == signal.SIGXFSZ
+    [part] = tmp_path.rglob("runs/*/*.part")
+    assert part.stat().st_size <= size
+    assert tables(part.parent) == TABLES["logs"]
+    resumed(mortal, tmp_path, whole, size)

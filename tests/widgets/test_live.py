@@ -78,6 +78,7 @@ def press(view: LiveStudy, command: str) -> None:
     view._heard(view, {"command": command}, [])
 
 
+@pytest.mark.usefixtures("form")
 def test_it_shows_what_the_ledger_holds(study: Make) -> None:
     made = finish(study(Arm.static(), Arm("memory", memory=Retrieval()), stream=Errands(tasks=30), seeds=3))
     view = LiveStudy(made)

@@ -50,6 +50,9 @@ class Log:
         """
         self.check()
         text = line(row)
+        if not self._derived:
+            with writing(self.path):
+                self._sync.room()
         try:
             with writing(self.path):
                 rest = text[self._file.write(text) :]
@@ -61,8 +64,7 @@ class Log:
             raise
         self._end += len(text)
         if not self._derived:
-            with writing(self.path):
-                self._sync.wrote()
+            self._sync.wrote()
 
     def check(self) -> None:
         """Raise what an earlier row met with, if it could not be written: whoever swallowed it hears it again."""
@@ -77,8 +79,13 @@ class Log:
             self._sync.close(synced=synced)
 
 
-def read_log(path: Path) -> Iterator[Row]:
+def read_log(path: Path, *, ended: bool = False) -> Iterator[Row]:
     """The rows of a log.
+
+    Parameters
+    ----------
+    ended
+        Whether nobody writes it any more, so that a torn last line is damage too.
 
     Raises
     ------
@@ -89,7 +96,7 @@ def read_log(path: Path) -> Iterator[Row]:
         return
     with open(path, "rb") as file:
         for number, text in enumerate(file, start=1):
-            if not text.endswith(b"\n"):
+            if not ended and not text.endswith(b"\n"):
                 return  # torn: the process died while writing it
             try:
                 yield json.loads(text)

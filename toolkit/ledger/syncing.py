@@ -25,6 +25,7 @@ class Sync:
     >>> import tempfile
     >>> file = tempfile.TemporaryFile()
     >>> sync = Sync(file.fileno())
+    >>> sync.room()
     >>> _ = file.write(b"a row")
     >>> sync.wrote()
     >>> sync.close()
@@ -37,8 +38,8 @@ class Sync:
         self._closed = False
         self._error: OSError | None = None
 
-    def wrote(self) -> None:
-        """Count a row in.
+    def room(self) -> None:
+        """Wait until a further row may be written.
 
         Raises
         ------
@@ -48,6 +49,10 @@ class Sync:
         with self._changed:
             self._changed.wait_for(lambda: self._new + self._under_way < ROWS or self._error)
             self._check()
+
+    def wrote(self) -> None:
+        """Count a row in that was written."""
+        with self._changed:
             self._new += 1
             if self._new == 1:
                 _syncer.soon(self)
@@ -55,7 +60,7 @@ class Sync:
                 _syncer.now(self)
 
     def close(self, *, synced: bool = True) -> None:
-        """Put everything on the disk; without ``synced`` only wait until nothing is under way. Raises as `wrote`."""
+        """Put everything on the disk; without ``synced`` only wait until nothing is under way. Raises as `room`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._under_way)
             if self._closed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,9 @@ def rows(folder: Path, name: str) -> list[Row]:
     """
     file, schema = table(folder, name), SCHEMAS[name]
     if file.suffix == ".jsonl":
-        return [{column: _plain(row.get(column), dtype) for column, dtype in schema.items()} for row in read_log(file)]
-    found: list[Row] = _opened(file).read().to_pylist()
+        return [{column: _plain(row.get(column), dtype) for column, dtype in schema.items()} for row in _lines(file)]
+    with _read(file) as opened:
+        found: list[Row] = opened.read().to_pylist()
     maps = [column for column, dtype in schema.items() if dtype.startswith("MAP")]
     for row in found:
         row.update({column: dict(row[column]) for column in maps if row.get(column) is not None})
@@ -63,8 +66,9 @@ def count(folder: Path, name: str) -> int:
     """How many rows one table of a finished run has. Raises as `rows` does."""
     file = table(folder, name)
     if file.suffix == ".jsonl":
-        return sum(1 for _ in read_log(file))
-    return int(_opened(file).metadata.num_rows)
+        return sum(1 for _ in _lines(file))
+    with _read(file) as opened:
+        return int(opened.metadata.num_rows)
 
 
 def as_parquet(folder: Path, name: str) -> bytes:
@@ -74,7 +78,7 @@ def as_parquet(folder: Path, name: str) -> bytes:
         return file.read_bytes()
     with tempfile.TemporaryDirectory(prefix="toolkit-table-") as place:
         part = Path(place, name)
-        write_parquet(read_log(file), part, SCHEMAS[name])
+        write_parquet(_lines(file), part, SCHEMAS[name])
         return part.read_bytes()
 
 
@@ -85,11 +89,14 @@ def relabel(folder: Path, name: str, values: dict[str, str]) -> None:
         relabel_parquet(file, values)
         return
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    with open(part, "wb") as out:
-        out.writelines(line({**row, **values}) for row in read_log(file))
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(part, file)
+    try:
+        with open(part, "wb") as out:
+            out.writelines(line({**row, **values}) for row in _lines(file))
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def pack(folder: Path) -> None:
@@ -126,12 +133,20 @@ def clear_parquet(folder: Path) -> None:
         (folder / f"{name}.parquet.part").unlink(missing_ok=True)
 
 
-def _opened(file: Path) -> Any:
+def _lines(file: Path) -> Iterator[Row]:
+    """The rows of a log that is not written any more."""
+    return read_log(file, ended=True)
+
+
+@contextmanager
+def _read(file: Path) -> Iterator[Any]:
+    """A Parquet file; what cannot be read of it is told by its name."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(file)
+        with pq.ParquetFile(file) as opened:
+            yield opened
     except (OSError, pa.ArrowException) as error:
         raise LedgerError(f"{file} cannot be read ({error}): move its run's folder away") from error
 
