@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
@@ -24,6 +24,7 @@ from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
 
 Command = Literal["run", "pause", "stop"]
+_LOOK = 0.05  # seconds between two looks at what was commanded
 
 
 class Control:
@@ -35,24 +36,30 @@ class Control:
         The file; absent means ``"run"``.
     """
 
+    _known: ClassVar[dict[Path, tuple[float, str]]] = {}  # by file: when it was looked at last, and what it said
+
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen, self._command = -1, "run"
 
     def read(self) -> str:
-        """The command now in force; the file is read only when it has changed."""
-        try:
-            changed = self.path.stat().st_mtime_ns
-        except FileNotFoundError:
-            return "run"
-        if changed != self._seen:
-            self._command = str(json.loads(self.path.read_text(encoding="utf-8")).get("command", "run"))
-            self._seen = changed
-        return self._command
+        """The command now in force; all runs of a process together look at the file 20 times a second."""
+        looked, command = self._known.get(self.path, (-_LOOK, "run"))
+        now = time.monotonic()
+        if now - looked >= _LOOK:
+            command = self._read()
+            self._known[self.path] = now, command
+        return command
 
     def write(self, command: Command) -> None:
         """Give a command."""
         write_atomically(self.path, json.dumps({"command": command}) + "\n", synced=False)
+        self._known[self.path] = time.monotonic(), command
+
+    def _read(self) -> str:
+        try:
+            return str(json.loads(self.path.read_text(encoding="utf-8")).get("command", "run"))
+        except FileNotFoundError:
+            return "run"
 
     def obey(self) -> None:
         """Wait while paused.
