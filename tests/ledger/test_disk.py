@@ -91,20 +91,25 @@ def test_a_row_that_does_not_fit_leaves_no_half_and_no_successor(small: Path) ->
     log.close()
 
 
+@pytest.mark.parametrize("room", [0, 20_480])
 def test_a_disk_that_is_full_when_a_run_is_packed_suspends_it(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    """Everything was recorded when the disk is filled by others; what is left to do is done when there is room."""
+    """Everything was recorded when the disk is filled by others; what is left to do is done when there is room.
+
+    There is room for no table, or for the first of the two.
+    """
     remount(small, "size=64m")
     made = Study("full", Errands(tasks=120), arms=[Arm.static()], lm=Scripted(), seeds=1, ledger=small / "ledger")
     monkeypatch.setattr("toolkit.ledger.store.LONG", 120)
 
     def filled(folder: Path) -> None:
         used = sum(path.stat().st_size for path in small.rglob("*") if path.is_file())
-        remount(small, f"size={used + 40_000}")
+        remount(small, f"size={used + 200_000}")
         with open(small / "other", "wb", buffering=0) as other, suppress(OSError):
             while other.write(bytes(4096)):
                 pass
+        os.truncate(small / "other", (small / "other").stat().st_size - room)
         pack(folder)
 
     with monkeypatch.context() as patch:

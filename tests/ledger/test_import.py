@@ -22,6 +22,7 @@ from toolkit.ledger.merge import Merged, merge
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.tables import count, table
+from toolkit.ledger.tables import rows as rows_of
 from toolkit.lm.scripted import Scripted
 from toolkit.traits.memory import Retrieval
 
@@ -144,6 +145,20 @@ def test_a_folder_that_a_killed_run_left_empty_is_filled_by_a_finished_one_only(
     finish(there)
     assert merge(theirs.root, ledger) == [Merged("joint", False, 4, 0)]
     assert {record.status for record in here.records()} == {"finished"}
+
+
+@pytest.mark.usefixtures("form")
+def test_what_a_run_left_that_was_cut_off_while_finishing_is_not_taken_for_its_tables(
+    ledger: Ledger, theirs: Ledger
+) -> None:
+    here, there = stopped(made(ledger)), finish(made(theirs))
+    [place] = [path.parent for path in here.folder.glob("runs/*/run.json")]
+    for name in ("episodes.parquet", "calls.parquet.part"):
+        (place / name).write_bytes(b"PAR1 of its own")
+    merge(theirs.root, ledger)
+    assert tables(place) == tables(there.folder / "runs" / place.name)
+    assert not (place / "calls.parquet.part").exists()
+    assert rows_of(place, "episodes") == rows_of(there.folder / "runs" / place.name, "episodes")
 
 
 def test_different_results_of_one_run_are_refused_and_both_shown(ledger: Ledger, theirs: Ledger) -> None:

@@ -21,7 +21,7 @@ from toolkit.evaluation.study import Study, StudyBusy
 from toolkit.ledger.log import LedgerError, Log, read_log
 from toolkit.ledger.rows import CALL, call_of, call_row, line
 from toolkit.ledger.store import Ledger
-from toolkit.ledger.tables import LONG
+from toolkit.ledger.tables import LONG, pack
 from toolkit.records import Call, Usage
 from toolkit.traits.memory import Retrieval
 
@@ -112,6 +112,20 @@ def test_logs_that_lie_beside_their_parquet_are_not_read_twice(
     assert made.ledger.sql("SELECT count(*) AS n FROM episodes").n[0] == 24
     assert made.ledger.sql("SELECT count(*) AS n FROM calls").n[0] == 24
     assert made.ledger.sql("SELECT episodes FROM studies").episodes[0] == 24
+
+
+def test_what_a_run_left_that_was_cut_off_while_finishing_is_not_shown_when_it_goes_on(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = study(Arm.static(), seeds=1)
+    made.run(watch=lambda run, episode: made.stop())
+    [folder] = made.folder.glob("runs/*")
+    pack(folder)
+    (folder / "calls.parquet.part").write_bytes(b"PAR1")
+    seen: list[int] = []
+    made.run(watch=lambda run, episode: seen.append(made.ledger.sql("SELECT count(*) AS n FROM episodes").n[0]))
+    assert seen == list(range(1, 25))
+    assert sorted(path.name for path in folder.iterdir()) == [*TABLES["logs"], "run.json"]
 
 
 def test_the_views_of_short_and_of_long_runs_are_one(
