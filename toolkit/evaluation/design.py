@@ -104,15 +104,17 @@ def runs(
 
     Where two kinds of order come to the same places for a seed, they are one run.
     """
-    shared = deciding, channel, tuple(scorers)
+    judged = [channel.fingerprint(), [scorer.fingerprint() for scorer in scorers]]
     found: dict[str, Run] = {}
     for stream, label in zip(streams, labels(streams), strict=True):
         for kind in order_kinds:
             orders = {seed: order(stream, kind, study_seed, seed) for seed in seeds}
             for arm in arms:
+                shared = [deciding, study_seed, stream.fingerprint(), *judged]
+                alike = [FORMAT, arm.fingerprint(), _model_of(arm, arm.lm or model), *shared]
                 for seed in seeds:
                     places = orders[seed]
-                    key = _identity(arm, arm.lm or model, stream, seed, study_seed, places, *shared)
+                    key = digest([*alike, seed, places])  # equal for runs that do the same, whatever they are called
                     run = Run(
                         id=key,
                         study=study,
@@ -132,19 +134,6 @@ def runs(
     return tuple(found.values())
 
 
-def _identity(
-    arm: Arm,
-    model: Model,
-    stream: Stream,
-    seed: int,
-    study_seed: int,
-    places: tuple[int, ...],
-    deciding: Deciding,
-    channel: Component,
-    scorers: Sequence[Component],
-) -> str:
-    """A run's id: equal for runs that do the same, whatever they are called."""
-    identity = model.fingerprint() if arm.decider.uses_model else ""
-    judged = [channel.fingerprint(), [scorer.fingerprint() for scorer in scorers]]
-    shared = [deciding, study_seed, stream.fingerprint(), *judged]
-    return digest([FORMAT, arm.fingerprint(), identity, *shared, seed, places])
+def _model_of(arm: Arm, model: Model) -> str:
+    """The fingerprint of the model that an arm uses."""
+    return model.fingerprint() if arm.decider.uses_model else ""
