@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
 
 Command = Literal["run", "pause", "stop"]
+_opening = threading.Lock()  # runs that begin together would only get in one another's way
 _LOOK = 0.05  # seconds between two looks at what was commanded
 
 
@@ -140,10 +142,12 @@ def _carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | No
         money.check()
     except Stopped as error:  # a run that has not begun leaves no folder behind
         return replace(known or record_of(run), status="stopped", error=str(error))
-    folder = RunFolder(study / "runs" / run.folder, record_of(run))
+    with _opening:
+        folder = RunFolder(study / "runs" / run.folder, record_of(run))
     try:
-        tape = folder.open()
-        folder.note(folder.record)
+        with _opening:
+            tape = folder.open()
+            folder.note(folder.record)
         record = _ended(lambda: _pass(run, folder, tape, control, money, on_episode), folder)
         money.close()
         _conclude(folder, record)

@@ -49,8 +49,11 @@ def held(path: Path) -> Iterator[None]:
     Two threads of one process exclude each other as two processes do.
     """
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(path, "ab")  # noqa: SIM115  (closed below)
+        try:
+            file = open(path, "ab")  # noqa: SIM115  (closed below)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "ab")  # noqa: SIM115
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -36,7 +36,7 @@ class Log:
         self.path = path
         _cut_torn_tail(path)
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115  (closed by close())
-        self._end = path.stat().st_size
+        self._end = self._file.tell()
         self._sync, self._derived = Sync(self._file.fileno()), derived
         self._broken: Unwritable | None = None
 

@@ -7,7 +7,6 @@ import json
 import os
 import threading
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +54,13 @@ class RunFolder:
         self.folder, self.record = folder, record
         self._logs: list[Log] = []
         with writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                self._new = False
+            else:
+                self._new = True
 
     def open(self) -> list[Call]:
         """Open the logs for writing; the calls recorded earlier by this run, if it was cut off.
@@ -63,12 +68,13 @@ class RunFolder:
         The episodes are derived, so their log starts anew and is written again while the tape is read.
         """
         calls, episodes = self.folder / "calls.jsonl", self.folder / "episodes.jsonl"
+        tape: list[Call] = []
         with writing(self.folder):
-            clear_parquet(self.folder)  # left by a run that was cut off while finishing; its logs are whole
-            tape = [call_of(row) for row in read_log(calls)]
-            self._logs.append(Log(calls))
-            episodes.unlink(missing_ok=True)
-            self._logs.append(Log(episodes, derived=True))
+            if not self._new:
+                clear_parquet(self.folder)  # left by a run that was cut off while finishing; its logs are whole
+                tape = [call_of(row) for row in read_log(calls)]
+                episodes.unlink(missing_ok=True)
+            self._logs += [Log(calls), Log(episodes, derived=True)]
         self._calls, self._episodes = self._logs
         self._contents, self._any = hashlib.sha256(b"[["), False
         return tape
@@ -87,7 +93,7 @@ class RunFolder:
     def note(self, record: RunRecord) -> None:
         """Replace ``run.json``; that a run has begun, or stopped, need not be on the disk before it goes on."""
         self.record = record
-        text = json.dumps(asdict(record), ensure_ascii=True) + "\n"
+        text = json.dumps({name: getattr(record, name) for name in RUN}, ensure_ascii=True) + "\n"
         with writing(self.folder):
             write_atomically(self.folder / "run.json", text, synced=record.status == "finished")
 
@@ -226,5 +232,6 @@ def write_atomically(path: Path, text: str, *, synced: bool = True) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(part, path)
-    finally:
+    except BaseException:
         part.unlink(missing_ok=True)
+        raise
