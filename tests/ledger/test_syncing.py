@@ -99,7 +99,7 @@ def test_a_run_goes_on_while_its_rows_are_synced_but_not_beyond_what_may_be_lost
     disk.go.clear()
     writer = Writer(log, 3 * ROWS, monkeypatch)
     assert writer.waits.wait(PATIENCE)
-    assert disk.begun.is_set()
+    assert disk.begun.wait(PATIENCE)
     assert disk.done == []
     assert lines(log) == ROWS
     disk.go.set()
