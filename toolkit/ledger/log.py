@@ -71,12 +71,12 @@ class Log:
         if self._broken is not None:
             raise self._broken
 
-    def close(self, *, synced: bool = True) -> None:
-        """Close, once everything is on the disk; without ``synced`` as soon as nothing is under way."""
+    def close(self) -> None:
+        """Close, once everything is on the disk."""
         if self._file.closed:
             return
         with self._file, writing(self.path):
-            self._sync.close(synced=synced)
+            self._sync.close()
 
 
 def read_log(path: Path, *, ended: bool = False) -> Iterator[Row]:

@@ -103,11 +103,11 @@ class RunFolder:
         whole.update(f"], {canonical(state)}]".encode())
         return whole.hexdigest()  # as `digest` of the list of contents and the state, which need not be kept
 
-    def close(self, *, synced: bool = True) -> None:
+    def close(self) -> None:
         """Sync and close the logs; they stay."""
         with ExitStack() as all_of_them:
             for log in self._logs:
-                all_of_them.callback(log.close, synced=synced)
+                all_of_them.callback(log.close)
 
     def finish(self, record: RunRecord) -> None:
         """Note that the run is finished, once its rows are on the disk: as its logs, or as Parquet if it was long."""

@@ -59,16 +59,15 @@ class Sync:
             elif self._new == ROWS // 2:
                 _syncer.now(self)
 
-    def close(self, *, synced: bool = True) -> None:
-        """Put everything on the disk; without ``synced`` only wait until nothing is under way. Raises as `room`."""
+    def close(self) -> None:
+        """Put everything on the disk. Raises as `room`."""
         with self._changed:
             self._changed.wait_for(lambda: not self._under_way)
             if self._closed:
                 return
             self._closed = True
         self._check()
-        if synced:
-            os.fdatasync(self._descriptor)
+        os.fdatasync(self._descriptor)
 
     def carry_out(self) -> None:
         """What is due: for the thread that does the waiting."""
