@@ -172,6 +172,13 @@ def test_a_table_that_is_not_there_names_the_folder(run: Path, read: Any) -> Non
     assert str(told.value) == f"{run} has no calls, but its run is finished: move it away"
 
 
+def test_a_line_that_is_no_row_is_damage(tmp_path: Path) -> None:
+    log = logs(tmp_path, SOME, []) / "episodes.jsonl"
+    log.write_bytes(log.read_bytes() + b"5\n")
+    with pytest.raises(LedgerError, match=rf"episodes\.jsonl line {len(SOME) + 1} is damaged"):
+        rows(tmp_path, "episodes")
+
+
 @pytest.mark.parametrize("read", [rows, count, as_parquet, lambda run, name: relabel(run, name, {"arm": "x"})])
 @pytest.mark.parametrize(("place", "named"), [(2, "line 2"), (3, "line 3")])
 def test_damage_in_a_log_names_its_file(tmp_path: Path, read: Any, place: int, named: str) -> None:

@@ -98,12 +98,17 @@ def read_log(path: Path, *, ended: bool = False) -> Iterator[Row]:
         for number, text in enumerate(file, start=1):
             if not ended and not text.endswith(b"\n"):
                 return  # torn: the process died while writing it
-            try:
-                yield json.loads(text)
-            except ValueError as error:
-                raise LedgerError(
-                    f"{path} line {number} is damaged: move the run's folder away to run it anew"
-                ) from error
+            yield _row(text, f"{path} line {number}")
+
+
+def _row(text: bytes, where: str) -> Row:
+    try:
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError(f"a row is an object but this is {found!r}")
+    except ValueError as error:
+        raise LedgerError(f"{where} is damaged: move the run's folder away to run it anew") from error
+    return found
 
 
 def _cut_torn_tail(path: Path) -> None:
