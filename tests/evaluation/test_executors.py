@@ -208,7 +208,8 @@ def test_a_run_that_kills_the_workers_of_a_cluster_fails(ledger: Ledger, marks: 
 
     (marks / "plague").touch()
     made = plagued(ledger, workers=1)
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+    slow = {"distributed.deploy.lost-worker-timeout": "1ms"}  # as if every worker took too long to come back
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0} | slow):
         made.run(executor="dask")  # a cluster of the study's own
     by_arm = {record.arm: record for record in made.records()}
     assert by_arm["static-call"].status == "finished"

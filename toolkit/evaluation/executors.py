@@ -289,6 +289,7 @@ class _Remote:
 def _client(address: str, width: int) -> Iterator[Any]:
     """A client of a scheduler, or of a cluster on this machine that ends with it."""
     try:
+        import dask
         import dask.distributed
     except ImportError as error:
         raise MissingExtra("dask[distributed]", "cluster", "--executor dask") from error
@@ -297,7 +298,11 @@ def _client(address: str, width: int) -> Iterator[Any]:
         with theirs.Client(address) as client:
             yield client
         return
+    # A worker that dies is begun anew by its nanny. Dask would give both up where that takes longer than 15 s, as on a
+    # busy machine, and the study would wait for ever for a worker that nobody begins.
+    patient: Any = dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
     with (
+        patient,
         theirs.LocalCluster(n_workers=width, threads_per_worker=1, dashboard_address=None) as local,
         theirs.Client(local) as client,
     ):
