@@ -4,16 +4,30 @@ from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_
 from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
 from toolkit.stats.inference import crossed_bootstrap, sign_flip, two_way
+from toolkit.stats.sequential import (
+    ConfidenceSequence,
+    Crossing,
+    confidence_sequence,
+    crosses,
+    running_difference,
+    split_alpha,
+)
 
 __all__ = [
+    "ConfidenceSequence",
+    "Crossing",
     "CurveBand",
     "Estimate",
+    "confidence_sequence",
     "crossed_bootstrap",
+    "crosses",
     "curve_band",
     "holm",
     "prequential_mean",
+    "running_difference",
     "sign_flip",
     "slope_last_third",
+    "split_alpha",
     "standardised",
     "two_way",
     "worst_case",
