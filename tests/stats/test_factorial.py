@@ -198,6 +198,13 @@ def test_cells_that_make_no_design_have_no_effects(present: list[int]) -> None:
     assert all(math.isnan(row.log_odds.value) and row.log_odds.reason for row in found.rows)
 
 
+@pytest.mark.parametrize("k", [1, 2])
+def test_half_of_fewer_than_three_factors_is_no_design(k: int) -> None:
+    """One cell has no contrast; with two of two factors, both main effects are one contrast."""
+    levels = cells(k, 1)
+    no_bounds(effects(rows(np.linspace(0.2, 0.6, len(levels)), levels, spread=0.1)), math.nan, f"of the {2**k} cells")
+
+
 def test_log_odds_are_contrasts_of_the_cells_log_odds() -> None:
     data = rows(np.array([0.2, 0.3, 0.5, 0.6]), cells(2), runs=5, tasks=12, spread=0.05)
     found = effects(data)
