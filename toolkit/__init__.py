@@ -24,6 +24,7 @@ _FACE = {
         "RandomChoice",
         "Wrapped",
     ),
+    "agents.designs": ("Factorial", "factorial"),
     "analysis": ("Comparison", "compare", "learning_curves"),
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),

@@ -136,6 +136,18 @@ class Arm:
         """An independent repeat under the name ``<name>-again``, for A/A tests."""
         return replace(self, name=f"{self.name}-again" + ("" if repeat == 1 else str(repeat)), repeat=repeat)
 
+    def ablations(self, *, shams: bool = False) -> tuple[Arm, ...]:
+        """This arm, this arm without each of its traits, and without any; see `toolkit.agents.designs.ablations`.
+
+        Raises
+        ------
+        ValueError
+            If no trait is on.
+        """
+        from toolkit.agents.designs import ablations  # which is made of arms
+
+        return ablations(self, shams=shams)
+
     def config(self) -> Config:
         """As plain values, without what is off."""
         found: Config = {"name": self.name}

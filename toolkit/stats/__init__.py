@@ -3,6 +3,7 @@
 from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_last_third
 from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
+from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import crossed_bootstrap, sign_flip, two_way
 from toolkit.stats.sequential import (
     ConfidenceSequence,
@@ -17,14 +18,18 @@ __all__ = [
     "ConfidenceSequence",
     "Crossing",
     "CurveBand",
+    "Effect",
+    "Effects",
     "Estimate",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
     "curve_band",
     "holm",
+    "main_effects",
     "prequential_mean",
     "running_difference",
+    "shapley",
     "sign_flip",
     "slope_last_third",
     "split_alpha",
