@@ -91,7 +91,7 @@ def test_finished_runs_keep_their_tables_and_are_not_run_again(study: Callable[.
 def test_a_run_of_as_many_episodes_as_count_as_long_becomes_parquet(
     study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch, long: int, kept: str
 ) -> None:
-    assert LONG == 1000
+    assert LONG == 2000
     monkeypatch.setattr("toolkit.ledger.store.LONG", long)
     made = finish(study(Arm.static(), seeds=1))
     assert len(made.episodes()) == 24
