@@ -225,10 +225,7 @@ def test_what_the_disk_refuses_at_the_end_is_raised(disk: Disk, log: Log) -> Non
     assert log._file.closed
 
 
-@pytest.mark.parametrize("synced", [True, False])
-def test_an_end_waits_for_the_sync_that_is_under_way(
-    disk: Disk, log: Log, monkeypatch: pytest.MonkeyPatch, synced: bool
-) -> None:
+def test_an_end_waits_for_the_sync_that_is_under_way(disk: Disk, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """A descriptor that was closed may be another file's by the time that it is used."""
     monkeypatch.setattr(syncing, "SECONDS", 1e6)
     waits, plain = threading.Event(), log._sync._changed.wait
@@ -241,16 +238,16 @@ def test_an_end_waits_for_the_sync_that_is_under_way(
     many(log, ROWS // 2)
     assert disk.begun.wait(PATIENCE)
     monkeypatch.setattr(log._sync._changed, "wait", wait)
-    ending = threading.Thread(target=log.close, kwargs={"synced": synced}, daemon=True)
+    ending = threading.Thread(target=log.close, daemon=True)
     ending.start()
     assert waits.wait(PATIENCE)
     assert not log._file.closed
     disk.go.set()
     ending.join(PATIENCE)
     assert log._file.closed
-    assert len(disk.asked) == len(disk.done) == 1 + synced
+    assert len(disk.asked) == len(disk.done) == 2
     log.close()
-    assert len(disk.asked) == 1 + synced
+    assert len(disk.asked) == 2
 
 
 def test_an_end_without_rows_under_way_closes_before_the_thread_comes_to_it(
