@@ -22,6 +22,7 @@ from typing import Any
 from errands import ROOT, Errands
 
 from toolkit.agents.arm import Arm
+from toolkit.evaluation import run as carrying
 from toolkit.evaluation.study import Study
 from toolkit.ledger import log, store
 from toolkit.ledger.tables import LONG, pack
@@ -102,6 +103,7 @@ def life(order: dict[str, Any]) -> dict[str, Any]:
     CutShort.written, CutShort.share = 0, order.get("share", 0.5)
     CutShort.last = order["number"] if order.get("kind") == "write" else -1
     store.LONG = order.get("long", LONG)  # type: ignore[misc]
+    carrying._LOOK = 0.0  # at every episode: what is counted must not hang on how fast a life is
     plain: Callable[..., Any] = open
     log.open = lambda path, mode="r", **rest: (  # type: ignore[attr-defined]
         CutShort(path, "a") if mode == "ab" else plain(path, mode, **rest)

@@ -277,7 +277,7 @@ def test_while_it_runs_the_numbers_are_called_interim(study: Make) -> None:
     def stop(run: object, episode: object) -> None:
         seen.append(1)
         if len(seen) == 12:
-            (made.folder / "control.json").write_text(json.dumps({"command": "stop"}))
+            made.stop()
 
     made.workers = 1
     made.run(watch=stop)
