@@ -98,7 +98,8 @@ def test_once_finishes_the_task_and_stops(folder: Path, executor: str, whole: st
         (folder / "go").touch()
         heard(child, "toolkit: stopped; everything recorded is kept, and running it again goes on")
         assert child.wait() == 130
-    assert episodes(folder) == 41
+    # Another process looks 20 times a second, and these tasks take a millisecond: it may be in the middle of some more.
+    assert episodes(folder) == 41 if executor == "threads" else 41 <= episodes(folder) < 150
     assert record(folder)["status"] == "stopped"
     if executor == "threads":
         subprocess.run(command(folder), env=environment(folder), capture_output=True, check=True)

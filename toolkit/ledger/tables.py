@@ -122,7 +122,9 @@ def pack(folder: Path) -> None:
         clear_parquet(folder)
         if isinstance(error, OSError):
             raise
-        raise OSError(errno.ENOSPC if "No space left" in str(error) else errno.EIO, str(error)) from error
+        if "No space left" in str(error):  # somewhere in DuckDB's account of it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise OSError(errno.EIO, str(error)) from error
     for part, final in parts:
         os.replace(part, final)
 
