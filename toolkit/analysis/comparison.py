@@ -1,0 +1,167 @@
+"""Arms beside a baseline, as they are shown: a row an arm, each number with its interval, its n and its doubts."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.errors import nearest
+from toolkit.stats import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """One arm of a comparison.
+
+    Parameters
+    ----------
+    arm, on, model
+        Its name, the traits that are switched on, and what it ran on.
+    score
+        Mean main score over its episodes, with an interval.
+    difference
+        Paired difference to the baseline on jointly completed tasks; None for the baseline itself.
+    bounds
+        What the difference could be at worst and at best if the missing pairs were anything.
+    episodes, runs, failed
+        Episodes recorded, runs finished, episodes without a usable answer (they score 0).
+    tokens, calls, seconds, dollars
+        Means for one task: tokens in and out, model calls, model latency, price. Adapting is included. Dollars are
+        NaN where the price of any call is not known.
+    adapting_tokens
+        The part of ``tokens`` that memory and learning spent.
+    labels
+        Labels that one run saw, those before the first task included.
+    doubts
+        What a reader should hold against this row; empty when all is well.
+    """
+
+    arm: str
+    on: tuple[str, ...]
+    model: str
+    score: Estimate
+    difference: Estimate | None
+    bounds: tuple[float, float]
+    episodes: int
+    runs: int
+    failed: int
+    tokens: float
+    adapting_tokens: float
+    calls: float
+    seconds: float
+    dollars: float
+    labels: float
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms against a baseline. Prints as a table; `frame` has every number."""
+
+    study: str
+    baseline: str
+    rows: tuple[ArmRow, ...]
+    level: float
+    notes: tuple[str, ...]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per arm, every number a column."""
+        import pandas as pd
+
+        return pd.DataFrame([_flat(row) for row in self.rows])
+
+    def row(self, arm: str) -> ArmRow:
+        """The row of one arm."""
+        for row in self.rows:
+            if row.arm == arm:
+                return row
+        raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Head and cells as they are shown."""
+        head = ["arm", "score", f"difference to {self.baseline}", "interval", "pairs", "runs", "tokens/task"]
+        head += ["labels/run", "$/1k tasks", "s/task", "doubts"]
+        return head, [_cells(row) for row in self.rows]
+
+    def __str__(self) -> str:
+        head, body = self.table()
+        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head) - 1)]
+        lines = []
+        for first, *cells, doubts in [head, *body]:
+            shown = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+            lines.append("  ".join([first.ljust(widths[0]), *shown, doubts]).rstrip())
+        lines.insert(1, "-" * min(160, max(map(len, lines))))
+        return "\n".join([*lines, "", *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, body = self.table()
+        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
+
+
+def _flat(row: ArmRow) -> dict[str, object]:
+    gap = row.difference
+    nothing = math.nan
+    return {
+        "arm": row.arm,
+        "on": "+".join(row.on),
+        "model": row.model,
+        "score": row.score.value,
+        "score_low": row.score.low,
+        "score_high": row.score.high,
+        "difference": gap.value if gap else nothing,
+        "low": gap.low if gap else nothing,
+        "high": gap.high if gap else nothing,
+        "p_value": gap.p_value if gap else nothing,
+        "worst": row.bounds[0],
+        "best": row.bounds[1],
+        "pairs": gap.n if gap else row.score.n,
+        "units": gap.clusters if gap else row.score.clusters,
+        "episodes": row.episodes,
+        "runs": row.runs,
+        "failed": row.failed,
+        "tokens": row.tokens,
+        "adapting_tokens": row.adapting_tokens,
+        "calls": row.calls,
+        "labels": row.labels,
+        "dollars": row.dollars,
+        "seconds": row.seconds,
+        "method": (gap or row.score).method,
+        "target": (gap or row.score).target,
+        "doubts": "; ".join(row.doubts),
+    }
+
+
+def _cells(row: ArmRow) -> list[str]:
+    gap = row.difference
+    return [
+        row.arm,
+        _number(row.score.value, ".3f"),
+        "baseline" if gap is None else _number(gap.value, "+.3f"),
+        _interval(row.score, ".3f") if gap is None else _interval(gap, "+.3f"),
+        str(gap.n if gap else row.score.n),
+        str(row.runs),
+        _number(row.tokens, ".0f"),
+        _number(row.labels, ".0f"),
+        _number(row.dollars * 1000, ".2f"),
+        _number(row.seconds, ".2f"),
+        "; ".join(row.doubts),
+    ]
+
+
+def _interval(estimate: Estimate, form: str) -> str:
+    return f"[{_number(estimate.low, form)}, {_number(estimate.high, form)}]"
+
+
+def _number(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else format(value, form)

@@ -1,0 +1,85 @@
+"""What a reader should hold against a comparison: the doubts of each row, and the notes below all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.ledger import served
+from toolkit.ledger.rows import Row
+from toolkit.stats import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW_RUNS = 5
+
+
+def doubts(
+    own: pd.DataFrame,
+    ran: pd.DataFrame,
+    score: Estimate,
+    difference: Estimate | None,
+    missing: int,
+    pairs: int,
+    bounds: tuple[float, float],
+    wanted: int,
+) -> list[str]:
+    """Of one arm's row."""
+    found = []
+    if bool(ran.scripted.any()):
+        found.append("scripted model: plays a known skill, says nothing about a real one")
+    if len(ran) < wanted:
+        found.append(f"{wanted - len(ran)} runs not begun")
+    unfinished = ran[ran.status != "finished"]
+    found += [f"{count} runs {status}" for status, count in unfinished.status.value_counts().items()]
+    found += _budget_stops(unfinished)
+    shown = difference or score
+    if shown.reason:
+        found.append(shown.reason)
+    if score.runs < FEW_RUNS and "run" not in shown.reason:
+        found.append(f"only {score.runs} runs")
+    if missing:
+        low, high = bounds
+        found.append(f"{missing} of {pairs + missing} pairs missing: the difference may be {low:+.2f} to {high:+.2f}")
+    failed = int(own.failed.sum())
+    if failed:
+        found.append(f"{failed} episodes without a usable answer")
+    cut = int((own.status == "truncated").sum())
+    if cut:
+        found.append(f"{cut} answers truncated")
+    return [*found, *served.doubts(own, ran)]
+
+
+def _budget_stops(unfinished: pd.DataFrame) -> list[str]:
+    """Which limits stopped runs, e.g. ``budget stop: tokens``; see `toolkit.evaluation.budget`."""
+    stops = unfinished.error[unfinished.error.str.startswith("budget stop: ", na=False)]
+    return sorted({": ".join(told.split(": ", 2)[:2]) for told in stops})
+
+
+def notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
+    """Of a whole comparison."""
+    used = runs[runs.uses_model]
+    found = [
+        f"Intervals: two-way cluster-robust t, {level:.0%}, runs (orders) crossed with sessions; they speak of new "
+        f"orders of new sessions of {planned['stream']} for {planned['model']}, and of nothing else."
+    ]
+    if len(used):
+        ways = f"Closed options are decided by {planned['deciding']}, for all arms."
+        found.append(f"{ways} Feedback: {planned['channel']}.")
+        if bool((used.temperature == 0).all()):
+            found.append(served.cold(used))
+    if len(_several(planned)) > 1:
+        found.append(f"Episodes of {', '.join(_several(planned))} are pooled; one by one: compare(stream=...).")
+    taken = runs.reused_from.fillna("")
+    for other in sorted(set(taken[taken != ""])):
+        found.append(f"{int((taken == other).sum())} of {len(planned['runs'])} runs reused from study {other}.")
+    if stops := _budget_stops(runs[runs.status != "finished"]):
+        found.append(f"A limit was reached before the study was finished ({', '.join(stops)}): a higher one goes on.")
+    if bool(runs.scripted.any()):
+        found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
+    return tuple(found)
+
+
+def _several(planned: Row) -> list[str]:
+    """The streams that a plan's runs go over."""
+    return list(dict.fromkeys(run.get("stream", planned["stream"]) for run in planned["runs"]))

@@ -1,0 +1,34 @@
+"""What a study set out to do and what it has recorded: where every analysis begins."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from toolkit.ledger.rows import Row
+from toolkit.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toolkit.evaluation.study import Study
+
+OWN = "list_contains($1, run) AND study = $2"  # equal runs of other studies in the ledger have the same ids
+RUN = ["stream", "order", "seed"]  # what tells the runs of one arm apart
+
+
+def found(study: Study | str, ledger: Ledger | None) -> tuple[str, Ledger]:
+    """The name of a study and the ledger that holds it."""
+    return (study, ledger or Ledger()) if isinstance(study, str) else (study.name, study.ledger)
+
+
+def plan(ledger: Ledger, study: str) -> Row:
+    """What a study set out to do, as it stands in its ``plan.json``."""
+    found: Row = json.loads((ledger.find(study) / "plan.json").read_text(encoding="utf-8"))
+    return found
+
+
+def episodes(ledger: Ledger, study: str) -> pd.DataFrame:
+    """Every episode of a study's present design so far, one row each; see the view ``episodes``."""
+    query = f"SELECT * FROM episodes WHERE {OWN} ORDER BY arm, seed, phase, t"
+    return ledger.sql(query, [run["id"] for run in plan(ledger, study)["runs"]], study)
