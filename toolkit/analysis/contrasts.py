@@ -11,6 +11,7 @@ from toolkit.analysis.recorded import OWN, RUN, found, plan
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only, planned_tasks, scores
+from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
 from toolkit.stats import two_way, worst_case
 
@@ -63,13 +64,48 @@ def compare(
     runs = ledger.sql(f"SELECT * FROM runs WHERE {OWN} ORDER BY arm, seed", ids, name)
     if frame.empty:
         raise LedgerError(f"study {name!r} has no episodes yet: run it first")
+    return compared(name, planned, frame, runs, baseline=baseline, level=level, told=computed)
+
+
+def compared(
+    name: str,
+    planned: Row,
+    frame: pd.DataFrame,
+    runs: pd.DataFrame,
+    *,
+    baseline: str,
+    level: float,
+    told: tuple[str, ...] = (),
+) -> Comparison:
+    """The arms of a plan side by side.
+
+    Parameters
+    ----------
+    name
+        What the comparison is called.
+    planned
+        What was set out to be done: its arms and runs.
+    frame
+        Episodes, as `toolkit.ledger.planned.scores` gives them.
+    runs
+        Rows of the view ``runs``.
+    baseline, level
+        As in `compare`.
+    told
+        Notes to put below the usual ones.
+
+    Raises
+    ------
+    LedgerError
+        If the baseline has no episodes.
+    """
     arms = [arm for arm in planned["arms"] if arm in set(frame.arm)]
     if baseline not in arms:
         raise LedgerError(f"the baseline {baseline!r} has no episodes; {nearest(baseline, arms)}")
     wanted = {arm: sum(run["arm"] == arm for run in planned["runs"]) for arm in arms}
     tasks = {arm: planned_tasks(planned, arm) for arm in arms}
     rows = tuple(_row(frame, runs, arm, baseline, level, wanted[arm], tasks[arm]) for arm in arms)
-    return Comparison(name, baseline, rows, level, (*notes(planned, runs, level), *computed))
+    return Comparison(name, baseline, rows, level, (*notes(planned, runs, level), *told))
 
 
 def _row(
