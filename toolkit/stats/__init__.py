@@ -5,6 +5,7 @@ from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
 from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import crossed_bootstrap, sign_flip, two_way
+from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
 from toolkit.stats.sequential import (
     ConfidenceSequence,
     Crossing,
@@ -13,27 +14,37 @@ from toolkit.stats.sequential import (
     running_difference,
     split_alpha,
 )
+from toolkit.stats.variance import Components, binary_prior, variance_components
 
 __all__ = [
+    "Components",
     "ConfidenceSequence",
     "Crossing",
     "CurveBand",
     "Effect",
     "Effects",
     "Estimate",
+    "Planned",
+    "binary_prior",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
     "curve_band",
+    "detectable_effect",
     "holm",
     "main_effects",
+    "needed",
+    "planned_power",
     "prequential_mean",
     "running_difference",
     "shapley",
     "sign_flip",
+    "sign_flip_limit",
     "slope_last_third",
+    "smallest_p",
     "split_alpha",
     "standardised",
     "two_way",
+    "variance_components",
     "worst_case",
 ]
