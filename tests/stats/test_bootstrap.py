@@ -22,7 +22,7 @@ def plain(data: Data, draws: int) -> np.ndarray:
     """Rows and columns picked and averaged, one draw after another."""
     values, run, _ = data
     table = values.reshape(run.max() + 1, -1)
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(6)
     found = []
     for _ in range(draws):
         rows, columns = (rng.integers(0, size, size) for size in table.shape)
@@ -34,7 +34,7 @@ def plain(data: Data, draws: int) -> np.ndarray:
     ("way", "data"),
     [
         ("_by_pattern", binary(3, 80)),
-        ("_by_pattern", binary(4, 120, missing=0.2)),
+        ("_by_pattern", binary(4, 400, missing=0.2)),
         ("rng.multinomial", binary(12, 400, runs_alike=True)),
         ("_picked", binary(12, 60)),
     ],
