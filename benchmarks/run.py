@@ -13,6 +13,7 @@ import hosted
 import loop
 import measure
 import peers
+import resampling
 import startup
 import stores
 
@@ -24,6 +25,7 @@ SUBJECTS = {
     "hosted": hosted.measure_hosted,
     "memories": stores.measure_memories,
     "rows": stores.measure_rows,
+    "bootstrap": resampling.measure_bootstrap,
     "startup": startup.measure_startup,
 }
 

@@ -220,7 +220,7 @@ def test_bootstrap_in_blocks_equals_fresh_draws(monkeypatch: pytest.MonkeyPatch)
     """Small blocks fill every draw."""
     data = grid()
     whole = crossed_bootstrap(*data, rng=np.random.default_rng(1), draws=4000)
-    monkeypatch.setattr("toolkit.stats.inference._BLOCK", 63)
+    monkeypatch.setattr("toolkit.stats.bootstrap._BLOCK", 63)
     blocks = crossed_bootstrap(*data, rng=np.random.default_rng(1), draws=4000)
     assert (blocks.low, blocks.high) == pytest.approx((whole.low, whole.high), abs=0.05)
 

@@ -39,6 +39,23 @@ class ArmRow:
         Labels that one run saw, those before the first task included.
     doubts
         What a reader should hold against this row; empty when all is well.
+    bootstrap
+        The difference with a crossed bootstrap interval, as a check of ``difference``; None for the baseline.
+    permutation_p
+        Two-sided p value of sign flips; NaN for the baseline.
+    exchangeable
+        In words, what may change its sign in that test, and what the test therefore speaks of.
+    size
+        Standardised paired effect size; None for the baseline.
+    target
+        What the interval of ``difference`` generalises to.
+    registered
+        ``"primary"``: a hypothesis set down before the first run; ``"late"``: one set down afterwards;
+        ``"exploratory"``: none. Empty for the baseline.
+    adjusted_p
+        P value of the primary hypothesis, adjusted by Holm over all of them; NaN where the row is none.
+    verdict
+        What became of the row's hypothesis, in words with numbers; empty where there is none.
     """
 
     arm: str
@@ -57,6 +74,14 @@ class ArmRow:
     dollars: float
     labels: float
     doubts: tuple[str, ...]
+    bootstrap: Estimate | None = None
+    permutation_p: float = math.nan
+    exchangeable: str = ""
+    size: Estimate | None = None
+    target: str = ""
+    registered: str = ""
+    adjusted_p: float = math.nan
+    verdict: str = ""
 
 
 @dataclass(frozen=True)

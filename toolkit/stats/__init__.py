@@ -1,10 +1,10 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
+from toolkit.stats.bootstrap import crossed_bootstrap
 from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_last_third
 from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
 from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
-from toolkit.stats.inference import crossed_bootstrap, sign_flip, two_way
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
 from toolkit.stats.sequential import (
     ConfidenceSequence,

@@ -21,7 +21,6 @@ from toolkit.stats.estimate import Codes, Estimate, Floats, aligned, draft, t_qu
 
 _EXACT_RUNS = 12  # up to 2**12 sign vectors are enumerated, beyond that they are drawn
 _FEW = 4  # with 2 or 3 runs that differ much, a nominal .95 was seen to cover .87 to .93
-_BLOCK = 2_000_000  # weights held at once by the bootstrap: 16 MB each
 
 
 def two_way(
@@ -107,82 +106,6 @@ def two_way(
     return replace(start, low=start.value - half, high=start.value + half, p_value=p_value, df=df, reason=doubt)
 
 
-def crossed_bootstrap(
-    values: ArrayLike,
-    run: ArrayLike,
-    cluster: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    draws: int = 2000,
-    level: float = 0.95,
-    unit: str = "session",
-) -> Estimate:
-    """Mean with a percentile interval from resampling whole runs and, independently, whole sessions (or tasks).
-
-    Parameters
-    ----------
-    values, run, cluster, level, unit
-        As in `two_way`.
-    rng : numpy.random.Generator
-        The only source of chance.
-    draws : int, at least 100
-        Resamples. The smallest p value that can come out is ``2 / (draws + 1)``.
-
-    Returns
-    -------
-    Estimate
-        `df` is NaN. NaN bounds with a reason as in `two_way`. Percentiles of a few runs lie too close together when
-        runs differ much (5 such runs: .86 where .95 is claimed); then the interval is narrower than that of `two_way`
-        and `reason` says so.
-
-    Raises
-    ------
-    ValueError
-        As `two_way`, and for fewer than 100 draws.
-
-    Notes
-    -----
-    Each draw weighs an observation by (times its run was drawn) x (times its cluster was drawn). With the cell sums
-    S, the cell counts N and one row of weights per draw, all means are ``((W_run @ S) * W_cluster).sum(1)`` over the
-    same with N. It errs towards wide: noise of single cells is counted more than once [1]_.
-
-    References
-    ----------
-    .. [1] Owen & Eckles (2012), Bootstrapping data arrays of arbitrary order, Ann. Appl. Stat. 6(3).
-    .. [2] Davezies, D'Haultfoeuille & Guyonvarch (2021), Empirical process results for exchangeable arrays,
-       Ann. Stat. 49(2).
-
-    Examples
-    --------
-    >>> scores = [[1, 0, 1, 1], [0, 0, 1, 1], [1, 0, 1, 0]]
-    >>> run, session = np.repeat([1, 2, 3], 4), np.tile([1, 2, 3, 4], 3)
-    >>> found = crossed_bootstrap(np.ravel(scores), run, session, rng=np.random.default_rng(1))
-    >>> print(f"{found.value:.2f}", found.low < found.value < found.high)
-    0.58 True
-    """
-    if draws < 100:
-        raise ValueError(f"draws must be at least 100, not {draws}; 2000 is usual")
-    kept, runs, clusters = aligned(values, run, cluster)
-    start = draft(kept, runs, clusters, level, "crossed bootstrap, percentile", unit)
-    if start.reason:
-        return start
-    means = _crossed_means(kept - start.value, runs, clusters, rng, draws) + start.value
-    means = means[~np.isnan(means)]  # a draw may hit only empty cells
-    if len(means) < 0.99 * draws:
-        why = f"{draws - len(means)} of {draws} resamples hold no value; the {unit}s of the runs hardly overlap"
-        return replace(start, reason=why)
-    low, high = (float(bound) for bound in np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
-    if low == high:
-        return replace(start, reason=f"all resamples have the same mean; add runs and {unit}s")
-    tail = int(min(np.count_nonzero(means <= 0), np.count_nonzero(means >= 0)))
-    p_value = min(1.0, 2 * (tail + 1) / (len(means) + 1))
-    robust = two_way(kept, runs, clusters, level=level, unit=unit)
-    doubt = ""
-    if high - low < 0.9 * (robust.high - robust.low):
-        doubt = f"narrower than the two-way t interval: few runs or {unit}s carry the spread; trust that one"
-    return replace(start, low=low, high=high, p_value=p_value, reason=doubt)
-
-
 def sign_flip(values: ArrayLike, run: ArrayLike, *, rng: np.random.Generator, draws: int = 10_000) -> float:
     """Two-sided p value of a permutation test in which whole runs change sign.
 
@@ -241,7 +164,7 @@ def sign_flip(values: ArrayLike, run: ArrayLike, *, rng: np.random.Generator, dr
     return extreme / len(signs) if exact else (extreme + 1) / (draws + 1)
 
 
-def _tables(values: Floats, runs: Codes, clusters: Codes) -> tuple[Floats, Floats]:
+def tables(values: Floats, runs: Codes, clusters: Codes) -> tuple[Floats, Floats]:
     """Sum and number of the values in each cell, both of shape (runs, clusters)."""
     shape = int(runs.max()) + 1, int(clusters.max()) + 1
     cell = runs * shape[1] + clusters
@@ -252,7 +175,7 @@ def _tables(values: Floats, runs: Codes, clusters: Codes) -> tuple[Floats, Float
 
 def _two_way_error(deviations: Floats, runs: Codes, clusters: Codes) -> tuple[float, float]:
     """Standard error of the mean and its degrees of freedom."""
-    sums, counts = _tables(deviations, runs, clusters)
+    sums, counts = tables(deviations, runs, clusters)
     by_run, df_run = _one_way(sums.sum(1), counts.sum(1))
     by_cluster, df_cluster = _one_way(sums.sum(0), counts.sum(0))
     variance = float(max(by_run + by_cluster - _cell_term(sums, counts), by_run, by_cluster))
@@ -287,24 +210,3 @@ def _cell_term(sums: Floats, counts: Floats) -> float:
     fitted = effects[:, None] + (sums.sum(0) - effects @ counts) / columns
     rest = (sums - counts * fitted) / rows.sum()
     return float((rest**2).sum()) * np.count_nonzero(counts) / free
-
-
-def _crossed_means(values: Floats, runs: Codes, clusters: Codes, rng: np.random.Generator, draws: int) -> Floats:
-    """Means of `draws` resamples; NaN where a resample is empty."""
-    sums, counts = _tables(values, runs, clusters)
-    means = np.full(draws, math.nan)
-    block = max(1, _BLOCK // max(sums.shape))
-    for begin in range(0, draws, block):
-        part = min(block, draws - begin)
-        by_run, by_cluster = (_weights(size, part, rng) for size in sums.shape)
-        weight = ((by_run @ counts) * by_cluster).sum(1)
-        total = ((by_run @ sums) * by_cluster).sum(1)
-        np.divide(total, weight, out=means[begin : begin + part], where=weight > 0)
-    return means
-
-
-def _weights(size: int, draws: int, rng: np.random.Generator) -> Floats:
-    """Multinomial weights, shape (draws, size): how often each of `size` things is drawn in `size` drawings."""
-    picked = rng.integers(0, size, size=(draws, size))  # counting picks is many times faster than rng.multinomial
-    picked += np.arange(draws)[:, None] * size
-    return np.bincount(picked.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
