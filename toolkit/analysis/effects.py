@@ -72,7 +72,9 @@ def main_effects(
     if frame.empty:
         raise LedgerError(f"study {name!r} has no episodes yet: run it first")
     arms = [arm for arm in read_toml(ledger.find(name) / "study.toml")["arms"] if arm["name"] in planned["arms"]]
-    runs = ledger.sql(f"SELECT * FROM runs WHERE {OWN} ORDER BY arm, seed", [run["id"] for run in planned["runs"]], name)
+    runs = ledger.sql(
+        f"SELECT * FROM runs WHERE {OWN} ORDER BY arm, seed", [run["id"] for run in planned["runs"]], name
+    )
     cells = design.factorial_cells(arms)
     rows, told, size = _factorial(frame, cells, level) if cells else _pairwise(frame, arms, level)
     rows = _corrected([_rewarded(row, planned) for row in rows])

@@ -55,7 +55,8 @@ class Study:
     study_seed
         What all randomness of the study derives from.
     order
-        ``"shuffled"``, ``"given"``, or a list of both.
+        ``"shuffled"``, ``"given"``, ``"by-session"``, ``"easy-first"``, ``"hard-first"``, or a list of several; see
+        `toolkit.evaluation.design.order`.
     deciding
         How closed options are chosen, the same for all arms; None = the model's first way.
     channel

@@ -113,7 +113,9 @@ class ScriptedEngine:
         seen = any(_carries(answer, key.answers) for _, answer in turns)
         chance = (self._skill.p_example if seen else self._skill.p) + self._skill.role_gain * ("You are: " in system)
         if self._skill.gains:
-            chance += _gained(self._skill.gains, "\n".join([system, *(part for turn in turns for part in turn), question]))
+            chance += _gained(
+                self._skill.gains, "\n".join([system, *(part for turn in turns for part in turn), question])
+            )
         right, pick = rng.random() < chance, rng.random()
         if right:
             return key.answers[0]
