@@ -95,7 +95,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         (("seeds = 3", "seeds = 0"), "seeds must be a number of at least 1"),
         (("seeds = 3", "seeds = [1, 1]"), "seeds must differ"),
         (("seeds = 3", 'baseline = "satic"'), "the baseline 'satic' is no arm; did you mean 'static'"),
-        (("seeds = 3", 'order = "sorted"'), "order must be one of shuffled, given"),
+        (("seeds = 3", 'order = "sorted"'), "order must be one of shuffled, given, by-session, easy-first, hard-first"),
         (("seeds = 3", 'deciding = "luck"'), "cannot decide by 'luck'"),
         (('"good"', '"a b"'), "a study's name must be"),
         (("tasks = 12", "tasks = 0"), "tasks"),

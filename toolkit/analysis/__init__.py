@@ -3,6 +3,18 @@
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrasts import compare
 from toolkit.analysis.courses import learning_curves
+from toolkit.analysis.effects import main_effects
 from toolkit.analysis.recorded import episodes, plan
+from toolkit.analysis.worth import TraitEffect, TraitEffects
 
-__all__ = ["ArmRow", "Comparison", "compare", "episodes", "learning_curves", "plan"]
+__all__ = [
+    "ArmRow",
+    "Comparison",
+    "TraitEffect",
+    "TraitEffects",
+    "compare",
+    "episodes",
+    "learning_curves",
+    "main_effects",
+    "plan",
+]

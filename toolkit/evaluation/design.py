@@ -11,9 +11,9 @@ from toolkit.errors import SpecError
 from toolkit.ledger.rows import FORMAT
 from toolkit.lm.model import Deciding, Model
 from toolkit.randomness import generator
-from toolkit.streams.stream import Stream, shuffled
+from toolkit.streams.stream import Stream, by_difficulty, sessions, shuffled
 
-ORDERS = ("shuffled", "given")
+ORDERS = ("shuffled", "given", "by-session", "easy-first", "hard-first")
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,27 @@ def order(stream: Stream, kind: str, study_seed: int, seed: int) -> tuple[int, .
     Parameters
     ----------
     kind
-        ``"shuffled"``: sessions in random order, another for each seed; ``"given"``: the stream's own.
+        ``"shuffled"``: sessions in random order, another for each seed; ``"given"``: the stream's own, in which
+        sessions may be interleaved; ``"by-session"``: one session after another, each from its first task on, in the
+        order in which they begin; ``"easy-first"``, ``"hard-first"``: by the mean difficulty of sessions, see
+        `toolkit.Stream.difficulty`; equal ones in random order, another for each seed.
+
+    Raises
+    ------
+    SpecError
+        For any other, and for an order by difficulty of a stream that does not say how hard its tasks are.
     """
     if kind not in ORDERS:
         raise SpecError([f"order must be one of {', '.join(ORDERS)} but is {kind!r}"])
     pairs = stream.pairs()
     if kind == "given":
         return tuple(range(len(pairs)))
-    return shuffled(pairs, generator(study_seed, seed, "order"))
+    if kind == "by-session":
+        return tuple(place for session in sessions(pairs) for place in session)
+    rng = generator(study_seed, seed, "order")
+    if kind == "shuffled":
+        return shuffled(pairs, rng)
+    return by_difficulty(stream, rng, hard_first=kind == "hard-first")
 
 
 def labels(streams: Sequence[Stream]) -> tuple[str, ...]:

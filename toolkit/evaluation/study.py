@@ -30,7 +30,7 @@ from toolkit.streams.stream import Stream
 if TYPE_CHECKING:
     import pandas as pd
 
-    from toolkit.analysis import Comparison
+    from toolkit.analysis import Comparison, TraitEffects
     from toolkit.evaluation.replay import Replay
     from toolkit.widgets.live import LiveStudy
 
@@ -55,7 +55,8 @@ class Study:
     study_seed
         What all randomness of the study derives from.
     order
-        ``"shuffled"``, ``"given"``, or a list of both.
+        ``"shuffled"``, ``"given"``, ``"by-session"``, ``"easy-first"``, ``"hard-first"``, or a list of several; see
+        `toolkit.evaluation.design.order`.
     deciding
         How closed options are chosen, the same for all arms; None = the model's first way.
     channel
@@ -315,6 +316,12 @@ class Study:
         from toolkit.analysis import compare
 
         return compare(self)
+
+    def main_effects(self) -> TraitEffects:
+        """What each trait of the arms is worth; see `toolkit.main_effects`."""
+        from toolkit.analysis import main_effects
+
+        return main_effects(self)
 
     def report(self) -> Path:
         """Write ``report.html`` into the study's folder: one self-contained file."""

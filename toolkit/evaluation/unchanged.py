@@ -38,6 +38,7 @@ def stream_rows(study: Study) -> list[Row]:
             "config": _placed(stream, study.folder),
             "fingerprint": stream.fingerprint(),
             "licence": stream.licence,
+            "rewards": list(stream.rewards),
             "tasks": [task.id for task, _ in stream.pairs()],
             "data": _checksums(stream),
         }

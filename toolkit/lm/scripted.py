@@ -7,7 +7,7 @@ probabilities. Whatever rests on it is marked "scripted" in every table and repo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,9 @@ class Scripted(Model):
         Another seed is another model of the same skill.
     adapter
         How it is prompted.
+    gains
+        Added where the prompt holds a text, whoever put it there: ``{"Playbook:": 0.1, "Playbook: & Diary:": -0.2}``.
+        Of several texts parted by `` & ``, where it holds all of them: an interaction. The sum is kept within [0, 1].
     """
 
     scripted = True
@@ -47,13 +50,20 @@ class Scripted(Model):
     ways = ("likelihood", "grammar", "generation")
 
     def __init__(
-        self, p: float = 0.3, p_example: float = 0.8, role_gain: float = 0.0, seed: int = 0, adapter: Style = "turns"
+        self,
+        p: float = 0.3,
+        p_example: float = 0.8,
+        role_gain: float = 0.0,
+        seed: int = 0,
+        adapter: Style = "turns",
+        gains: dict[str, float] | None = None,  # left out of the identity where there are none
     ) -> None:
         self.p = p
         self.p_example = p_example
         self.role_gain = role_gain
         self.seed = seed
         self.adapter = adapter
+        self.gains = gains
 
     def check(self) -> None:
         """Probabilities are probabilities."""
@@ -61,6 +71,9 @@ class Scripted(Model):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"Scripted.{name} must be a probability between 0 and 1 but is {value!r}")
+        for texts, gain in (self.gains or {}).items():
+            if isinstance(gain, bool) or not isinstance(gain, int | float) or not -1 <= gain <= 1 or not texts.strip():
+                raise ValueError(f"Scripted.gains must be numbers from -1 to 1 by text but holds {texts!r}: {gain!r}")
 
     def engine(self, stream: Stream) -> Engine:
         """An engine that knows this stream's answers."""
@@ -99,6 +112,10 @@ class ScriptedEngine:
         task, key = found
         seen = any(_carries(answer, key.answers) for _, answer in turns)
         chance = (self._skill.p_example if seen else self._skill.p) + self._skill.role_gain * ("You are: " in system)
+        if self._skill.gains:
+            chance += _gained(
+                self._skill.gains, "\n".join([system, *(part for turn in turns for part in turn), question])
+            )
         right, pick = rng.random() < chance, rng.random()
         if right:
             return key.answers[0]
@@ -125,6 +142,11 @@ def _read(request: Request) -> tuple[str, list[tuple[str, str]], str]:
     first = 1 if roles[0] in ("system", "developer") else 0
     system = system or (texts[0] if first else "")
     return system, list(zip(texts[first:-1:2], texts[first + 1 : -1 : 2], strict=False)), texts[-1]
+
+
+def _gained(gains: Mapping[str, float], prompt: str) -> float:
+    """What the texts that a prompt holds add to the chance of the right answer."""
+    return sum(gain for texts, gain in gains.items() if all(text in prompt for text in texts.split(" & ")))
 
 
 def _carries(answer: str, right: Sequence[str]) -> bool:

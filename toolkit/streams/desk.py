@@ -250,6 +250,12 @@ class Desk(Stream):
         """
         return self.company().route(wordings().topic(task.inputs.get("ticket", "")), task.user)
 
+    def difficulty(self) -> Sequence[float]:
+        """1 where the customer's own handler overrules the topic's rule, so that both must be known; else 0."""
+        company, words = self.company(), wordings()
+        routed = ((key.answers[0], company.rules[words.topic(task.inputs["ticket"])]) for task, key in self.pairs())
+        return tuple(float(queue != rule) for queue, rule in routed)
+
     def _pairs_of(
         self, rng: np.random.Generator, company: Company, cases: Iterable[Case], prefix: str, seen: set[str]
     ) -> Iterator[Pair]:

@@ -27,7 +27,8 @@ class Stream(Component, kind="stream"):
     scorers
         Names of the metrics, the main one first; see `toolkit.streams.scoring`.
     rewards
-        Which traits this stream can reward; reports print n/a for others.
+        Which traits this stream can reward; reports print n/a for others. A stream whose tasks all come prompted, with
+        nothing to ask and nobody to act upon, cannot reward goals, so the default leaves them out.
     licence
         Licence of the data, empty where they are the user's own.
     """
@@ -43,6 +44,13 @@ class Stream(Component, kind="stream"):
 
     def pool(self) -> Sequence[Pair]:
         """Labelled tasks that never occur in the stream, for arms that are prepared beforehand; may be empty."""
+        return ()
+
+    def difficulty(self) -> Sequence[float]:
+        """How hard each task of the reference order is, a higher number harder; empty where nobody has said.
+
+        It must be known before any answer is seen, as a property of the task and its key, and no agent is told.
+        """
         return ()
 
     def pairs(self) -> tuple[Pair, ...]:
@@ -114,6 +122,33 @@ def shuffled(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[int, ...]
     """An order of the tasks: sessions permuted whole, the order within a session kept."""
     groups = sessions(pairs)
     return tuple(place for group in rng.permutation(len(groups)) for place in groups[group])
+
+
+def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool = False) -> tuple[int, ...]:
+    """An order of a stream's tasks from easy to hard, or the other way round.
+
+    Sessions stay whole, in the order within, and go by the mean difficulty of their tasks; equal ones come in random
+    order.
+
+    Raises
+    ------
+    SpecError
+        If the stream does not say how hard its tasks are, or not of each.
+    """
+    hard, groups = np.asarray(stream.difficulty(), dtype=float), sessions(stream.pairs())
+    if not len(hard):
+        raise SpecError(
+            [
+                f"{stream!r} does not say how hard its tasks are, so they cannot go by difficulty: give its class a "
+                "difficulty() (a Table: name a column as hard=), or take another order"
+            ]
+        )
+    if len(hard) != len(stream.pairs()) or not np.isfinite(hard).all():
+        told = f"{len(hard)} numbers, {int((~np.isfinite(hard)).sum())} of them not finite"
+        raise SpecError([f"{stream!r}: difficulty() must be {len(stream.pairs())} finite numbers but is {told}"])
+    sign = -1.0 if hard_first else 1.0
+    order = sorted(rng.permutation(len(groups)), key=lambda group: sign * float(hard[groups[group]].mean()))
+    return tuple(place for group in order for place in groups[group])
 
 
 def delayed(pairs: Sequence[Pair], delay: int) -> tuple[Pair, ...]:

@@ -67,6 +67,9 @@ class Table(Stream):
         Tasks that pass before feedback arrives, at least 0.
     encoding
         Of a .csv, .tsv or .jsonl file.
+    hard
+        Column of numbers that say how hard a row is, a higher one harder, for orders that go by it; None = none. No
+        agent sees it.
 
     Raises
     ------
@@ -103,6 +106,7 @@ class Table(Stream):
         draw: int = 0,
         delay: int = 0,
         encoding: str = "utf-8",
+        hard: str | None = None,  # left out of the settings where there is none
     ) -> None:
         self.data = data
         self.inputs = inputs
@@ -120,6 +124,7 @@ class Table(Stream):
         self.draw = draw
         self.delay = delay
         self.encoding = encoding
+        self.hard = hard
 
     @cached_property
     def step(self) -> Step:  # type: ignore[override]
@@ -147,6 +152,10 @@ class Table(Stream):
         """The rows that ``tasks`` left over, in the reference order."""
         return self._parts[1]
 
+    def difficulty(self) -> Sequence[float]:
+        """The numbers of the column ``hard``."""
+        return tuple(self._hard[task.id] for task, _ in self.pairs()) if self.hard else ()
+
     @property
     def _inputs(self) -> tuple[str, ...]:
         return (self.inputs,) if isinstance(self.inputs, str) else tuple(self.inputs)
@@ -170,6 +179,7 @@ class Table(Stream):
         sheet = read_sheet(self.data, self.encoding)
         self._check_parameters(sheet)
         self._check_columns(sheet)
+        self._hard: dict[str, float] = {}
         found = [self._pair(sheet, place, row, str(n)) for n, (place, row) in enumerate(sheet.rows, start=1)]
         if self.tasks > len(found) and not sheet.notes:
             sheet.note(0, "", f"tasks={self.tasks} are asked for but the file has {len(found)}; tasks=0 takes all")
@@ -205,7 +215,7 @@ class Table(Stream):
     def _check_columns(self, sheet: Sheet) -> None:
         """Every column wanted is there, and so are rows; without them nothing more can be said."""
         choice = self.options if isinstance(self.options, str) and self.options != "answers" else ""
-        wanted = [*self._inputs, self.answer, self.user, self.session, self.time, self.id, choice]
+        wanted = [*self._inputs, self.answer, self.user, self.session, self.time, self.id, choice, self.hard or ""]
         for column in dict.fromkeys(filter(None, wanted)):
             if sheet.columns and column not in sheet.columns:
                 sheet.note(
@@ -237,6 +247,7 @@ class Table(Stream):
         user, session = (sheet.text(place, row, column) for column in (self.user, self.session))
         moment = self._moment(sheet, place, row)
         name = self._id(sheet, place, row) if self.id else number
+        self._hard[name] = self._hardness(sheet, place, row)
         return Task(name, inputs, options, user, session, moment), Key(answers, self.delay)
 
     def _id(self, sheet: Sheet, place: int, row: Mapping[str, object]) -> str:
@@ -247,6 +258,15 @@ class Table(Stream):
         elif first != place:
             sheet.note(place, self.id, f"ids must differ but {found!r:.60} is also that of {sheet.unit} {first}")
         return found
+
+    def _hardness(self, sheet: Sheet, place: int, row: Mapping[str, object]) -> float:
+        if not self.hard:
+            return 0.0
+        text = sheet.text(place, row, self.hard)
+        if not _PLAIN_NUMBER.fullmatch(text):
+            sheet.note(place, self.hard, f"how hard a row is must be a plain number but is {text!r:.60}")
+            return 0.0
+        return float(text)
 
     def _moment(self, sheet: Sheet, place: int, row: Mapping[str, object]) -> float:
         if not self.time:
@@ -332,6 +352,7 @@ class Columns(TypedDict, total=False):
     draw: int
     delay: int
     encoding: str
+    hard: str | None
 
 
 def table(source: object, *, inputs: str | tuple[str, ...], answer: str, **rest: Unpack[Columns]) -> Table:

@@ -1,0 +1,156 @@
+"""Effects of traits as they are shown: a row an effect, each with its interval and what it is an effect of."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolkit.stats import Estimate
+from toolkit.stats.factorial import BY, in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TraitEffect:
+    """What one policy is worth, or two beside each other.
+
+    Parameters
+    ----------
+    effect
+        The policy that ran, e.g. ``Retrieval(k=4, store='all')``; of an interaction both, by class.
+    trait
+        Which trait it stands for; of an interaction ``memory x learning``.
+    estimand
+        ``"main effect"``, ``"interaction"`` (half the difference of differences), ``"beside role, learning"`` or
+        ``"alone"``: what is subtracted from what.
+    estimate, log_odds
+        On the score, and on the log odds of mean scores.
+    share
+        Shapley share of what all traits gain together; NaN where there is none.
+    alias
+        In a half fraction, what it cannot be told from; ``-`` in front for a reversed sign.
+    arms
+        The arm with it and the one without, where the effect is that of one pair.
+    p_holm
+        The p value, corrected over the table (Holm); NaN where there is none.
+    """
+
+    effect: str
+    trait: str
+    estimand: str
+    estimate: Estimate
+    log_odds: Estimate
+    share: float = math.nan
+    alias: str = ""
+    arms: tuple[str, ...] = ()
+    p_holm: float = math.nan
+
+
+@dataclass(frozen=True)
+class TraitEffects:
+    """What the traits of a study's arms are worth. Prints as a table; `frame` has every number."""
+
+    study: str
+    rows: tuple[TraitEffect, ...]
+    level: float
+    notes: tuple[str, ...]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per effect, every number a column."""
+        import pandas as pd
+
+        return pd.DataFrame([_flat(row) for row in self.rows])
+
+    def row(self, trait: str) -> TraitEffect:
+        """The first effect of a trait, or of two with `` x `` between them in either order.
+
+        Raises
+        ------
+        KeyError
+            If there is none, naming those that there are.
+        """
+        for row in self.rows:
+            if set(row.trait.split(BY)) == set(trait.split(BY)):
+                return row
+        raise KeyError(f"there is no effect of {trait!r}; known: {', '.join(row.trait for row in self.rows)}")
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Head and cells as they are shown."""
+        head = ["effect of", "trait", "estimand", "difference", "interval", "p (Holm)", "log odds", "interval", "share"]
+        return [*head, "remarks"], [_cells(row) for row in self.rows]
+
+    def __str__(self) -> str:
+        head, body = self.table()
+        widths = [max(len(line[place]) for line in [head, *body]) for place in range(len(head))]
+        lines = []
+        for line in [head, *body]:
+            words = [cell.ljust(width) for cell, width in zip(line[:3], widths[:3], strict=True)]
+            numbers = [cell.rjust(width) for cell, width in zip(line[3:-1], widths[3:-1], strict=True)]
+            lines.append("  ".join([*words, *numbers, line[-1]]).rstrip())
+        lines.insert(1, "-" * min(160, max(map(len, lines))))
+        return "\n".join([*lines, "", *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head, body = self.table()
+        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
+
+
+def _flat(row: TraitEffect) -> dict[str, object]:
+    one, odds = row.estimate, row.log_odds
+    return {
+        "effect": row.effect,
+        "trait": row.trait,
+        "estimand": row.estimand,
+        "arms": " - ".join(row.arms),
+        "difference": one.value,
+        "low": one.low,
+        "high": one.high,
+        "p_value": one.p_value,
+        "p_holm": row.p_holm,
+        "log_odds": odds.value,
+        "log_odds_low": odds.low,
+        "log_odds_high": odds.high,
+        "share": row.share,
+        "alias": row.alias,
+        "pairs": one.n,
+        "runs": one.runs,
+        "units": one.clusters,
+        "method": one.method,
+        "target": one.target,
+        "reason": one.reason,
+        "log_odds_reason": odds.reason,
+    }
+
+
+def _cells(row: TraitEffect) -> list[str]:
+    one, odds = row.estimate, row.log_odds
+    reasons = [one.reason] if one.reason else []
+    reasons += [f"log odds: {odds.reason}"] if odds.reason and odds.reason != one.reason else []
+    alias = [f"aliased with {in_words(row.alias)}"] if row.alias else []
+    pair = [" - ".join(row.arms)] if row.arms else []
+    return [
+        row.effect,
+        row.trait,
+        row.estimand,
+        _number(one.value, "+.3f"),
+        f"[{_number(one.low, '+.3f')}, {_number(one.high, '+.3f')}]",
+        _number(row.p_holm, ".3g"),
+        _number(odds.value, "+.2f"),
+        f"[{_number(odds.low, '+.2f')}, {_number(odds.high, '+.2f')}]",
+        _number(row.share, "+.3f"),
+        "; ".join([*pair, *alias, *reasons]),
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return "n/a" if math.isnan(value) else format(value, form)
