@@ -1,8 +1,9 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
+from toolkit.analysis.across import Across
+from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
-from toolkit.analysis.contrasts import compare
 from toolkit.analysis.courses import learning_curves
 from toolkit.analysis.recorded import episodes, plan
 
-__all__ = ["ArmRow", "Comparison", "compare", "episodes", "learning_curves", "plan"]
+__all__ = ["Across", "ArmRow", "Comparison", "compare", "episodes", "learning_curves", "plan"]

@@ -13,6 +13,7 @@ from toolkit.stats.sequential import (
     running_difference,
     split_alpha,
 )
+from toolkit.stats.single import one_way
 
 __all__ = [
     "ConfidenceSequence",
@@ -27,6 +28,7 @@ __all__ = [
     "curve_band",
     "holm",
     "main_effects",
+    "one_way",
     "prequential_mean",
     "running_difference",
     "shapley",
