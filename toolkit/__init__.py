@@ -25,7 +25,7 @@ _FACE = {
         "Wrapped",
     ),
     "agents.designs": ("Factorial", "factorial"),
-    "analysis": ("Across", "Comparison", "compare", "learning_curves"),
+    "analysis": ("Across", "Comparison", "compare", "learning_curves", "read_results"),
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.rescore": ("rescore",),
