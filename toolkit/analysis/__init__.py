@@ -1,13 +1,16 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
+from toolkit.analysis.across import Across
+from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
-from toolkit.analysis.contrasts import compare
 from toolkit.analysis.courses import learning_curves
 from toolkit.analysis.effects import main_effects
+from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
+    "Across",
     "ArmRow",
     "Comparison",
     "TraitEffect",
@@ -17,4 +20,5 @@ __all__ = [
     "learning_curves",
     "main_effects",
     "plan",
+    "read_results",
 ]

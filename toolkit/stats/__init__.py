@@ -14,6 +14,7 @@ from toolkit.stats.sequential import (
     running_difference,
     split_alpha,
 )
+from toolkit.stats.single import one_way
 from toolkit.stats.variance import Components, binary_prior, variance_components
 
 __all__ = [
@@ -34,17 +35,16 @@ __all__ = [
     "holm",
     "main_effects",
     "needed",
+    "one_way",
     "planned_power",
     "prequential_mean",
     "running_difference",
     "shapley",
-    "sign_flip",
     "sign_flip_limit",
     "slope_last_third",
     "smallest_p",
     "split_alpha",
     "standardised",
-    "two_way",
     "variance_components",
     "worst_case",
 ]
