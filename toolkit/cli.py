@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--executor", help="threads (default), processes, dask or dask:ADDRESS; see docs/cluster.md")
     limit = "calls, tokens, dollars or seconds that may be spent, as tokens=100000; ARM:tokens=5000 for one arm"
     run.add_argument("--budget", action="append", default=[], metavar="LIMIT=N", help=limit)
+    ending = "end it early once an arm is ahead, as 'memory>static'; may be given repeatedly; none = never"
+    run.add_argument("--stop-when", action="append", default=[], metavar="ARM>OTHER", help=ending)
     run.add_argument("--name", help="another name for the study in the ledger")
     run.add_argument("--no-reuse", action="store_true", help="carry out runs that another study has finished, too")
     where = run.add_mutually_exclusive_group()
@@ -134,6 +136,7 @@ def _count(text: str) -> int:
 
 
 def _run(given: argparse.Namespace) -> int:
+    from toolkit.analysis.looked import EARLY
     from toolkit.evaluation.spec import load
 
     study = load(
@@ -146,14 +149,18 @@ def _run(given: argparse.Namespace) -> int:
         name=given.name,
         budget=given.budget,
         tracking=given.tracking_uri,
+        stop_when=given.stop_when,
     )
     study.reuse = not given.no_reuse
     print(study)
     records = _with_progress(study, given.executor)
-    bad = [record for record in records if record.status != "finished"]
+    early = {record.error for record in records if record.status == "stopped" and record.error.startswith(EARLY)}
+    bad = [record for record in records if record.status != "finished" and record.error not in early]
     if any(record.episodes for record in records if record.arm == study.baseline):
         print(study.compare(), end="\n\n")
         print(f"report: {study.report()}")
+    for told in sorted(early):
+        print(told)
     for record in bad:
         print(f"{record.status}: arm {record.arm!r}, seed {record.seed}: {record.error}", file=sys.stderr)
     if study.tracking.state.state == "running":

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from toolkit.evaluation.stopping import Condition, level_of, met
+from toolkit.ledger.follow import PlannedRun
 from toolkit.stats import confidence_sequence, crosses, running_difference
 
 STUDIES = 2000
@@ -138,3 +140,36 @@ def test_a_true_difference_is_found_and_early() -> None:
     assert len(stopped) >= 0.95 * len(found)
     assert {one.direction for one in stopped} == {"above"}
     assert np.median([one.t for one in stopped]) < 100
+
+
+def stopped_at(gaps: np.ndarray, texts: tuple[str, ...], rng: np.random.Generator) -> int:
+    """After how many tasks the driver's own rule ends a study, looking after every one; 0 = never."""
+    runs = [PlannedRun(f"{arm}{seed}", "", arm, seed) for seed in range(len(gaps)) for arm in ("memory", "static")]
+    tied = rng.random(gaps.shape) < 0.5  # both right, or both wrong
+    scores = {f"memory{seed}": np.where(row == 0, tied[seed], row > 0) for seed, row in enumerate(gaps)}
+    scores |= {f"static{seed}": np.where(row == 0, tied[seed], row < 0) for seed, row in enumerate(gaps)}
+    scores = {run: list(map(float, row)) for run, row in scores.items()}
+    conditions, level = [Condition.of(text) for text in texts], level_of(len(texts))
+    for t in range(1, gaps.shape[1] + 1):
+        seen = {run: row[:t] for run, row in scores.items()}
+        if any(met(condition, runs, seen, level) for condition in conditions):
+            return t
+    return 0
+
+
+@pytest.mark.parametrize("studies", [60, pytest.param(STUDIES, marks=pytest.mark.validate)])
+def test_the_rule_that_ends_studies_seldom_ends_one_for_nothing(studies: int) -> None:
+    """Both sides watched after every task; all looking together has .025."""
+    rng = np.random.default_rng(34)
+    ended = [
+        stopped_at(study(0.0, rng, runs=5, tasks=100), ("memory>static", "memory<static"), rng) for _ in range(studies)
+    ]
+    rate = float(np.mean([at > 0 for at in ended]))
+    print(f"ended for nothing: {rate:.4f} of {studies} studies, each looked at after every task; at most 0.025")
+    assert rate <= 0.025 + (4 * math.sqrt(0.025 * 0.975 / studies) if studies < STUDIES else 0)
+
+
+def test_the_rule_that_ends_studies_ends_one_with_a_difference() -> None:
+    rng = np.random.default_rng(35)
+    ended = [stopped_at(study(0.3, rng, runs=5, tasks=200), ("memory>static",), rng) for _ in range(10)]
+    assert sum(0 < at < 200 for at in ended) >= 9

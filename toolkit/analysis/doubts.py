@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.analysis import looked
 from toolkit.ledger import served
 from toolkit.ledger.rows import Row
 from toolkit.stats import Estimate
@@ -32,7 +33,7 @@ def doubts(
         found.append(f"{wanted - len(ran)} runs not begun")
     unfinished = ran[ran.status != "finished"]
     found += [f"{count} runs {status}" for status, count in unfinished.status.value_counts().items()]
-    found += _budget_stops(unfinished)
+    found += [*_budget_stops(unfinished), *looked.doubts(unfinished)]
     shown = difference or score
     if shown.reason:
         found.append(shown.reason)
@@ -60,8 +61,8 @@ def notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
     """Of a whole comparison."""
     used = runs[runs.uses_model]
     found = [
-        f"Intervals: two-way cluster-robust t, {level:.0%}, runs (orders) crossed with sessions; they speak of new "
-        f"orders of new sessions of {planned['stream']} for {planned['model']}, and of nothing else."
+        f"Intervals: two-way cluster-robust t, {100 * level:g}%, runs (orders) crossed with sessions; they speak of "
+        f"new orders of new sessions of {planned['stream']} for {planned['model']}, and of nothing else."
     ]
     if len(used):
         ways = f"Closed options are decided by {planned['deciding']}, for all arms."

@@ -16,6 +16,7 @@ from toolkit.evaluation.executors import Shipment, opened
 from toolkit.evaluation.plan import describe
 from toolkit.evaluation.reuse import adopt
 from toolkit.evaluation.run import Control
+from toolkit.evaluation.stopping import Lookout, halted
 from toolkit.evaluation.unchanged import refuse_changed
 from toolkit.ledger.alone import alone
 from toolkit.ledger.disk import writing
@@ -60,6 +61,9 @@ def conduct(
             describe(study, runs)
         begun()
         finished, waiting = _split(study, runs)
+        lookout = Lookout(study)
+        if waiting and (why := lookout.look()):  # by what was recorded before: it is not watched away by going on
+            finished, waiting = finished + halted(study, waiting, why), []
         if waiting and study.budget:
             budget.tally(study.ledger, study.name)
         with opened(executor, study, waiting, watch) as pool:
@@ -67,16 +71,18 @@ def conduct(
             if not waiting:
                 return finished
             try:
-                return finished + _results([pool.submit(run) for run in waiting], control, pool)
+                return finished + _results([pool.submit(run) for run in waiting], control, pool, lookout)
             except BaseException:
                 _stop(control)
                 raise
 
 
-def _results(futures: Sequence[Future[RunRecord]], control: Control, pool: Shipment) -> list[RunRecord]:
+def _results(
+    futures: Sequence[Future[RunRecord]], control: Control, pool: Shipment, lookout: Lookout
+) -> list[RunRecord]:
     with _interrupts() as pressed:
         left = set(futures)
-        told = False
+        told = met = False
         while left:
             done, left = wait(left, timeout=_LOOK)
             for future in done:
@@ -90,6 +96,9 @@ def _results(futures: Sequence[Future[RunRecord]], control: Control, pool: Shipm
                 sys.stderr.write(_ONCE)
                 sys.stderr.flush()
                 told = True
+            if not (told or met) and (why := lookout.look()):
+                control.write("stop", why)
+                met = True
     if pressed:
         raise KeyboardInterrupt
     return [future.result() for future in futures]

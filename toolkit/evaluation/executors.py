@@ -94,7 +94,9 @@ def setting(study: Study) -> Setting:
 def _manned(kind: str, study: Study, waiting: Sequence[Run], watch: Watcher | None) -> tuple[int, Callable[[], _Hand]]:
     if kind == "threads":
         served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
-        return study.workers or min(len(waiting), *(served or [8])), lambda: _Here(study, watch)
+        room = min(len(waiting), *(served or [8]))
+        # What ends a study early is a task that all runs have passed: so they go side by side.
+        return study.workers or (len(waiting) if study.stop_when else room), lambda: _Here(study, watch)
     return _width(study, waiting), lambda: _Child(setting(study))
 
 

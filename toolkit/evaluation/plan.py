@@ -10,6 +10,7 @@ from toolkit.agents.arm import Arm
 from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.paths import relative
+from toolkit.evaluation.stopping import registered
 from toolkit.evaluation.unchanged import model_rows, stream_rows
 from toolkit.ledger.store import write_atomically
 from toolkit.lm.taped import described
@@ -48,7 +49,17 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "streams": stream_rows(study),
         "models": model_rows(study),
         "runs": [_run(study, run) for run in runs],
+        **registered(study, runs, _before(study)),
     }
+
+
+def _before(study: Study) -> dict[str, Any] | None:
+    """The plan as it stood, if a run has begun under it."""
+    path = study.folder / "plan.json"
+    if not path.exists() or not any(study.folder.glob("runs/*/run.json")):
+        return None
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def order_name(study: Study, label: str, order: str, seed: int) -> str:

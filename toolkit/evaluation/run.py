@@ -52,16 +52,17 @@ class Control:
             self._known[self.path] = now, command
         return command
 
-    def write(self, command: Command) -> None:
-        """Give a command."""
-        write_atomically(self.path, json.dumps({"command": command}) + "\n", synced=False)
+    def write(self, command: Command, why: str = "") -> None:
+        """Give a command; ``why`` is what runs say of themselves that end by it, if it is not just someone's wish."""
+        told = {"command": command, **({"why": why} if why else {})}
+        write_atomically(self.path, json.dumps(told) + "\n", synced=False)
         self._known[self.path] = time.monotonic(), command
 
-    def _read(self) -> str:
+    def _read(self, key: str = "command", usual: str = "run") -> str:
         try:
-            return str(json.loads(self.path.read_text(encoding="utf-8")).get("command", "run"))
+            return str(json.loads(self.path.read_text(encoding="utf-8")).get(key, usual))
         except FileNotFoundError:
-            return "run"
+            return usual
 
     def obey(self) -> None:
         """Wait while paused.
@@ -74,7 +75,7 @@ class Control:
         while (command := self.read()) == "pause":
             time.sleep(0.1)
         if command == "stop":
-            raise Stopped("the study was asked to stop; run it again to go on")
+            raise Stopped(self._read("why", "the study was asked to stop; run it again to go on"))
 
 
 def record_of(run: Run) -> RunRecord:

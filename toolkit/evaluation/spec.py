@@ -34,6 +34,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "floors": (bool,),
     "code": (list,),
     "workers": (int,),
+    "stop_when": (str, list),
 }
 
 
@@ -48,6 +49,7 @@ def load(
     name: str | None = None,
     budget: Sequence[str] = (),
     tracking: str = "",
+    stop_when: Sequence[str] = (),
 ) -> Study:
     """The study that a file describes, with what the command line changes about it.
 
@@ -61,6 +63,8 @@ def load(
         Limits beside those of the file, or in their place: ``"tokens=100000"``, ``"memory:dollars=0.5"`` for one arm.
     tracking
         Where MLflow shows the runs; see `Study`.
+    stop_when
+        Conditions in place of those of the file; ``["none"]`` = none.
 
     Raises
     ------
@@ -76,6 +80,7 @@ def load(
     if isinstance(head, dict):
         told = {"lm": lm, "seeds": seeds, "workers": workers, "name": name}
         head |= {key: value for key, value in told.items() if value is not None}
+        head |= {"stop_when": [text for text in stop_when if text != "none"]} if stop_when else {}
     for stream in stream_tables(table) if tasks is not None else ():
         if isinstance(stream, dict):
             stream["tasks"] = tasks

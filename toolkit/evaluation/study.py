@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit.agents.arm import Arm
 from toolkit.component import Config
 from toolkit.errors import SpecError
-from toolkit.evaluation import design
+from toolkit.evaluation import design, stopping
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.conduct import Watcher, conduct
 from toolkit.evaluation.mistakes import mistakes, usual_baseline
@@ -78,6 +78,8 @@ class Study:
         ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
+    stop_when
+        Conditions of which any one ends the study early, as ``"memory>static"``; see `toolkit.evaluation.stopping`.
 
     Attributes
     ----------
@@ -111,6 +113,7 @@ class Study:
         tracking: str = "",
         streams: Sequence[Stream] = (),
         reuse: bool = True,
+        stop_when: str | Sequence[str] = (),
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -128,6 +131,7 @@ class Study:
         self.workers, self.reuse = workers, reuse
         self.code = tuple(Path(path) for path in code)
         self.budget = budget or Budget()
+        self.stop_when = stopping.written(stop_when)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -348,6 +352,8 @@ class Study:
             "baseline": self.baseline,
             "scorers": [scorer.name for scorer in self.scorers],
         }
+        if self.stop_when:
+            found["stop_when"] = list(self.stop_when)
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]

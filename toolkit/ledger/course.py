@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 from toolkit.component import digest
-from toolkit.ledger.follow import Glimpse
+from toolkit.ledger.follow import Glimpse, PlannedRun
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SHOWN_POINTS = 1000
 """A longer run is shown at every so manieth task, so that a curve has about so many points."""
@@ -106,3 +111,49 @@ class Course:
         """What the first episodes were, in few letters: equal for equal episodes."""
         told = [(glimpse.t, glimpse.status, str(glimpse.score), glimpse.tokens) for glimpse in self._seen[:number]]
         return digest(told)[:12]
+
+
+def differences(
+    runs: Sequence[PlannedRun],
+    scores: Mapping[str, Sequence[float]],
+    arm: str,
+    other: str,
+    *,
+    missing: float = math.nan,
+) -> NDArray[np.float64]:
+    """What one arm scored above another, task by task, in the runs that met the same tasks in the same order.
+
+    Parameters
+    ----------
+    runs
+        Of the study's plan. A pair of runs has the stream, order and seed in common.
+    scores
+        By run id, what each has recorded so far, from its first task on without a gap. NaN = no score.
+    arm, other
+        Names of two arms.
+    missing
+        Stands for a difference of which one score, or both, are NaN.
+
+    Returns
+    -------
+    ndarray of float, shape (R, T)
+        One row per pair of planned runs, as far as *all* of them have come: T is 0 until the last has begun.
+
+    Examples
+    --------
+    >>> runs = [PlannedRun(f"{arm}{seed}", "", arm, seed) for arm in "ab" for seed in (0, 1)]
+    >>> differences(runs, {"a0": [1, 1], "a1": [1, 0], "b0": [0, 1], "b1": [1]}, "a", "b").tolist()
+    [[1.0], [0.0]]
+    """
+    import numpy as np
+
+    def keyed(name: str) -> dict[tuple[str, str, int], str]:
+        return {(run.stream, run.order, run.seed): run.id for run in runs if run.arm == name}
+
+    ours, theirs = keyed(arm), keyed(other)
+    pairs = [(ours[key], theirs[key]) for key in ours if key in theirs]
+    passed = min((len(scores.get(run, ())) for pair in pairs for run in pair), default=0)
+    found = np.array(
+        [np.subtract(scores[one][:passed], scores[two][:passed]) for one, two in pairs if passed], dtype=float
+    ).reshape(len(pairs), passed)
+    return np.where(np.isnan(found), missing, found)
