@@ -25,7 +25,7 @@ _FACE = {
         "Wrapped",
     ),
     "agents.designs": ("Factorial", "factorial"),
-    "analysis": ("Comparison", "compare", "learning_curves"),
+    "analysis": ("Comparison", "Payoff", "compare", "learning_curves", "payoff"),
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.rescore": ("rescore",),
