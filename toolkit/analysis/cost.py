@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from toolkit.analysis.cost_table import Payoff, PayoffRow
+from toolkit.analysis.cost_table import Payoff, PayoffRow, with_bounds
 from toolkit.analysis.recorded import RUN, found, plan
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
@@ -120,7 +120,7 @@ class _Paired:
             return PayoffRow(arm, *means, tokens, dollars)
         frame = self.frame
         both = frame[frame.arm == arm].merge(frame[frame.arm == self.baseline], on=_PAIRING, suffixes=("", "_base"))
-        both = both.assign(gain=both.score - both.score_base)
+        both = both.assign(gain=both.score - both.score_base, of_run=_runs(both))
         both = both.assign(**{f"extra_{name}": both[name] - both[f"{name}_base"] for name in _COSTS})
         gain, unpriced = self._mean(both, "gain"), self._unpriced(both)
         return PayoffRow(
@@ -146,18 +146,17 @@ class _Paired:
         return "" if any((price != 0).any() for price in prices) else _NO_PRICE
 
     def _mean(self, both: pd.DataFrame, column: str) -> Estimate:
-        return two_way(both[column], _labels(both), both.unit, level=self.level, unit=_unit(both))
+        return two_way(both[column], both.of_run, both.unit, level=self.level, unit=_unit(both))
 
     def _over(self, both: pd.DataFrame, cost: str, each: str, units: int = 1) -> Estimate:
         """The gain for one unit more of a cost; NaN with a reason in words where the arm costs less."""
         spent = both[f"extra_{cost}"] / units
         of = cost if units == 1 else f"{cost} (in units of {units:,})"
-        found = ratio(both.gain, spent, _labels(both), both.unit, level=self.level, unit=_unit(both), of=of)
+        found = ratio(both.gain, spent, both.of_run, both.unit, level=self.level, unit=_unit(both), of=of)
         if math.isnan(found.value) or spent[both.gain.notna()].mean() > 0:
             return found
         if found.low > 0:  # both fall, beyond chance: a price for saving
-            bounds = f"{found.value:.3g} [{found.low:.3g}, {found.high:.3g}]"
-            return _unknown(found, f"it costs less, and loses {bounds} for each {each} that it saves")
+            return _unknown(found, f"it costs less, and loses {with_bounds(found)} for each {each} that it saves")
         return _unknown(found, "it costs less: there is no gain for more")
 
     def _even(self, both: pd.DataFrame, unpriced: str) -> BreakEven | None:
@@ -175,7 +174,7 @@ def _unit(both: pd.DataFrame) -> str:
     return "session" if bool((both.unit != both.task).any()) else "task"
 
 
-def _labels(both: pd.DataFrame) -> list[str]:
+def _runs(both: pd.DataFrame) -> list[str]:
     """Which run each pair belongs to."""
     return [f"{stream} {order} {seed}" for stream, order, seed in both[RUN].itertuples(index=False)]
 

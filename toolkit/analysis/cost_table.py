@@ -135,7 +135,7 @@ class Payoff:
         return head, [_cells(row, self.value is not None) for row in self.rows]
 
     def to_latex(self) -> str:
-        r"""The table for a paper: ``\\usepackage{booktabs}``; reasons for missing numbers stand below it."""
+        r"""The table for a paper: ``\usepackage{booktabs}``; reasons for missing numbers stand below it."""
         head, body = self.table()
         reasons = [[why for why, arms in self.missing.items() if any(a.startswith(f"{row.arm} (") for a in arms)]
                    for row in self.rows]  # fmt: skip
@@ -193,25 +193,28 @@ def _cells(row: PayoffRow, evens: bool) -> list[str]:
         _number(row.tokens, ".0f"),
         _number(row.labels, ".0f"),
         _number(row.dollars * 1000, ".2f"),
-        *(_with_bounds(getattr(row, name)) for name in _RATIOS),
+        *(_ratio(getattr(row, name)) for name in _RATIOS),
         front or "no",
         *([_even(row.break_even)] if evens else []),
         row.verdict,
     ]
 
 
-def _with_bounds(found: Estimate | None) -> str:
+def _ratio(found: Estimate | None) -> str:
     if found is None:
         return "baseline"
     if math.isnan(found.value):
         return "n/a"
-    bounds = "n/a" if math.isnan(found.low) else f"{_size(found.low)}, {_size(found.high)}"
-    return f"{_size(found.value)} [{bounds}]"
+    return with_bounds(found, "+")
 
 
-def _size(value: float) -> str:
-    """Three digits that count."""
-    return f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.3g}"
+def with_bounds(found: Estimate, sign: str = "") -> str:
+    """A value and its interval, each with three digits that count."""
+    value, low, high = (
+        "n/a" if math.isnan(one) else format(one, f"{sign},.0f" if abs(one) >= 100 else f"{sign}.3g")
+        for one in (found.value, found.low, found.high)
+    )
+    return f"{value} [{low}, {high}]" if low != "n/a" else f"{value} [n/a]"
 
 
 def _even(found: BreakEven | None) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolkit.analysis.comparison import Comparison
 
 
 class Tex(str):
@@ -16,11 +20,11 @@ class Tex(str):
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
+    "|": r"\textbar{}", '"': r"\textquotedbl{}", "`": r"\textasciigrave{}",
     "[": "{[}", "]": "{]}", "*": "{*}", "−": "$-$", "×": r"$\times$", "…": r"\ldots{}", "§": r"\S{}",
 }  # fmt: skip
 # Brackets and stars: after the end of a line, where a name may stand, LaTeX takes them for an option.
-_LIGATURE = re.compile(r"([-,!?])(?=[-,])")
+_LIGATURE = re.compile(r"([-,'])(?=[-,'])")
 _NUMBER = re.compile(r"[-+]?[\d.,]*\d(e[-+]?\d+)?( \[[-+\d.,e ]+\])?|\[[-+\d.,e ]+\]")
 
 
@@ -127,3 +131,30 @@ def marked(rows: Sequence[Sequence[str]]) -> tuple[list[Tex], list[Tex]]:
     letters = [",".join(_letters(order[one]) for one in row) for row in rows]
     marks = [Tex(f"$^{{{found}}}$" if found else "") for found in letters]
     return marks, [Tex(f"{mark(place)} {escaped(remark)}") for remark, place in order.items()]
+
+
+def comparison(found: Comparison) -> str:
+    """A comparison as a table: see `toolkit.Comparison.to_latex`."""
+    head, body = found.table()
+    marks, doubts = marked([row.doubts for row in found.rows])
+    shown = [place for place, name in enumerate(head) if name != "doubts"]
+    rows = []
+    for cells, mark_ in zip(body, marks, strict=True):
+        rows.append([Tex(escaped(cells[0]) + mark_), *(number(cells[place]) for place in shown[1:])])
+    return tabular(
+        [head[place] for place in shown],
+        rows,
+        caption=_caption(found),
+        label=f"tab:{found.study}",
+        notes=[*doubts, *found.notes],
+    )
+
+
+def _caption(found: Comparison) -> str:
+    estimates = [row.difference or row.score for row in found.rows]
+    methods, targets = (sorted({getattr(one, name) for one in estimates}) for name in ("method", "target"))
+    told = f"{found.study}: mean scores, and paired differences to {found.baseline} on tasks that both completed"
+    if not estimates:
+        return f"{told}."
+    level = f"{100 * found.level:g} % intervals"
+    return f"{told}, with {level} ({'; '.join(methods)}). They speak of {'; '.join(targets)}."
