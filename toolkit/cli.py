@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
     report = commands.add_parser("report", help="print a study's table and write its report.html")
     report.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
+    worth = "dollars that a right answer is worth: also print what each arm gains for its cost, and when it has paid"
+    report.add_argument("--value", type=float, metavar="DOLLARS", help=worth)
     report.set_defaults(command=_report)
     listing = commands.add_parser("ls", help="list the studies in the ledger")
     listing.set_defaults(command=_ls)
@@ -237,12 +239,14 @@ def _ui(given: argparse.Namespace) -> int:
 
 
 def _report(given: argparse.Namespace) -> int:
-    from toolkit.analysis import compare
+    from toolkit.analysis import compare, payoff
     from toolkit.ledger.store import Ledger
     from toolkit.report import write
 
     ledger = Ledger(given.ledger)
     print(compare(given.name, ledger=ledger), end="\n\n")
+    if given.value is not None:
+        print(payoff(given.name, value=given.value, ledger=ledger), end="\n\n")
     print(f"report: {write(ledger, given.name)}")
     return 0
 

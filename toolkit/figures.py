@@ -1,4 +1,4 @@
-"""Figures of a study as SVG text: no window, no state of pyplot's, the same bytes for the same numbers."""
+"""Figures of a study as SVG and PDF: no window, no state of pyplot's, the same bytes for the same numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from toolkit.analysis import ArmRow, Comparison
+from toolkit.analysis import ArmRow, Comparison, Payoff, PayoffRow
 from toolkit.stats import CurveBand
 
 if TYPE_CHECKING:
@@ -35,12 +35,27 @@ _DASHES: tuple[tuple[float, ...] | None, ...] = (
 _MARKERS = "os^DvPX"
 _TOGETHER, _COLUMNS = 2, 4
 _SETTINGS: Any = {
-    "svg.hashsalt": "toolkit", "svg.fonttype": "none", "font.size": 10, "axes.spines.top": False,
+    "svg.hashsalt": "toolkit", "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 10, "axes.spines.top": False,
     "axes.spines.right": False, "axes.edgecolor": _INK, "axes.labelcolor": _INK, "xtick.color": _INK,
     "ytick.color": _INK, "text.color": _INK, "figure.facecolor": _PAPER, "axes.facecolor": "none",
     "legend.frameon": False, "text.parse_math": False,
 }  # fmt: skip
 _drawing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as SVG, and on demand as PDF; empty, and false, where there is nothing to draw."""
+
+    svg: str = ""
+    draw: Callable[[], Figure] | None = None
+
+    def __bool__(self) -> bool:
+        return self.draw is not None
+
+    def pdf(self) -> bytes:
+        """The same for papers: one page with its fonts in it (TrueType, as journals ask), without dates."""
+        return _saved(self.draw, "pdf") if self.draw else b""
 
 
 @dataclass(frozen=True)
@@ -96,22 +111,22 @@ def _size(row: ArmRow) -> float:
     return -abs(row.difference.value) if row.difference is not None and known else math.inf
 
 
-def differences(comparison: Comparison, drawn: Mapping[str, Look], floors: Collection[str]) -> str:
+def differences(comparison: Comparison, drawn: Mapping[str, Look], floors: Collection[str]) -> Drawn:
     """Differences to the baseline with their intervals, one line an arm, floors last.
 
     Returns
     -------
-    str
-        SVG; filled dots where the interval excludes 0, hollow ones where it does not; empty without any difference.
+    Drawn
+        Filled dots where the interval excludes 0, hollow ones where it does not; empty without any difference.
     """
     rows = [row for row in comparison.rows if row.difference is not None]
     if not any(row.difference and not math.isnan(row.difference.value) for row in rows):
-        return ""
+        return Drawn()
     rows.sort(key=lambda row: row.arm in floors)
-    return _svg(lambda: _draw_differences(rows, comparison, drawn))
+    return _drawn(lambda: _draw_differences(rows, comparison, drawn))
 
 
-def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: int | None) -> str:
+def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: int | None) -> Drawn:
     """The course of each arm's score along the stream, with bands for the highlighted ones and the legend outside.
 
     With more than three highlighted arms the bands would hide each other: each then has a panel of its own below, with
@@ -128,13 +143,25 @@ def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: in
 
     Returns
     -------
-    str
-        SVG; empty where no curve has two points.
+    Drawn
+        Empty where no curve has two points.
     """
     first = (window or 1) - 1
     shown = {arm: band for arm, band in bands.items() if len(band.t) > first + 1 and arm in drawn}
     shown = {arm: band for arm, band in shown.items() if any(not math.isnan(y) for y in band.mean[first:].tolist())}
-    return _svg(lambda: _draw_curves(shown, drawn, first, window)) if shown else ""
+    return _drawn(lambda: _draw_curves(shown, drawn, first, window)) if shown else Drawn()
+
+
+def costs(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
+    """Score against tokens for one task, an arm a point, with the front of those that no other beats.
+
+    Returns
+    -------
+    Drawn
+        Filled points are on the front; empty with fewer than two arms that have a score.
+    """
+    rows = [row for row in found.rows if not math.isnan(row.score) and row.arm in drawn]
+    return _drawn(lambda: _draw_costs(rows, found.baseline, drawn)) if len(rows) > 1 else Drawn()
 
 
 def window_for(tasks: int) -> int | None:
@@ -171,19 +198,24 @@ def inline(svg: str, name: str, label: str) -> str:
     return f'<svg {box[0] if box else ""} role="img" aria-label="{label}" stroke-linejoin="round">{rest}'
 
 
-def _svg(draw: Callable[[], Figure]) -> str:
+_FORMS = {"svg": ("Date", "Creator", "Format", "Type"), "pdf": ("CreationDate", "Creator", "Producer")}
+
+
+def _drawn(draw: Callable[[], Figure]) -> Drawn:
+    text = _saved(draw, "svg").decode()
+    return Drawn("\n".join(line.rstrip() for line in text.splitlines()) + "\n", draw)
+
+
+def _saved(draw: Callable[[], Figure], form: str) -> bytes:
     """Draw with settings of our own, whatever a notebook has set; they are global, hence the lock."""
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     with _drawing, mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
-        text = io.StringIO()
-        canvas = FigureCanvasSVG(draw())
-        canvas.figure.savefig(text, format="svg", metadata=nothing)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+        file = io.BytesIO()
+        draw().savefig(file, format=form, metadata=dict.fromkeys(_FORMS[form]))
+    return file.getvalue()
 
 
 def _draw_differences(rows: Sequence[ArmRow], comparison: Comparison, drawn: Mapping[str, Look]) -> Figure:
@@ -280,3 +312,28 @@ def _within_scale(axes: Axes) -> None:
     bottom, top = axes.get_ylim()
     room = max(0.0, 0.2 - (top - bottom)) / 2  # so that differences of no account do not fill the figure
     axes.set_ylim(max(bottom - room, -0.03), min(top + room, 1.03))
+
+
+def _draw_costs(rows: Sequence[PayoffRow], baseline: str, drawn: Mapping[str, Look]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    best = sorted((row.tokens, row.score) for row in rows if row.on_front_tokens)
+    axes.step(*zip(*best, strict=True), where="post", color=_FAINT, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
+    for row in rows:
+        look = drawn[row.arm]
+        fill = look.colour if row.on_front_tokens else _PAPER
+        (dot,) = axes.plot([row.tokens], [row.score], look.marker or ("*" if row.arm == baseline else "."), zorder=3)
+        size = 12 if row.arm == baseline else 8
+        dot.set(color=look.colour, markersize=size, markerfacecolor=fill, markeredgewidth=1.6, label=row.arm)
+        if not look.band:  # grey ones look alike: told by name
+            dot.set_label("")
+            axes.annotate(row.arm, (row.tokens, row.score), xytext=(7, -3), textcoords="offset points", fontsize=8)
+    axes.grid(color=_LINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.08, y=0.1)
+    axes.set_xlabel("tokens for one task, adapting included")
+    axes.set_ylabel("mean score")
+    figure.legend(loc="outside right upper", markerscale=0.9)
+    return figure

@@ -1,8 +1,10 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
 from toolkit.analysis.across import Across
-from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
+from toolkit.analysis.contrasts import compare
+from toolkit.analysis.cost import payoff
+from toolkit.analysis.cost_table import Payoff, PayoffRow
 from toolkit.analysis.courses import learning_curves
 from toolkit.analysis.effects import main_effects
 from toolkit.analysis.readers import read_results
@@ -13,12 +15,15 @@ __all__ = [
     "Across",
     "ArmRow",
     "Comparison",
+    "Payoff",
+    "PayoffRow",
     "TraitEffect",
     "TraitEffects",
     "compare",
     "episodes",
     "learning_curves",
     "main_effects",
+    "payoff",
     "plan",
     "read_results",
 ]

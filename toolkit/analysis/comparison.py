@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.analysis.latex import comparison
 from toolkit.errors import nearest
 from toolkit.stats import Estimate
 
@@ -113,6 +114,18 @@ class Comparison:
         head = ["arm", "score", f"difference to {self.baseline}", "interval", "pairs", "runs", "tokens/task"]
         head += ["labels/run", "$/1k tasks", "s/task", "doubts"]
         return head, [_cells(row) for row in self.rows]
+
+    def to_latex(self) -> str:
+        r"""The table for a paper, a ``table`` of its own: needs ``\usepackage{booktabs}`` and nothing else.
+
+        The caption names method and target of the intervals; doubts stand below the table as notes.
+
+        Examples
+        --------
+        >>> print(Comparison("a_b", "static", (), 0.95, ()).to_latex().splitlines()[3])
+        \label{tab:a-b}
+        """
+        return comparison(self)
 
     def __str__(self) -> str:
         head, body = self.table()

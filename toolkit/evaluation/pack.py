@@ -260,7 +260,7 @@ def _told(name: str, members: Mapping[str, bytes]) -> dict[str, bytes]:
             path.write_bytes(body)
         report: Path = write(ledger, name)
         found = {"report.html": report.read_bytes(), "table.json": _json(_numbers(name, ledger))}
-        figures = sorted((report.parent / "figures").glob("*.svg"))
+        figures = sorted((report.parent / "figures").iterdir())
         return found | {f"figures/{path.name}": path.read_bytes() for path in figures}
 
 

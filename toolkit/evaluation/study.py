@@ -328,7 +328,7 @@ class Study:
         return main_effects(self)
 
     def report(self) -> Path:
-        """Write ``report.html`` into the study's folder: one self-contained file."""
+        """Write ``report.html`` into the study's folder, one self-contained file; beside it what a paper needs."""
         from toolkit.report import write
 
         path: Path = write(self.ledger, self.name)

@@ -27,7 +27,7 @@ _RUN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}-[0-9a-f]{12}"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _NEEDED = ("data.json", "environment.json", "plan.json", "report.html", "study.toml", "table.json")
 _ALLOWED = re.compile(
-    rf"({'|'.join(map(re.escape, _NEEDED))}|stream-\d+\.json|figures/[a-z]+\.svg|code/\w[\w.-]*\.py|"
+    rf"({'|'.join(map(re.escape, _NEEDED))}|stream-\d+\.json|figures/[a-z]+\.(svg|pdf|csv)|code/\w[\w.-]*\.py|"
     rf"runs/{_RUN}/(run\.json|(calls|episodes)\.parquet))",
     re.ASCII,
 )

@@ -216,7 +216,7 @@ class Ledger:
         (folder / "run.json").touch()
 
 
-def write_atomically(path: Path, text: str, *, synced: bool = True) -> None:
+def write_atomically(path: Path, text: str | bytes, *, synced: bool = True) -> None:
     """Write a whole file aside, then rename: a reader sees the old one or the new one.
 
     Parameters
@@ -226,8 +226,8 @@ def write_atomically(path: Path, text: str, *, synced: bool = True) -> None:
     """
     part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(part, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             if synced:
                 file.flush()
                 os.fsync(file.fileno())

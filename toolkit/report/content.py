@@ -3,82 +3,51 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from toolkit import figures
 from toolkit.analysis import ArmRow
+from toolkit.figures import Drawn
 from toolkit.ledger.planned import lengths
-from toolkit.ledger.store import Ledger, write_atomically
-from toolkit.report import evidence
-from toolkit.report.facts import Facts, count, gather, plain, signed, with_interval
-from toolkit.report.page import Html, element, escaped, folded, page, paragraphs, portable, section, table
+from toolkit.report import costs, evidence, paper
+from toolkit.report.facts import Facts, count, plain, signed, with_interval
+from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
 from toolkit.stats import CurveBand
 
-_writing = threading.Lock()
 
-
-def write(ledger: Ledger, study: str) -> Path:
-    """Write ``report.html`` and ``figures/*.svg`` into a study's folder; the same bytes for the same ledger.
-
-    Parameters
-    ----------
-    ledger
-        Where the study is kept.
-    study
-        Its name. It may still be running, or have failed: the report says so.
-
-    Returns
-    -------
-    Path
-        Of ``report.html``: one file that needs neither scripts nor a network.
-
-    Raises
-    ------
-    LedgerError
-        If there is no such study.
-    """
-    facts = gather(ledger, study)
-    drawn = _drawn(facts)
-    text = page(f"{study} · report", *_content(facts, drawn))
-    folder = facts.folder / "figures"
-    with _writing:
-        folder.mkdir(exist_ok=True)
-        for name, svg in drawn.items():
-            write_atomically(folder / f"{name}.svg", svg) if svg else (folder / f"{name}.svg").unlink(missing_ok=True)
-        write_atomically(facts.folder / "report.html", text)
-    return facts.folder / "report.html"
-
-
-def _drawn(facts: Facts) -> dict[str, str]:
+def drawn(facts: Facts) -> dict[str, Drawn]:
+    """The figures of a report by name, in their order; empty ones where there is nothing to draw."""
     found = facts.comparison
     if found is None:
-        return {"differences": "", "curves": ""}
+        return dict.fromkeys(("differences", "curves", "costs"), Drawn())
     looks = figures.looks(found.rows, found.baseline, facts.floors)
     return {
         "differences": figures.differences(found, looks, facts.floors),
         "curves": figures.curves(facts.bands, looks, facts.window),
+        "costs": figures.costs(facts.payoff, looks) if facts.payoff else Drawn(),
     }
 
 
-def _content(facts: Facts, drawn: Mapping[str, str]) -> Iterator[Html]:
+def content(facts: Facts, drawings: Mapping[str, Drawn]) -> Iterator[Html]:
+    """A report's parts, from title to the way to run it again."""
     sections = {
         "compared": ("What was compared", _compared(facts)),
-        "outcome": ("What came out", _outcome(facts, drawn)),
+        "outcome": ("What came out", _outcome(facts, drawings)),
         "sure": ("How sure this is", evidence.sure(facts)),
-        "cost": ("What it cost", evidence.cost(facts)),
+        "cost": ("At what cost", costs.cost(facts, drawings["costs"])),
         "doubt": ("What to doubt", evidence.doubt(facts)),
+        "methods": ("Methods, for a paper", paper.paper(facts)),
         "episodes": ("Some episodes", evidence.episodes(facts)),
         "again": ("How to check it and run it again", evidence.again(facts)),
     }
     yield element("h1", facts.name)
     yield from _warnings(facts)
     yield element("div", *_summary(facts), id="summary")
-    yield element("nav", *(element("a", title, href=f"#{anchor}") for anchor, (title, _) in sections.items()))
-    for anchor, (title, content) in sections.items():
-        yield section(anchor, title, content)
+    links = (element("a", title, href=f"#{anchor}") for anchor, (title, _) in sections.items())
+    yield element("nav", Html(" ".join(links)))  # a space is where a line may break
+    for anchor, (title, inner) in sections.items():
+        yield section(anchor, title, inner)
 
 
 def _warnings(facts: Facts) -> Iterator[Html]:
@@ -182,7 +151,7 @@ def _arms(facts: Facts) -> Iterator[tuple[str, ...]]:
         yield arm, " + ".join(told["on"]) or "nothing", portable(told["repr"]), model, done
 
 
-def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
+def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
     found = facts.comparison
     if found is None:
         return paragraphs("No episode has been recorded yet.")
@@ -200,8 +169,8 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
         "div",
         table(head, rows),
         below,
-        _figure(drawn["differences"], 1, "differences", first),
-        _figure(drawn["curves"], 2, "curves", second),
+        figure(drawings["differences"], 1, "differences", first),
+        figure(drawings["curves"], 2, "curves", second),
         _behind(facts),
         evidence.later(facts),
     )
@@ -209,14 +178,6 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
 
 def _links(row: ArmRow, marks: Mapping[str, int]) -> Html:
     return Html(" ".join(element("a", marks[doubt], href=f"#d{marks[doubt]}") for doubt in row.doubts))
-
-
-def _figure(svg: str, number: int, name: str, caption: str) -> Html:
-    if not svg:
-        return paragraphs(f"Figure {number} ({name}) is n/a because there are too few scores to draw it.")
-    link = element("a", "as a file", href=f"figures/{name}.svg")
-    drawing = Html(figures.inline(svg, f"f{number}", escaped(caption)))
-    return element("figure", drawing, element("figcaption", f"Figure {number}. {caption} ", link))
 
 
 def _bands_told(facts: Facts) -> str:

@@ -1,4 +1,4 @@
-"""What lets a reader judge a study: how sure its numbers are, their cost, what speaks against them, single episodes."""
+"""What lets a reader judge a study: how sure its numbers are, what speaks against them, single episodes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.analysis import ArmRow, compare
 from toolkit.ledger.later import figures
@@ -27,8 +27,6 @@ Ledger(".").sql("""
     WHERE study = '{study}' GROUP BY ALL ORDER BY ALL
 """)'''
 """How to ask the ledger something that a report does not answer."""
-
-_KINDS = ("acting", "adapting", "judging")
 
 
 def sure(facts: Facts) -> Html:
@@ -81,61 +79,6 @@ def later(facts: Facts) -> Html:
         head, body = one.table()
         parts += [element("h4", metric), paragraphs(one.notes[-1]), table(head[:6], [line[:6] for line in body])]
     return element("div", element("h3", "Figures that were computed later"), *parts)
-
-
-def cost(facts: Facts) -> Html:
-    """Tokens, calls, labels, dollars and seconds of each arm, and of the whole study."""
-    frame = facts.ask(_cost_query())
-    if frame.empty:
-        return paragraphs("Nothing has been spent on recorded episodes.", _unbooked(facts))
-    frame = frame.set_index("arm")
-    before = facts.runs.groupby("arm").labels_before.sum()
-    frame["labels"] += before.reindex(frame.index).fillna(0)
-    rows = [_cost_row(arm, frame.loc[arm]) for arm in facts.planned["arms"] if arm in frame.index]
-    head = ("arm", "episodes", "tokens in", "tokens out", "of these, adapting", "calls", "labels", "dollars", "seconds")
-    told = (
-        "Sums over all runs. Tokens in and out are those of answering, adapting (memory and learning) and judging. "
-        "Labels are right answers or scores that an arm could learn from. Seconds are the latencies of the model, "
-        "summed: runs overlap, so the study took less. A model that runs locally costs no dollars; n/a: the price of "
-        "a call is not known."
-    )
-    whole = _cost_row("whole study", frame.sum(skipna=False))
-    return element("div", table(head, rows, whole), paragraphs(told, _unbooked(facts)))
-
-
-def _cost_query() -> str:
-    def total(name: str, kinds: tuple[str, ...] = _KINDS) -> str:
-        parts = " + ".join(f"{kind}_{name}" for kind in kinds)
-        return f"sum({parts} ORDER BY run, phase, t)"  # ordered: sums of floats depend on it
-
-    # A sum leaves out what is null: where one price is not known, neither is that of all.
-    dollars = f"if(bool_or({' + '.join(f'{kind}_dollars' for kind in _KINDS)} IS NULL), NULL, {total('dollars')})"
-    adapting = f"{total('input_tokens', ('adapting',))} + {total('output_tokens', ('adapting',))}"
-    read, written = total("input_tokens"), total("output_tokens")
-    return (
-        f"SELECT arm, count(*) AS episodes, {read} AS tokens_in, {written} AS tokens_out, {adapting} AS adapting, "
-        f"{total('calls')} AS calls, sum(labels) AS labels, {dollars} AS dollars, "
-        f"{total('seconds')} AS seconds FROM mine GROUP BY arm ORDER BY arm"
-    )
-
-
-def _cost_row(name: str, sums: pd.Series[Any]) -> tuple[str, ...]:
-    whole = ("episodes", "tokens_in", "tokens_out", "adapting", "calls", "labels")
-    dollars = float(sums.dollars)
-    priced = plain(dollars, 4 if 0 < dollars < 1 else 2)
-    return name, *(f"{int(sums[key]):,}" for key in whole), priced, plain(float(sums.seconds), 1)
-
-
-def _unbooked(facts: Facts) -> str:
-    """Calls of the stream that no episode accounts for: paid for, but not in the table."""
-    lost = facts.ask(
-        "SELECT count(*) AS n, coalesce(sum(input_tokens + output_tokens), 0) AS tokens FROM called "
-        "ANTI JOIN mine USING (run, phase, t) WHERE phase = 'stream'"
-    ).iloc[0]
-    if not lost.n:
-        return ""
-    calls, tokens = count(int(lost.n), "call"), count(int(lost.tokens), "token")
-    return f"Not in the table: {calls} ({tokens}) of episodes that were never completed."
 
 
 def doubt(facts: Facts) -> Html:

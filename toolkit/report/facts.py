@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import figures
-from toolkit.analysis import Comparison, compare, learning_curves, plan
+from toolkit.analysis import Comparison, Payoff, compare, learning_curves, payoff, plan
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
 from toolkit.stats import CurveBand, Estimate
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the sections draw on. ``comparison`` is None while there are no episodes."""
+    """What the sections draw on: no ``comparison`` while there are no episodes, no ``payoff`` without a baseline."""
 
     name: str
     ledger: Ledger
     planned: Mapping[str, Any]
     runs: pd.DataFrame
     comparison: Comparison | None
+    payoff: Payoff | None
     bands: Mapping[str, CurveBand]
     window: int | None
 
@@ -52,6 +53,13 @@ class Facts:
         return set(self.runs.arm[~self.runs.uses_model.astype(bool)])
 
     @property
+    def ratios(self) -> list[Estimate]:
+        """Gains per token, dollar and label, of all arms."""
+        rows = self.payoff.rows if self.payoff else ()
+        found = [one for row in rows for one in (row.per_1k_tokens, row.per_dollar, row.per_label)]
+        return [one for one in found if one is not None]
+
+    @property
     def doubts(self) -> dict[str, str]:
         """Each doubt of the comparison, and the same with the arms it is about."""
         rows = self.comparison.rows if self.comparison else ()
@@ -72,7 +80,9 @@ def gather(ledger: Ledger, study: str) -> Facts:
     comparison = _comparison(ledger, study, planned, ids)
     window = figures.window_for(min(lengths(planned).values()))
     bands = learning_curves(study, ledger=ledger, window=window) if comparison else {}
-    return Facts(study, ledger, planned, ledger.sql(query, study, ids), comparison, bands, window)
+    based = comparison is not None and any(row.arm == planned["baseline"] for row in comparison.rows)
+    paid = payoff(study, ledger=ledger) if based else None
+    return Facts(study, ledger, planned, ledger.sql(query, study, ids), comparison, paid, bands, window)
 
 
 def _comparison(ledger: Ledger, study: str, planned: Mapping[str, Any], ids: list[str]) -> Comparison | None:

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from toolkit.figures import Drawn, inline
+
 
 class Html(str):
     """Text that is HTML already; anything else is escaped where it is written."""
@@ -95,13 +97,27 @@ def _numeric(cells: Sequence[str]) -> bool:
     return any(cell.strip() for cell in cells) and all(_NUMBER.fullmatch(cell) for cell in cells)
 
 
-_NUMBER = re.compile(r"\s*|n/a|baseline|[-+]?[\d,.]+(e-?\d+)?( ?%)?|\[[-+\d,. ]+\]|[-+\d.]+ to [-+\d.]+|none missing")
+_NUMBER = re.compile(
+    r"\s*|n/a|baseline|[-+]?[\d,.]+(e[-+]?\d+)?( ?%)?( \[[-+\de,./na ]+\])?|\[[-+\d,. ]+\]|[-+\d.]+ to [-+\d.]+"
+    r"|none missing"
+)
 
 
 def folded(title: object, *content: object, open_: bool = False) -> Html:
     """Content that unfolds with a click."""
     inner = element("summary", title) + "".join(escaped(part) for part in content)
     return Html(f"<details{' open' * open_}>{inner}</details>")
+
+
+def figure(drawing: Drawn, number: int, name: str, caption: str) -> Html:
+    """A figure within the page, with links to it as files and to its numbers; a sentence where there is none."""
+    if not drawing:
+        return paragraphs(f"Figure {number} ({name}) is n/a because there are too few scores to draw it.")
+    forms = {"SVG": "svg", "PDF": "pdf", "data": "csv"}
+    links = [element("a", told, href=f"figures/{name}.{form}") for told, form in forms.items()]
+    shown = Html(inline(drawing.svg, f"f{number}", escaped(caption)))
+    told = element("figcaption", f"Figure {number}. {caption} ", Html(" · ".join(links)))
+    return element("figure", shown, told)
 
 
 def section(anchor: str, title: str, *content: object) -> Html:

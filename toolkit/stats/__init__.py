@@ -1,6 +1,7 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
 from toolkit.stats.bootstrap import crossed_bootstrap
+from toolkit.stats.cost import BreakEven, break_even, front, ratio
 from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_last_third
 from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
@@ -18,6 +19,7 @@ from toolkit.stats.single import one_way
 from toolkit.stats.variance import Components, binary_prior, variance_components
 
 __all__ = [
+    "BreakEven",
     "Components",
     "ConfidenceSequence",
     "Crossing",
@@ -27,17 +29,20 @@ __all__ = [
     "Estimate",
     "Planned",
     "binary_prior",
+    "break_even",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
     "curve_band",
     "detectable_effect",
+    "front",
     "holm",
     "main_effects",
     "needed",
     "one_way",
     "planned_power",
     "prequential_mean",
+    "ratio",
     "running_difference",
     "shapley",
     "sign_flip_limit",
