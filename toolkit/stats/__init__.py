@@ -6,6 +6,7 @@ from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_
 from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
 from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
+from toolkit.stats.inference import sign_flip, two_way
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
 from toolkit.stats.sequential import (
     ConfidenceSequence,
@@ -45,11 +46,13 @@ __all__ = [
     "ratio",
     "running_difference",
     "shapley",
+    "sign_flip",
     "sign_flip_limit",
     "slope_last_third",
     "smallest_p",
     "split_alpha",
     "standardised",
+    "two_way",
     "variance_components",
     "worst_case",
 ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from numpy.typing import ArrayLike
 
 from toolkit.stats.estimate import Codes, Floats, aligned
-from toolkit.stats.inference import _cell_term, _one_way, _tables
+from toolkit.stats.inference import _cell_term, _one_way, tables
 
 _FEW_PILOT = 5  # with fewer runs, the spread between runs is known to within a factor of two or worse
 
@@ -156,7 +156,7 @@ def variance_components(
 
 def _moments(values: Floats, runs: Codes, clusters: Codes) -> tuple[float, float, float]:
     """Components of run, cluster and cell, unbounded, from the terms of `two_way`."""
-    sums, counts = _tables(values - values.mean(), runs, clusters)
+    sums, counts = tables(values - values.mean(), runs, clusters)
     (by_run, df_run), (by_cluster, df_cluster) = (
         _one_way(sums.sum(1), counts.sum(1)),
         _one_way(sums.sum(0), counts.sum(0)),
