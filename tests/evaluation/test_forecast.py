@@ -91,12 +91,12 @@ def test_a_pilot_forecasts_what_the_study_then_records(study: Make) -> None:
 
 def test_a_shorter_pilot_forecasts_a_longer_study(study: Make) -> None:
     """Retrieval costs most once it has something to retrieve: the last quarter of the pilot tells of what follows."""
-    finish(study(*ARMS[:2], name="pilot", seeds=3, stream=Errands(40)))
+    finish(study(*ARMS[:2], name="pilot", seeds=3, stream=Errands(16)))
     whole = study(*ARMS[:2], seeds=4, stream=Errands(120))
     plan = whole.plan()
     finish(whole)
     for arm in ("static", "memory"):
-        assert row(plan, arm).tokens == pytest.approx(recorded(whole, arm)["tokens"], rel=0.05)
+        assert row(plan, arm).tokens == pytest.approx(recorded(whole, arm)["tokens"], rel=0.03)
         assert row(plan, arm).source == "3 runs of study 'pilot' (other tasks of the same kind)"
 
 
@@ -147,8 +147,8 @@ def test_prices_that_a_pilot_did_not_know_stay_unknown(study: Make) -> None:
     finish(study(*ARMS[:2], name="pilot", lm=Scripted(), seeds=2))
     made = study(*ARMS[:2], seeds=6)
     known = made.ledger.study("pilot") / "runs"
-    for file in known.glob("static-*/episodes.jsonl"):
-        file.write_text(file.read_text().replace('"acting_dollars":0.0', '"acting_dollars":null'))
+    file = next(known.glob("static-*/episodes.jsonl"))  # of one run in two
+    file.write_text(file.read_text().replace('"acting_dollars":0.0', '"acting_dollars":null'))
     plan = made.plan()
     assert math.isnan(row(plan, "static").dollars)
     assert row(plan, "memory").dollars == 0
@@ -175,7 +175,11 @@ def test_variances_come_from_the_pilot(study: Make) -> None:
     parts = variance_components(both.memory - both.static, both.seed, both.session, both.task)
     mde = detectable_effect(parts, runs=20, clusters=30, tasks=2)
     assert contrast(plan, "memory").detectable.effect == pytest.approx(mde.effect)
-    assert contrast(plan, "memory").parts.source == "6 runs of this study"
+    found = contrast(plan, "memory").parts
+    assert found.source == "6 runs of this study"
+    for name in ("run", "cluster", "cell", "task", "residual"):
+        assert getattr(found, name) == pytest.approx(getattr(parts, name)), name
+    assert parts.residual > 0
     before = detectable_effect(binary_prior(), runs=20, clusters=30, tasks=2)
     assert mde.effect < before.effect
 

@@ -142,7 +142,7 @@ class Forecast:
         return shown
 
     def __str__(self) -> str:
-        parts = [f"Plan of study {self.study!r}; nothing has been spent on it here."]
+        parts = [f"Plan of study {self.study!r}. Planning asks no model and writes nothing."]
         parts += ["\n".join(_lines(head, rows)) for head, rows in self.tables()]
         parts += ["\n".join(f"warning: {one}" for one in self.warnings)] if self.warnings else []
         return "\n\n".join([*parts, "\n".join(self.notes)])
@@ -257,7 +257,8 @@ def _notes(study: Study, found: Forecast) -> Iterator[str]:
     hours = found.total.seconds / 3600
     if hours > 0:
         workers = study.workers or study.lm.parallel
-        yield f"Hours are the model's own, summed; with {workers} calls at a time about {_number(hours / workers)} h."
+        side = f"; with {workers} calls at a time about {_number(hours / workers)} h" * (workers > 1)
+        yield f"Hours are the model's own, summed{side}."
     if found.effect is not None:
         yield "Seeds: with the tasks as they are. Tasks: with the seeds as they are, and sessions as long as these."
     if any(one.parts == binary_prior() for one in found.contrasts):

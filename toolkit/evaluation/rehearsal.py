@@ -1,4 +1,4 @@
-"""A rehearsal: what an arm would send and be answered, counted without any model, and what that would cost.
+"""A rehearsal: what an arm would send and be answered, counted without any model.
 
 The arm goes through the stream as in a run: the same prompts grow with the same memory. A stand-in answers half of the
 tasks rightly, so that what depends on answers (a transcript, remembered mistakes) has about the size it will have.
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from toolkit.agents.agent import Agent
 from toolkit.agents.decider import Wrapped
 from toolkit.agents.decision import Decision
+from toolkit.component import is_shipped
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
 from toolkit.lm.model import Model
@@ -90,7 +91,7 @@ def rehearse(run: Run) -> Course:
     most that the model may write where the answer is free. Dollars follow from the model's stated prices. How long
     calls take cannot be rehearsed.
     """
-    if isinstance(run.arm.decider, Wrapped):
+    if isinstance(run.arm.decider, Wrapped) or not is_shipped(type(run.arm.decider)):
         return unknown("a program of one's own cannot be rehearsed: run a pilot (fewer seeds or tasks) first")
     try:
         spent = np.array(_costs(run), dtype=float)
