@@ -39,6 +39,7 @@ _FACE = {
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.budget": ("Budget",),
+    "evaluation.forecast": ("Forecast",),
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 EPILOG = """examples:
   toolkit run experiments/first-study        run a study, print its table, write its report
+  toolkit plan study.toml --effect 0.05      costs, what can be shown, seeds and tasks for a difference of 0.05
   toolkit run study.toml --lm gguf:model.gguf --seeds 10
   toolkit ls                                 studies in the ledger
   toolkit import FOLDER                      take in the studies of a co-author's ledger
@@ -77,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--tracking-uri", default="", help=_TRACKING)
     where.add_argument("--no-mlflow", action="store_const", const="off", dest="tracking_uri", help="no runs in MLflow")
     run.set_defaults(command=_run)
+    planning = commands.add_parser("plan", help="what a study will cost and what it can show, before it is run")
+    planning.add_argument("spec", help="a study.toml, or a folder that holds one")
+    planning.add_argument("--effect", type=float, help="a difference of scores to show: seeds and tasks it needs")
+    planning.add_argument("--power", type=float, default=0.8, help="the wanted chance of showing it (default: 0.8)")
+    planning.add_argument("--lm", help="another model, as 'toolkit run' has it")
+    planning.add_argument("--seeds", type=_count, help="how many seeds")
+    planning.add_argument("--tasks", type=_count, help="how many tasks of the stream")
+    planning.set_defaults(command=_plan)
     report = commands.add_parser("report", help="print a study's table and write its report.html")
     report.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
     worth = "dollars that a right answer is worth: also print what each arm gains for its cost, and when it has paid"
@@ -118,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--anonymous", action="store_true", help="without author, host, paths and git identity")
     pack.add_argument("--redact", action="store_true", help="hashes instead of prompts, answers and inputs")
     pack.set_defaults(command=_pack)
-    for command in (run, report, listing, track, ui, taking, rescore, replay, rerun, pack):
+    for command in (run, planning, report, listing, track, ui, taking, rescore, replay, rerun, pack):
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
@@ -169,6 +178,14 @@ def _run(given: argparse.Namespace) -> int:
         print("mlflow: the runs are being written …", file=sys.stderr)
     _tell_tracking(study.tracking.wait(_PATIENCE), study.ledger, study.name)
     return 1 if bad else 0
+
+
+def _plan(given: argparse.Namespace) -> int:
+    from toolkit.evaluation.spec import load
+
+    study = load(given.spec, lm=given.lm, seeds=given.seeds, tasks=given.tasks, ledger=given.ledger, tracking="off")
+    print(study.plan(effect=given.effect, power=given.power))
+    return 0
 
 
 def _with_progress(study: Study, executor: str | None) -> list[RunRecord]:

@@ -5,7 +5,7 @@ Seeded, so the figures are fixed. 4,000 studies put the Monte-Carlo error of a p
 
 import numpy as np
 import pytest
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from toolkit.stats import two_way
 from toolkit.stats.power import detectable_effect, planned_power
@@ -18,6 +18,7 @@ MIXES = {
     "all alike": Components(run=0.003, cluster=0.1, cell=0.3),
     "runs differ most": Components(run=0.02, cluster=0.0, cell=0.1),
 }
+RUN_SD = 0.03
 GRID = [(runs, clusters) for runs in (5, 10, 20) for clusters in (50, 150)]
 
 
@@ -31,19 +32,30 @@ def normal(
     return effect + run + cluster + rng.normal(0, parts.cell**0.5, (studies, runs, clusters))
 
 
-def binary(
+def chances(
     effect: float, shape: tuple[int, int], studies: int, rng: np.random.Generator, *, skew: bool = False
-) -> np.ndarray:
-    """Differences -1, 0, 1 of two arms scored 0 or 1, whose chances hang on the task; those of one on the run too.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of two arms scored 0 or 1: the baseline's chance by task, and what the other adds to it, by task and run.
 
-    Skew: rare successes, most differences 0. No chance leaves [0, 1], so that the true mean is the effect.
+    Skew: rare successes, most differences 0, and the gain is cut where a chance would leave [0, 1].
     """
     runs, clusters = shape
     base = rng.beta(1, 9, (studies, 1, clusters)) * 0.6 if skew else rng.uniform(0.2, 0.6, (studies, 1, clusters))
     gain = effect + rng.uniform(-0.1, 0.1, (studies, 1, clusters)) * (not skew)
-    gain = np.clip(gain + rng.normal(0, 0.03, (studies, runs, 1)), -base, 1 - base)
-    full = (studies, runs, clusters)
-    return (rng.random(full) < base + gain).astype(float) - (rng.random(full) < base)
+    return base, np.clip(gain + rng.normal(0, RUN_SD, (studies, runs, 1)), -base, 1 - base)
+
+
+def true_gain(effect: float, rng: np.random.Generator, *, skew: bool) -> float:
+    """The mean of what `chances` adds: the effect itself, unless it is cut."""
+    if not skew:
+        return effect
+    run, base = RUN_SD * ndtri((np.arange(400) + 0.5) / 400), rng.beta(1, 9, (20_000, 1)) * 0.6
+    return float(np.clip(effect + run, -base, 1 - base).mean())
+
+
+def binary(base: np.ndarray, gain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Differences -1, 0, 1 drawn with such chances."""
+    return (rng.random(gain.shape) < base + gain).astype(float) - (rng.random(gain.shape) < base)
 
 
 def excludes_zero(values: np.ndarray, level: float = 0.95) -> np.ndarray:
@@ -111,9 +123,9 @@ def test_sessions_of_several_tasks_are_planned_for() -> None:
 def test_scores_of_a_pilot_plan_the_study() -> None:
     """From differences of -1, 0, 1 to the power of such a study, with components that a long pilot shows."""
     rng = np.random.default_rng(44)
-    parts = variance_components(*flat(binary(0.05, (60, 600), 1, rng)[0]))
+    parts = variance_components(*flat(binary(*chances(0.05, (60, 3000), 1, rng), rng)[0]))
     planned = planned_power(parts, 0.05, runs=10, clusters=150)
-    found = [excludes_zero(binary(0.05, (10, 150), 500, rng)) for _ in range(8)]
+    found = [excludes_zero(binary(*chances(0.05, (10, 150), 500, rng), rng)) for _ in range(8)]
     assert 0.3 < planned.power < 0.95
     assert abs(np.mean(found) - planned.power) < 0.03
 
@@ -167,11 +179,11 @@ def test_planned_power_is_simulated_power_for_binary_scores(
     skew: bool, effect: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rng, worst = np.random.default_rng(110), []
-    pilot = binary(effect, (300, 2000), 1, rng, skew=skew)[0]
-    parts, truth = variance_components(*flat(pilot)), float(pilot.mean())
+    base, gain = chances(effect, (400, 5000), 1, rng, skew=skew)
+    parts, truth = variance_components(*flat(binary(base, gain, rng)[0])), true_gain(effect, rng, skew=skew)
     for shape in GRID:
         planned = planned_power(parts, truth, runs=shape[0], clusters=shape[1]).power
-        found = [excludes_zero(binary(effect, shape, 500, rng, skew=skew)) for _ in range(20)]
+        found = [excludes_zero(binary(*chances(effect, shape, 500, rng, skew=skew), rng)) for _ in range(40)]
         off = float(np.mean(found)) - planned
         worst.append((abs(off), f"{shape[0]} runs x {shape[1]} clusters, power {planned:.2f}: {off:+.4f}"))
     with capsys.disabled():

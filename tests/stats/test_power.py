@@ -49,7 +49,7 @@ def test_the_unit_of_the_score_does_not_matter(parts: Components, runs: int, clu
 def test_what_is_needed_suffices_and_one_less_does_not(parts: Components, effect: float, runs: int) -> None:
     found = needed(parts, effect, runs=runs)
     if found.power < 0.8:
-        assert "no number of clusters" in found.reason
+        assert "no number of sessions" in found.reason
         return
     assert found.clusters == 2 or planned_power(parts, effect, runs=runs, clusters=found.clusters - 1).power < 0.8
 
@@ -107,7 +107,7 @@ def test_too_small_a_pilot_says_so_and_so_does_the_plan(
 
 @pytest.mark.parametrize(
     ("runs", "clusters", "told"),
-    [(1, 50, "1 run"), (5, 1, "1 cluster"), (2, 50, "fewer than 4"), (5, 3, "fewer than 4"), (5, 50, "")],
+    [(1, 50, "1 run"), (5, 1, "1 session"), (2, 50, "fewer than 4"), (5, 3, "fewer than 4"), (5, 50, "")],
 )
 def test_small_designs_are_told_as_the_test_tells_them(runs: int, clusters: int, told: str) -> None:
     found = detectable_effect(Components(0.01, 0.1, 0.3), runs=runs, clusters=clusters)

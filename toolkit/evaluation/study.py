@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.analysis import Comparison, TraitEffects
+    from toolkit.evaluation.forecast import Forecast
     from toolkit.evaluation.replay import Replay
     from toolkit.widgets.live import LiveStudy
 
@@ -171,6 +172,31 @@ class Study:
             channel=self.channel,
             scorers=self.scorers,
         )
+
+    def plan(self, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
+        """What the study will cost and what it can show, before anything is spent: no model is asked or loaded.
+
+        Costs and variances come from runs in the ledger of these arms (this study's, else a similar one's), else costs
+        from the prompts and the model's prices, variances from the worst case. What is unknown is n/a, with a reason.
+
+        Parameters
+        ----------
+        effect
+            A difference of scores one wants to be able to show: adds how many seeds, or tasks, that needs.
+        power
+            The wanted chance of showing a difference, between 1 - level and 1.
+        level
+            Coverage of the interval that shows it, in (0, 1).
+
+        Raises
+        ------
+        SpecError
+            If the design answers no question (one arm, one seed, one session, runs that are all the same run). `run`
+            carries it out all the same.
+        """
+        from toolkit.evaluation.forecast import forecast
+
+        return forecast(self, effect=effect, power=power, level=level)
 
     def run(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> list[RunRecord]:
         """Carry out every run that is not finished yet, and return what each came to.

@@ -51,7 +51,14 @@ class Planned:
 
 
 def planned_power(
-    parts: Components, effect: float, *, runs: int, clusters: int, tasks: float = 1, level: float = 0.95
+    parts: Components,
+    effect: float,
+    *,
+    runs: int,
+    clusters: int,
+    tasks: float = 1,
+    level: float = 0.95,
+    unit: str = "session",
 ) -> Planned:
     """Chance that the two-way interval of a design excludes 0 when the true mean difference is `effect`.
 
@@ -67,6 +74,8 @@ def planned_power(
         Tasks in a cluster (their mean).
     level : float, in (0, 1)
         Coverage of the interval; ``1 - alpha/m`` plans for the smallest of m contrasts under Holm's correction.
+    unit : str
+        What a cluster is, in the singular, for `reason`.
 
     Returns
     -------
@@ -100,7 +109,7 @@ def planned_power(
     >>> planned_power(Components(run=.001, cluster=.1, cell=.3), .1, runs=1, clusters=150).reason
     '1 run: order and chance cannot be told apart; plan for 5 or more'
     """
-    start = _design(parts, runs, clusters, tasks, level)
+    start = _design(parts, runs, clusters, tasks, level, unit)
     if not math.isfinite(effect):
         raise ValueError(f"effect must be a finite difference in the unit of the score, not {effect}")
     if math.isnan(start.error):
@@ -109,13 +118,20 @@ def planned_power(
 
 
 def detectable_effect(
-    parts: Components, *, runs: int, clusters: int, tasks: float = 1, power: float = 0.8, level: float = 0.95
+    parts: Components,
+    *,
+    runs: int,
+    clusters: int,
+    tasks: float = 1,
+    power: float = 0.8,
+    level: float = 0.95,
+    unit: str = "session",
 ) -> Planned:
     """The smallest true difference that a design shows with the wanted power: its minimum detectable effect.
 
     Parameters
     ----------
-    parts, runs, clusters, tasks, level
+    parts, runs, clusters, tasks, level, unit
         As in `planned_power`.
     power : float, in (0, 1)
         The wanted chance.
@@ -137,7 +153,7 @@ def detectable_effect(
     [0.108, 0.089, 0.081]
     """
     _check_power(power, level)
-    start = _design(parts, runs, clusters, tasks, level)
+    start = _design(parts, runs, clusters, tasks, level, unit)
     if math.isnan(start.error):
         return start
     curve = _power_curve(parts, start)
@@ -159,12 +175,13 @@ def needed(
     tasks: float = 1,
     power: float = 0.8,
     level: float = 0.95,
+    unit: str = "session",
 ) -> Planned:
     """The smallest design that shows `effect` with the wanted power: runs for so many clusters, or the reverse.
 
     Parameters
     ----------
-    parts, effect, tasks, level
+    parts, effect, tasks, level, unit
         As in `planned_power`.
     runs, clusters : int, optional
         One of them is given, the other one is found.
@@ -187,7 +204,7 @@ def needed(
     >>> needed(parts, .1, clusters=150).runs, needed(parts, .05, runs=10).clusters
     (7, 648)
     >>> needed(parts, .05, clusters=150).reason
-    'no number of runs shows 0.05 with power 0.8 on 150 clusters: their own spread stays; add clusters'
+    'no number of runs shows 0.05 with power 0.8 on 150 sessions: their own spread stays; add sessions'
     """
     _check_power(power, level)
     if (runs is None) == (clusters is None):
@@ -197,18 +214,18 @@ def needed(
 
     def tried(count: int) -> Planned:
         given = (count, clusters) if clusters is not None else (runs or 0, count)
-        start = _design(parts, *given, tasks, level)
+        start = _design(parts, *given, tasks, level, unit)
         reached = math.nan if math.isnan(start.error) else _power_curve(parts, start)(effect)
         return replace(start, effect=effect, power=reached)
 
-    most, what, other = _MOST_RUNS, "runs", f"{clusters} clusters"
+    most, what, other = _MOST_RUNS, "runs", f"{clusters} {unit}s"
     if clusters is None:
-        most, what, other = _MOST_CLUSTERS, "clusters", f"{runs} runs"
+        most, what, other = _MOST_CLUSTERS, f"{unit}s", f"{runs} runs"
     limit = tried(most)
     if math.isnan(limit.error):
         return limit
     if limit.power < power:
-        rest = "clusters" if what == "runs" else "runs"
+        rest = f"{unit}s" if what == "runs" else "runs"
         why = (
             f"no number of {what} shows {effect:g} with power {power:g} on {other}: their own spread stays; add {rest}"
         )
@@ -252,7 +269,7 @@ def sign_flip_limit(runs: int, level: float = 0.95) -> str:
     return f"sign flips of {runs} runs stop at p = {smallest_p(runs):g} and can never fall below {alpha:g}: {way}"
 
 
-def _design(parts: Components, runs: int, clusters: int, tasks: float, level: float) -> Planned:
+def _design(parts: Components, runs: int, clusters: int, tasks: float, level: float, unit: str) -> Planned:
     """A design with its standard error; NaN and a reason where no test can be made."""
     check_level(level)
     for name, value in (("runs", runs), ("clusters", clusters), ("tasks", tasks)):
@@ -263,13 +280,13 @@ def _design(parts: Components, runs: int, clusters: int, tasks: float, level: fl
     if runs < 2:
         reason = "1 run: order and chance cannot be told apart; plan for 5 or more"
     elif clusters < 2:
-        reason = "1 cluster: nothing says how others would come out; add sessions or tasks"
+        reason = f"1 {unit}: nothing says how others would come out; add {unit}s"
     elif variance <= 0:
         reason = "no spread in the pilot: every difference is the same; make a longer one"
     elif not math.isnan(variance):
         error = math.sqrt(variance)
         if min(runs, clusters) < _FEW:
-            few = f"{runs} runs, {clusters} clusters: with fewer than {_FEW} the interval can be too narrow; add more"
+            few = f"{runs} runs, {clusters} {unit}s: with fewer than {_FEW} the interval can be too narrow; add more"
             reason = "; ".join(filter(None, [few, reason]))
     return Planned(math.nan, math.nan, level, runs, clusters, tasks, error, reason)
 

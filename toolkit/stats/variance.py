@@ -70,15 +70,15 @@ def binary_prior() -> Components:
     success rate of one half in both arms and no correlation between them. All of it is taken to lie between tasks,
     alike in every run, so that more seeds do not average it out; half of that is shared by the tasks of a session.
     Runs are taken to differ by a standard deviation of .05. Arms on the same tasks are nearly always positively
-    correlated: a pilot will say that fewer tasks do. Differences that were negatively correlated could vary by up to 1.
+    correlated: a pilot will say that fewer tasks do. Of scores within [0, 1] none vary more than 0/1 ones. Differences
+    of negatively correlated ones could vary by up to 1.
 
     Examples
     --------
     >>> round(binary_prior().mean_variance(runs=10, clusters=200), 5)
     0.00275
     """
-    told = "no pilot: the worst case of 0/1 scores that are not negatively correlated (variance .5, all between tasks)"
-    return Components(run=0.05**2, cluster=0.25, cell=0.0, task=0.25, source=told)
+    return Components(run=0.05**2, cluster=0.25, cell=0.0, task=0.25, source="no pilot: the worst case")
 
 
 def variance_components(

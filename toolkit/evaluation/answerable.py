@@ -1,0 +1,100 @@
+"""Whether a design can answer anything: what a plan refuses, and what it warns of, before anything is spent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from toolkit.agents.arm import Arm
+from toolkit.agents.decider import MostFrequent, NearestNeighbour, RandomChoice, Wrapped
+from toolkit.component import Component, is_shipped
+from toolkit.stats import sign_flip_limit
+from toolkit.streams.stream import Stream, sessions
+from toolkit.traits.memory import PermutedLabels, Shuffled
+
+if TYPE_CHECKING:
+    from toolkit.evaluation.study import Study
+
+FEW_RUNS = 5
+_DRAWING = (Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped)
+
+
+def runs_of(study: Study, stream: Stream) -> int:
+    """Runs of each arm on one stream."""
+    return len({(run.order, run.seed) for run in study.runs if run.stream is stream and run.arm is study.arms[0]})
+
+
+def refusals(study: Study) -> Iterator[str]:
+    """Why a study answers no question, each with the way out; nothing if it may answer one."""
+    if len(study.arms) < 2:
+        yield f"one arm ({study.arms[0].name}) is compared with nothing: add tk.Arm.static(), or another rival"
+    for stream in study.streams:
+        pairs = stream.pairs()
+        if len(sessions(pairs)) < 2:
+            yield (
+                f"{stream!r} has {len(pairs)} task{'s' * (len(pairs) != 1)} in one session: nothing says how others "
+                "would come out; take two sessions at least, and some 50 to show a difference"
+            )
+    if sum(runs_of(study, stream) for stream in study.streams) < 2:
+        yield "one seed, one order: chance and order cannot be told apart from the arms; take 5 seeds or more"
+    elif study.orders == ("given",) and len(study.seeds) > 1 and _all_fixed(study):
+        yield (
+            f"{len(study.seeds)} seeds in one given order, on a model that draws nothing (temperature 0): all runs "
+            'are the same run; take order = "shuffled", or a temperature above 0'
+        )
+
+
+def warnings(study: Study, level: float) -> Iterator[str]:
+    """What a design will be told later, when it is too late."""
+    counts = [runs_of(study, stream) for stream in study.streams]
+    runs = sum(counts)
+    if limit := sign_flip_limit(runs, level):
+        yield limit
+    if runs < FEW_RUNS:
+        yield f"only {runs} runs of each arm: little is learned of the spread between orders; {FEW_RUNS} are advised"
+    if len(study.seeds) == 1 < runs:
+        yield "one seed: its orders and streams are all that stands for chance; several seeds are advised"
+    models = {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}
+    if models and all(model.temperature == 0 for model in models):
+        if study.orders == ("given",):
+            yield "temperature 0, a given order: seeds vary nothing but what arms, or a served model, draw themselves"
+        else:
+            yield "temperature 0: seeds vary the order of tasks only"
+    fixed = [arm.name for arm in study.arms if arm.stateless and _fixed(study, arm)]  # a session keeps its own order
+    if study.baseline in fixed and len(fixed) > 1:
+        others = ", ".join(name for name in fixed if name != study.baseline)
+        yield (
+            f"{others} and {study.baseline} answer alike in every order: more seeds show no more of their difference, "
+            "more tasks do"
+        )
+    if len(study.streams) > 1:
+        yield "several streams: what can be detected is told for the one with the fewest sessions, taken by itself"
+
+
+def overspent(study: Study, spent: dict[str, float]) -> Iterator[str]:
+    """Limits of the budget that the whole study will not keep within."""
+    for name, limit in study.budget.limits.items():
+        if name in spent and not math.isnan(spent[name]) and spent[name] > limit:
+            yield f"the budget of {limit:,g} {name} stops the study before its end: about {spent[name]:,.6g} are needed"
+
+
+def _fixed(study: Study, arm: Arm) -> bool:
+    """Whether all its runs in one order are surely the same run: neither model nor any part draws anything."""
+    parts = [inner for part in (*arm.parts, study.channel) for inner in _nested(part)]
+    if any(isinstance(part, _DRAWING) or not is_shipped(type(part)) for part in parts):
+        return False
+    model = arm.lm or study.lm
+    return not arm.decider.uses_model or (model.deterministic and model.temperature == 0)
+
+
+def _all_fixed(study: Study) -> bool:
+    """Of the arms that use a model, or of all where none does."""
+    return all(_fixed(study, arm) for arm in [a for a in study.arms if a.decider.uses_model] or study.arms)
+
+
+def _nested(part: Component) -> Iterator[Component]:
+    yield part
+    for name in part.parameters():
+        if isinstance(inner := getattr(part, name, None), Component):
+            yield from _nested(inner)
