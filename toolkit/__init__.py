@@ -30,6 +30,7 @@ _FACE = {
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.rescore": ("rescore",),
     "evaluation.budget": ("Budget",),
+    "evaluation.hypotheses": ("Hypothesis",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),
     "ledger.merge": ("merge",),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.agents.arm import NAME, Arm
 from toolkit.errors import SpecError, nearest
+from toolkit.evaluation import hypotheses
 from toolkit.evaluation.design import ORDERS
 from toolkit.streams.stream import Stream
 
@@ -45,6 +46,7 @@ def mistakes(study: Study) -> Iterator[str]:
         except ValueError as error:
             yield f"{where}: {error}"
     yield from study.budget.mistakes(names)
+    yield from hypotheses.mistakes(study)
     yield from _twins(study)
     yield from _stream_mistakes(study)
 

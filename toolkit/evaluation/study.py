@@ -14,6 +14,7 @@ from toolkit.errors import SpecError
 from toolkit.evaluation import design
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.conduct import Watcher, conduct
+from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.mistakes import mistakes, usual_baseline
 from toolkit.evaluation.run import Control
 from toolkit.evaluation.track import Tracking
@@ -77,6 +78,8 @@ class Study:
         ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
+    hypotheses
+        The primary contrasts, set down with a time stamp before the first run; all others are exploratory.
 
     Attributes
     ----------
@@ -110,6 +113,7 @@ class Study:
         tracking: str = "",
         streams: Sequence[Stream] = (),
         reuse: bool = True,
+        hypotheses: Sequence[Hypothesis] = (),
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -127,6 +131,7 @@ class Study:
         self.workers, self.reuse = workers, reuse
         self.code = tuple(Path(path) for path in code)
         self.budget = budget or Budget()
+        self.hypotheses = tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -347,7 +352,8 @@ class Study:
         one = len(self.streams) == 1
         told = {"stream": self.stream.config()} if one else {"streams": [s.config() for s in self.streams]}
         budget = {"budget": self.budget.config()} if self.budget else {}
-        return {"study": found, **told, "channel": self.channel.config(), **budget, "arms": arms}
+        claims = {"hypotheses": [one.config() for one in self.hypotheses]} if self.hypotheses else {}
+        return {"study": found, **told, "channel": self.channel.config(), **budget, "arms": arms, **claims}
 
     def __repr__(self) -> str:
         arms, streams = ", ".join(arm.name for arm in self.arms), ", ".join(map(repr, self.streams))
