@@ -40,6 +40,7 @@ _FACE = {
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.budget": ("Budget",),
     "evaluation.forecast": ("Forecast",),
+    "evaluation.hypotheses": ("Hypothesis",),
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from toolkit.analysis.contrast import Contrast, Gap
 from toolkit.analysis.latex import comparison
+from toolkit.analysis.tested import Tested
 from toolkit.errors import nearest
 from toolkit.stats import Estimate
 
@@ -87,13 +90,31 @@ class ArmRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Arms against a baseline. Prints as a table; `frame` has every number."""
+    """Arms against a baseline. Prints as a table; `frame` has every number, `contrast` all that is known of one.
+
+    Parameters
+    ----------
+    study, baseline
+        What was compared, with what.
+    rows
+        One per arm.
+    level
+        Coverage of the intervals, in (0, 1).
+    notes
+        What holds for all rows, verdicts on hypotheses among it.
+    hypotheses
+        Those set down for the study, each with its test and verdict.
+    gaps
+        The paired differences of each arm.
+    """
 
     study: str
     baseline: str
     rows: tuple[ArmRow, ...]
     level: float
     notes: tuple[str, ...]
+    hypotheses: tuple[Tested, ...] = ()
+    gaps: Mapping[str, Gap] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -108,6 +129,20 @@ class Comparison:
             if row.arm == arm:
                 return row
         raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
+
+    def contrast(self, arm: str) -> Contrast:
+        """One arm against the baseline: every number, what each speaks of, and on demand a mixed-effects model.
+
+        Raises
+        ------
+        KeyError
+            If there is no such arm, or it is the baseline.
+        """
+        row = self.row(arm)
+        if arm not in self.gaps:
+            others = ", ".join(self.gaps) or "none: run another arm"
+            raise KeyError(f"{arm!r} has no contrast with the baseline {self.baseline!r}; there are {others}")
+        return Contrast(row, self.baseline, self.gaps[arm], self.level)
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and cells as they are shown."""
@@ -149,6 +184,27 @@ class Comparison:
 
 def _flat(row: ArmRow) -> dict[str, object]:
     gap = row.difference
+    return {
+        **_headline(row, gap),
+        **_spread("bootstrap", row.bootstrap),
+        "permutation_p": row.permutation_p,
+        "exchangeable": row.exchangeable,
+        **_spread("size", row.size),
+        "adjusted_p": row.adjusted_p,
+        "registered": row.registered,
+        "verdict": row.verdict,
+    }
+
+
+def _spread(name: str, found: Estimate | None) -> dict[str, object]:
+    """An estimate as columns."""
+    value = {"size": found.value if found else math.nan} if name == "size" else {}
+    p_value = {"bootstrap_p": found.p_value if found else math.nan} if name == "bootstrap" else {}
+    low, high = (found.low, found.high) if found else (math.nan, math.nan)
+    return {**value, f"{name}_low": low, f"{name}_high": high, **p_value}
+
+
+def _headline(row: ArmRow, gap: Estimate | None) -> dict[str, object]:
     nothing = math.nan
     return {
         "arm": row.arm,

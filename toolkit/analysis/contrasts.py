@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from toolkit.analysis import looked
 from toolkit.analysis.comparison import ArmRow, Comparison
-from toolkit.analysis.doubts import doubts, notes
+from toolkit.analysis.contrast import Gap, Labels
+from toolkit.analysis.doubts import doubts, notes, of_contrast
 from toolkit.analysis.recorded import OWN, RUN, found, plan
+from toolkit.analysis.tested import Tested, family, judged, tried
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
-from toolkit.ledger.planned import only, planned_tasks, scores
+from toolkit.ledger.planned import as_recorded, only, planned_tasks, scores
 from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
-from toolkit.stats import two_way, worst_case
+from toolkit.stats import Estimate, two_way, worst_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +72,29 @@ def compare(
     if frame.empty:
         raise LedgerError(f"study {name!r} has no episodes yet: run it first")
     level = looked.shared(planned, level)
-    told = (*looked.notes(planned, runs, level), *computed)
-    return compared(name, planned, frame, runs, baseline=baseline, level=level, told=told)
+    tested = () if stream else _tested(ledger, name, planned, level)
+    recorded = computed == (as_recorded(metric),)
+    shown = "" if recorded and metric == planned["scorers"][0] else metric
+    told = [*looked.notes(planned, runs, level), *computed]
+    if stream and any(family(planned)):
+        told.append("Hypotheses are about all streams together: here every contrast is exploratory.")
+    return compared(
+        name, planned, frame, runs, baseline=baseline, level=level, told=tuple(told), tested=tested, metric=shown
+    )
+
+
+def _tested(ledger: Ledger, name: str, planned: Row, level: float) -> tuple[Tested, ...]:
+    """Every hypothesis of a plan, whatever baseline or metric is shown: they are one family."""
+    frames: dict[str, pd.DataFrame] = {}
+    done = []
+    for row, registered, at in family(planned):
+        metric = row.get("metric", "")
+        if metric not in frames:
+            there = not metric or metric in planned["scorers"]
+            frames[metric] = scores(ledger, name, planned, metric if there else "")[0]
+            frames[metric] = frames[metric] if there else frames[metric].head(0)
+        done.append(tried(row, registered, at, paired(frames[metric], row["arm"], row["against"]), level))
+    return judged(done, level)
 
 
 def compared(
@@ -80,6 +106,8 @@ def compared(
     baseline: str,
     level: float,
     told: tuple[str, ...] = (),
+    tested: tuple[Tested, ...] = (),
+    metric: str = "",
 ) -> Comparison:
     """The arms of a plan side by side.
 
@@ -97,6 +125,10 @@ def compared(
         As in `compare`.
     told
         Notes to put below the usual ones.
+    tested
+        The study's hypotheses, judged.
+    metric
+        Which metric ``frame`` holds; empty = the main one. Only hypotheses about it belong to a row.
 
     Raises
     ------
@@ -108,35 +140,57 @@ def compared(
         raise LedgerError(f"the baseline {baseline!r} has no episodes; {nearest(baseline, arms)}")
     wanted = {arm: sum(run["arm"] == arm for run in planned["runs"]) for arm in arms}
     tasks = {arm: planned_tasks(planned, arm) for arm in arms}
-    rows = tuple(_row(frame, runs, arm, baseline, level, wanted[arm], tasks[arm]) for arm in arms)
-    return Comparison(name, baseline, rows, level, (*notes(planned, runs, level), *told))
+    gaps = {arm: paired(frame, arm, baseline) for arm in arms if arm != baseline}
+    own = {one.arm: one for one in reversed(tested) if one.against == baseline and one.metric == metric}
+    rows = tuple(
+        _row(frame, runs, arm, baseline, level, wanted[arm], tasks[arm], gaps.get(arm), own.get(arm), bool(tested))
+        for arm in arms
+    )
+    below = (*notes(planned, runs, level, tested, bool(gaps)), *told)
+    return Comparison(name, baseline, rows, level, below, tested, gaps)
+
+
+def paired(frame: pd.DataFrame, arm: str, baseline: str) -> Gap:
+    """The differences of two arms on the same tasks in the same orders; NaN where one has no score."""
+    own, other = frame[frame.arm == arm], frame[frame.arm == baseline]
+    both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
+    units = both.unit.fillna(both.unit_base)
+    gap = (both.score - both.score_base).to_numpy(dtype=float)
+    return Gap(gap, _labels(_runs(both)), _labels(units), _labels(both.stream), _unit(own))
 
 
 def _row(
-    frame: pd.DataFrame, runs: pd.DataFrame, arm: str, baseline: str, level: float, wanted: int, tasks: int
+    frame: pd.DataFrame,
+    runs: pd.DataFrame,
+    arm: str,
+    baseline: str,
+    level: float,
+    wanted: int,
+    tasks: int,
+    gap: Gap | None,
+    tested: Tested | None,
+    confirmatory: bool,
 ) -> ArmRow:
     """One arm's row; ``wanted`` runs of ``tasks`` tasks in all were planned."""
     own = frame[frame.arm == arm]
     ran = runs[runs.arm == arm]
-    unit = "session" if bool((own.unit != own.task).any()) else "task"
-    score = two_way(own.score, _runs(own), own.unit, level=level, unit=unit)
-    difference, bounds, missing, pairs = None, (math.nan, math.nan), 0, 0
-    if arm != baseline:
-        other = frame[frame.arm == baseline]
-        both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
-        gap = both.score - both.score_base
-        pairs = int(gap.notna().sum())
-        missing = tasks - pairs
-        units = both.unit.fillna(both.unit_base)
-        difference = two_way(gap, _runs(both), units, level=level, unit=unit)
+    score = two_way(own.score, _runs(own), own.unit, level=level, unit=_unit(own))
+    beside = {} if gap is None else _beside(gap, arm, baseline, level, tested)
+    difference: Estimate | None = beside.get("difference")
+    pairs = difference.n if difference else 0
+    missing = tasks - pairs if gap is not None else 0
+    bounds = (math.nan, math.nan)
+    if difference:
         bounds = worst_case(difference.value, pairs, missing) if pairs else (-1.0, 1.0)
+    found = doubts(own, ran, score, difference, missing, pairs, bounds, wanted)
+    if gap is not None and difference is not None:
+        found += of_contrast(gap, difference, ran, runs[runs.arm == baseline], beside["registered"], confirmatory)
     first = ran.iloc[0]
     return ArmRow(
         arm=arm,
         on=tuple(first.traits),
         model=str(first.model),
         score=score,
-        difference=difference,
         bounds=bounds,
         episodes=len(own),
         runs=int((ran.status == "finished").sum()),
@@ -147,8 +201,34 @@ def _row(
         seconds=float(own.seconds.mean()),
         dollars=float(own.dollars.mean(skipna=False)),
         labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
-        doubts=tuple(doubts(own, ran, score, difference, missing, pairs, bounds, wanted)),
+        doubts=tuple(found),
+        **({"difference": None} | beside),
     )
+
+
+def _beside(gap: Gap, arm: str, baseline: str, level: float, tested: Tested | None) -> dict[str, Any]:
+    """What a row says of its difference: fields of `ArmRow`."""
+    difference = gap.estimate(level)
+    permutation_p, exchangeable = gap.permutation([arm, baseline])
+    return {
+        "difference": difference,
+        "bootstrap": gap.bootstrap(level, [arm, baseline]),
+        "permutation_p": permutation_p,
+        "exchangeable": exchangeable,
+        "size": gap.size(level),
+        "target": difference.target,
+        "registered": tested.registered if tested else "exploratory",
+        "adjusted_p": tested.adjusted_p if tested else math.nan,
+        "verdict": str(tested) if tested else "",
+    }
+
+
+def _unit(frame: pd.DataFrame) -> str:
+    return "session" if bool((frame.unit != frame.task).any()) else "task"
+
+
+def _labels(values: Sequence[Any] | pd.Series[Any]) -> Labels:
+    return np.asarray([str(one) for one in values], dtype=np.str_)
 
 
 def _runs(frame: pd.DataFrame) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from toolkit.analysis import looked
+from toolkit.analysis.contrast import Gap, decisive
+from toolkit.analysis.tested import Tested, edited
 from toolkit.ledger import served
 from toolkit.ledger.rows import Row
 from toolkit.stats import Estimate
@@ -33,6 +36,7 @@ def doubts(
         found.append(f"{wanted - len(ran)} runs not begun")
     unfinished = ran[ran.status != "finished"]
     found += [f"{count} runs {status}" for status, count in unfinished.status.value_counts().items()]
+    found += [f"an outage cut off {count} runs" for count in [int((ran.status == "suspended").sum())] if count]
     found += [*_budget_stops(unfinished), *looked.doubts(unfinished)]
     shown = difference or score
     if shown.reason:
@@ -41,14 +45,48 @@ def doubts(
         found.append(f"only {score.runs} runs")
     if missing:
         low, high = bounds
-        found.append(f"{missing} of {pairs + missing} pairs missing: the difference may be {low:+.2f} to {high:+.2f}")
+        found.append(
+            f"{missing} of {pairs + missing} pairs missing ({pairs / (pairs + missing):.0%} jointly completed): "
+            f"the difference may be {low:+.2f} to {high:+.2f}"
+        )
     failed = int(own.failed.sum())
     if failed:
         found.append(f"{failed} episodes without a usable answer")
     cut = int((own.status == "truncated").sum())
     if cut:
         found.append(f"{cut} answers truncated")
-    return [*found, *served.doubts(own, ran)]
+    return [*found, *_unvaried(ran), *served.doubts(own, ran)]
+
+
+def _unvaried(ran: pd.DataFrame) -> Iterator[str]:
+    """What repeats of a model that draws nothing can vary."""
+    if len(ran) < 2 or not bool((ran.uses_model & (ran.temperature == 0)).all()):
+        return
+    if bool((ran.order == "given").all()):
+        yield "seeds changed nothing: temperature 0, and tasks in the given order"
+    else:
+        yield "seeds changed the order only: temperature 0"
+
+
+def of_contrast(
+    gap: Gap, difference: Estimate, ran: pd.DataFrame, base: pd.DataFrame, registered: str, confirmatory: bool
+) -> list[str]:
+    """Of a row's difference to the baseline; ``confirmatory``: whether the study has hypotheses at all."""
+    found = list(decisive(gap, difference))
+    if registered == "late":
+        found.append("exploratory: its hypothesis was registered after the first run")
+    elif registered == "exploratory" and confirmatory:
+        found.append("exploratory: none of the study's hypotheses")
+    for column, what in (("deciding", "options are decided by"), ("adapter", "prompts are made by")):
+        own, other = (_used(one, column) for one in (ran, base))
+        if own and other and own != other:
+            found.append(f"answers in another way than the baseline: {what} {', '.join(own)}, there {', '.join(other)}")
+    return found
+
+
+def _used(ran: pd.DataFrame, column: str) -> list[str]:
+    """In which ways the runs that ask a model go about it."""
+    return sorted(set(ran[column][ran.uses_model.astype(bool)].astype(str))) if column in ran else []
 
 
 def _budget_stops(unfinished: pd.DataFrame) -> list[str]:
@@ -57,8 +95,10 @@ def _budget_stops(unfinished: pd.DataFrame) -> list[str]:
     return sorted({": ".join(told.split(": ", 2)[:2]) for told in stops})
 
 
-def notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
-    """Of a whole comparison."""
+def notes(
+    planned: Row, runs: pd.DataFrame, level: float, tested: tuple[Tested, ...] = (), contrasts: bool = False
+) -> tuple[str, ...]:
+    """Of a whole comparison, verdicts on its hypotheses included."""
     used = runs[runs.uses_model]
     found = [
         f"Intervals: two-way cluster-robust t, {100 * level:g}%, runs (orders) crossed with sessions; they speak of "
@@ -78,7 +118,23 @@ def notes(planned: Row, runs: pd.DataFrame, level: float) -> tuple[str, ...]:
         found.append(f"A limit was reached before the study was finished ({', '.join(stops)}): a higher one goes on.")
     if bool(runs.scripted.any()):
         found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
-    return tuple(found)
+    return (*found, *(_standing(planned, tested, level) if contrasts else ()))
+
+
+def _standing(planned: Row, tested: tuple[Tested, ...], level: float) -> Iterator[str]:
+    """What was set down beforehand and what became of it; or that nothing was."""
+    if not tested:
+        yield "Nothing was set down beforehand: every contrast is exploratory."
+        return
+    yield from (f"Hypothesis: {one}." for one in tested)
+    primary = [one for one in tested if one.registered == "primary"]
+    if primary:
+        yield (
+            f"{len(primary)} primary {'hypothesis' if len(primary) == 1 else 'hypotheses'}, set down {primary[0].at} "
+            f"before the first run; verdicts at {1 - level:.2g} over all of them (Holm). All else is exploratory."
+        )
+    for at in edited(planned):
+        yield f"The registration of {at} was edited afterwards: its hash is another."
 
 
 def _several(planned: Row) -> list[str]:

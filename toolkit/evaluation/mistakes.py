@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.agents.arm import NAME, Arm
 from toolkit.errors import SpecError, nearest
-from toolkit.evaluation import stopping
+from toolkit.evaluation import hypotheses, stopping
 from toolkit.evaluation.design import ORDERS
 from toolkit.streams.stream import Stream
 
@@ -47,6 +47,7 @@ def mistakes(study: Study) -> Iterator[str]:
             yield f"{where}: {error}"
     yield from study.budget.mistakes(names)
     yield from stopping.mistakes(study.stop_when, names)
+    yield from hypotheses.mistakes(study)
     yield from _twins(study)
     yield from _stream_mistakes(study)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
+from toolkit.evaluation.hypotheses import registrations
 from toolkit.evaluation.paths import relative
 from toolkit.evaluation.stopping import registered
 from toolkit.evaluation.unchanged import model_rows, stream_rows
@@ -50,6 +51,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "models": model_rows(study),
         "runs": [_run(study, run) for run in runs],
         **registered(study, runs, _before(study)),
+        **({"hypotheses": claims} if (claims := registrations(study)) else {}),
     }
 
 

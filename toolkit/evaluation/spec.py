@@ -12,6 +12,7 @@ from toolkit.component import Config, build, read_toml
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.budget import Budget, changed
 from toolkit.evaluation.code import import_code
+from toolkit.evaluation.hypotheses import from_tables
 from toolkit.evaluation.paths import anchored, code_of, relative
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, write_atomically
@@ -21,7 +22,7 @@ from toolkit.streams.stream import Stream
 
 T = TypeVar("T")
 
-_TABLES = {"study", "stream", "streams", "channel", "budget", "arms"}
+_TABLES = {"study", "stream", "streams", "channel", "budget", "arms", "hypotheses"}
 _KEYS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "lm": (str, dict, Model),  # a model itself where code makes the table: a file holds a name or a table
@@ -137,11 +138,12 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     told = table.get("channel", "FullLabel")
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
     budget = _collect(mistakes, lambda: Budget.from_config(table.get("budget", {}), f"{where}: [budget]"))
+    claims = _collect(mistakes, lambda: from_tables(table.get("hypotheses", []), where))
     arms = _arms(table.get("arms", []), head, where, mistakes)
     if mistakes or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
-    rest |= {"tracking": tracking, "budget": budget}
+    rest |= {"tracking": tracking, "budget": budget, "hypotheses": claims}
     try:
         found = [stream for stream in streams if stream is not None]
         return Study(streams=found, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)

@@ -14,6 +14,7 @@ from toolkit.errors import SpecError
 from toolkit.evaluation import design, stopping
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.conduct import Watcher, conduct
+from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.mistakes import mistakes, usual_baseline
 from toolkit.evaluation.run import Control
 from toolkit.evaluation.track import Tracking
@@ -81,6 +82,8 @@ class Study:
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
     stop_when
         Conditions of which any one ends the study early, as ``"memory>static"``; see `toolkit.evaluation.stopping`.
+    hypotheses
+        The primary contrasts, set down with a time stamp before the first run; all others are exploratory.
 
     Attributes
     ----------
@@ -115,6 +118,7 @@ class Study:
         streams: Sequence[Stream] = (),
         reuse: bool = True,
         stop_when: str | Sequence[str] = (),
+        hypotheses: Sequence[Hypothesis] = (),
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -133,6 +137,7 @@ class Study:
         self.code = tuple(Path(path) for path in code)
         self.budget = budget or Budget()
         self.stop_when = stopping.written(stop_when)
+        self.hypotheses = tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -386,7 +391,8 @@ class Study:
         one = len(self.streams) == 1
         told = {"stream": self.stream.config()} if one else {"streams": [s.config() for s in self.streams]}
         budget = {"budget": self.budget.config()} if self.budget else {}
-        return {"study": found, **told, "channel": self.channel.config(), **budget, "arms": arms}
+        claims = {"hypotheses": [one.config() for one in self.hypotheses]} if self.hypotheses else {}
+        return {"study": found, **told, "channel": self.channel.config(), **budget, "arms": arms, **claims}
 
     def __repr__(self) -> str:
         arms, streams = ", ".join(arm.name for arm in self.arms), ", ".join(map(repr, self.streams))

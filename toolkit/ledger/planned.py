@@ -68,7 +68,12 @@ def scores(ledger: Ledger, study: str, planned: Row, metric: str = "") -> tuple[
             f"study {study!r} has no metric {metric!r}; {nearest(metric, planned['scorers'])} "
             f"('toolkit rescore {study} --metric {metric}' computes one from the recorded answers)"
         )
-    return frame, (f"Scores: {metric}, as recorded.",)
+    return frame, (as_recorded(metric),)
+
+
+def as_recorded(metric: str) -> str:
+    """The note on a metric that was recorded when the runs ran."""
+    return f"Scores: {metric}, as recorded."
 
 
 def _recorded(ledger: Ledger, study: str, ids: Sequence[str], score: str) -> pd.DataFrame:

@@ -103,12 +103,37 @@ def equivalence(
         verdict = "equivalent"
     elif outer.excludes_zero:
         verdict = "different"
-    return Equivalence(verdict, margin, _larger_p(inner, margin), outer, inner, outer.reason)
+    larger = max(one_sided(inner, -margin, "greater"), one_sided(inner, margin, "less"))
+    return Equivalence(verdict, margin, larger, outer, inner, outer.reason)
 
 
-def _larger_p(inner: Estimate, margin: float) -> float:
-    """The p value of the test that is harder to pass."""
+def one_sided(estimate: Estimate, bound: float, side: Literal["greater", "less"]) -> float:
+    """P value of the one-sided t test that a mean lies beyond a bound.
+
+    Parameters
+    ----------
+    estimate
+        With an interval of `two_way`.
+    bound
+        Null value, in the unit of the values: 0, or minus the margin for a test of non-inferiority.
+    side
+        ``"greater"``: what is claimed is a mean above the bound; ``"less"``: one below.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN where there is no interval.
+
+    Examples
+    --------
+    >>> found = two_way([1, 0, 1, 1, 0, 1], run=[1, 1, 1, 2, 2, 2], cluster=["a", "b", "c", "a", "b", "c"])
+    >>> round(one_sided(found, 0.0, "greater"), 3), round(found.p_value / 2, 3)
+    (0.092, 0.092)
+    """
     from scipy.special import stdtr  # type: ignore[import-untyped, unused-ignore]
 
-    error = (inner.high - inner.value) / float(t_quantile(inner.level, np.float64(inner.df)))
-    return float(stdtr(inner.df, (abs(inner.value) - margin) / error))
+    if math.isnan(estimate.low):
+        return math.nan
+    error = (estimate.high - estimate.value) / float(t_quantile(estimate.level, np.float64(estimate.df)))
+    ratio = (estimate.value - bound) / error
+    return float(stdtr(estimate.df, -ratio if side == "greater" else ratio))

@@ -205,7 +205,8 @@ class StudyForm(Form):
             raise SpecError([f"a form shows one stream and one order, but {study.name!r} has {told}: edit its file"])
         self.ledger = study.ledger
         self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget, "reuse": study.reuse}
-        self._extra |= {"tracking": study.tracking.target.asked, "stop_when": study.stop_when}
+        self._extra |= {"hypotheses": study.hypotheses, "stop_when": study.stop_when}
+        self._extra["tracking"] = study.tracking.target.asked
         self._quiet = True
         try:
             for part, field in self.parts.items():
