@@ -40,6 +40,11 @@ class Agent:
             getattr(self, part).reset(generator(*self._seeds, part), self.decision.think)
         self.decider.reset(generator(*self._seeds, "decider"))
         self._transcripts: dict[str, tuple[Example, ...]] = {}
+        self._frozen = False
+
+    def freeze(self) -> None:
+        """From here on nothing is remembered or learned; sessions begin anew, and their transcripts go on."""
+        self._transcripts, self._frozen = {}, True
 
     def prepare(self, labelled: Iterable[Experience]) -> None:
         """Learn from labelled tasks before the stream begins."""
@@ -65,7 +70,8 @@ class Agent:
         if self.arm.transcript and task.session:
             before = self._transcripts.get(task.session, ())
             self._transcripts[task.session] = (*before, experience.example(experience.answer))
-        self.memory.observe(experience)
+        if not self._frozen:
+            self.memory.observe(experience)
 
     def learn(self, experience: Experience) -> None:
         """Learn from feedback that has arrived."""

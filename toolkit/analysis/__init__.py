@@ -5,11 +5,13 @@ from toolkit.analysis.contrasts import compare
 from toolkit.analysis.courses import learning_curves
 from toolkit.analysis.effects import main_effects
 from toolkit.analysis.recorded import episodes, plan
+from toolkit.analysis.second import SecondPass, second_pass
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
     "ArmRow",
     "Comparison",
+    "SecondPass",
     "TraitEffect",
     "TraitEffects",
     "compare",
@@ -17,4 +19,5 @@ __all__ = [
     "learning_curves",
     "main_effects",
     "plan",
+    "second_pass",
 ]

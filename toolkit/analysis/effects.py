@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,9 +77,8 @@ def main_effects(
     )
     cells = design.factorial_cells(arms)
     rows, told, size = _factorial(frame, cells, level) if cells else _pairwise(frame, arms, level)
-    rows = _corrected([_rewarded(row, planned) for row in rows])
     common = [*computed, *_common(planned, runs, arms, cells, size), *notes(planned, runs, level)]
-    return TraitEffects(name, rows, level, (*told, *common))
+    return TraitEffects(name, _corrected([_rewarded(row, planned) for row in rows]), level, (*told, *common))
 
 
 def _factorial(frame: pd.DataFrame, cells: Cells, level: float) -> tuple[list[TraitEffect], list[str], int]:

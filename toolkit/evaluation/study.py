@@ -76,6 +76,9 @@ class Study:
     tracking
         Where MLflow shows the runs: ``"ledger"`` = the ledger's own database (see ``toolkit ui``); a tracking URI;
         ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
+    second_pass
+        After the stream and all its feedback, another pass with all updating off: ``"same"`` = over the stream again, a
+        `Stream` = over that, held out until then; empty = none. See `toolkit.second_pass`.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
 
@@ -111,6 +114,7 @@ class Study:
         tracking: str = "",
         streams: Sequence[Stream] = (),
         reuse: bool = True,
+        second_pass: str | Stream = "",
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -125,7 +129,7 @@ class Study:
         self.scorers: tuple[Scorer, ...] = scorer_by_name(scorers or self.stream.scorers)
         self.baseline = baseline or usual_baseline(self.arms)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
-        self.workers, self.reuse = workers, reuse
+        self.workers, self.reuse, self.second_pass = workers, reuse, second_pass
         self.code = tuple(Path(path) for path in code)
         self.budget = budget or Budget()
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
@@ -166,6 +170,7 @@ class Study:
             deciding=self.deciding,
             channel=self.channel,
             scorers=self.scorers,
+            second_pass=self.second_pass,
         )
 
     def run(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> list[RunRecord]:
@@ -348,6 +353,9 @@ class Study:
             "baseline": self.baseline,
             "scorers": [scorer.name for scorer in self.scorers],
         }
+        if self.second_pass:
+            second = self.second_pass
+            found["second_pass"] = second if isinstance(second, str) else second.config()
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]

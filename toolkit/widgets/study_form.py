@@ -205,6 +205,7 @@ class StudyForm(Form):
             raise SpecError([f"a form shows one stream and one order, but {study.name!r} has {told}: edit its file"])
         self.ledger = study.ledger
         self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget, "reuse": study.reuse}
+        self._extra["second_pass"] = study.second_pass
         self._extra["tracking"] = study.tracking.target.asked
         self._quiet = True
         try:
