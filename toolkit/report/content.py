@@ -13,6 +13,7 @@ from toolkit.analysis import ArmRow
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.report import evidence
+from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, gather, plain, signed, with_interval
 from toolkit.report.page import Html, element, escaped, folded, page, paragraphs, portable, section, table
 from toolkit.stats import CurveBand
@@ -203,6 +204,7 @@ def _outcome(facts: Facts, drawn: Mapping[str, str]) -> Html:
         _figure(drawn["differences"], 1, "differences", first),
         _figure(drawn["curves"], 2, "curves", second),
         _behind(facts),
+        effects_section(facts),
         evidence.later(facts),
     )
 
