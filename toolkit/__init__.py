@@ -25,6 +25,7 @@ _FACE = {
         "Wrapped",
     ),
     "agents.designs": ("Factorial", "factorial"),
+    "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "analysis": (
         "Comparison",
         "SecondPass",
@@ -68,7 +69,7 @@ _FACE = {
     "traits.goals": ("GoalPolicy", "Reactive"),
     "traits.learning": ("DemoBuffer", "FixedExamples", "Frozen", "Learner"),
     "traits.memory.policy": ("FullContext", "MemoryPolicy", "NoMemory", "SlidingWindow"),
-    "traits.memory.retrieval": ("PermutedLabels", "Retrieval", "Shuffled"),
+    "traits.memory.retrieval": ("PermutedLabels", "PoolRetrieval", "Retrieval", "Shuffled"),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
     "widgets.forms": ("ArmForm", "MemoryForm", "RoleForm"),
     "widgets.live": ("LiveStudy",),

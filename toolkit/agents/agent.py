@@ -47,9 +47,12 @@ class Agent:
         self._transcripts, self._frozen = {}, True
 
     def prepare(self, labelled: Iterable[Experience]) -> None:
-        """Learn from labelled tasks before the stream begins."""
-        for experience in labelled:
-            self.learning.observe(experience)
+        """Learn from labelled tasks before the stream begins: learner and memory from as many as each has asked for."""
+        for place, experience in enumerate(labelled):
+            if place < self.learning.labels:
+                self.learning.observe(experience)
+            if place < self.memory.labels:
+                self.memory.observe(experience)
 
     def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
         """Answer a task; nothing is learned yet."""

@@ -160,17 +160,19 @@ def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ..
 
 
 def prepare(agent: Agent, pool: Sequence[Pair]) -> int:
-    """Hand the agent as many labelled tasks as its learner wants, in the pool's order; the number of labels spent.
+    """Hand the agent as many labelled tasks as learner and memory want, in the pool's order; the number of labels.
+
+    Where both want some, they see the same ones.
 
     Raises
     ------
     ValueError
         If the pool has too few.
     """
-    wanted = agent.learning.labels
+    asks = agent.learning if agent.learning.labels >= agent.memory.labels else agent.memory
+    wanted = asks.labels
     if wanted > len(pool):
-        learner = agent.learning
-        raise ValueError(f"{learner!r} wants {wanted} labelled tasks but the stream's pool has {len(pool)}: lower it")
+        raise ValueError(f"{asks!r} wants {wanted} labelled tasks but the stream's pool has {len(pool)}: lower it")
     channel, rng = FullLabel(), np.random.default_rng(0)
     labelled = []
     for number, (task, key) in enumerate(pool[:wanted]):

@@ -12,7 +12,7 @@ def effects_section(facts: Facts) -> Html:
 
     Empty where nothing was recorded, or where fewer than two effects can be told: the contrasts say those already.
     """
-    if facts.comparison is None:
+    if facts.comparison is None or not (facts.folder / "study.toml").exists():
         return Html("")
     found = main_effects(facts.name, ledger=facts.ledger)
     if len(found.rows) < 2:
