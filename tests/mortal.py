@@ -35,12 +35,14 @@ from toolkit.traits.memory import Retrieval
 TOUCHES = {"open", "write", "fdatasync", "fsync", "replace", "unlink", "truncate", "mkdir", "flush", "close"}
 
 
-def study(ledger: Path | str, lm: Model | str = "", tasks: int = 24) -> Study:
+def study(ledger: Path | str, lm: Model | str = "", tasks: int = 24, second: int = 0) -> Study:
     """Two runs of one arm with a memory, a learner and late feedback; answers are drawn by each call's seed."""
     arms = [Arm("both", memory=Retrieval(), learning=DemoBuffer(size=3))]
     stream = Desk(tasks=tasks, queues=8, delay=2) if lm else Errands(tasks=tasks, delay=3)
     seeds = 1 if lm else 2
-    return Study("mortal", stream, arms=arms, lm=lm or Scripted(), seeds=seeds, ledger=ledger, workers=1)
+    passes = Errands(tasks=second, second="post") if second else ""
+    rest = {"seeds": seeds, "ledger": ledger, "workers": 1, "second_pass": passes}
+    return Study("mortal", stream, arms=arms, lm=lm or Scripted(), **rest)
 
 
 def die() -> None:
@@ -111,7 +113,7 @@ def life(order: dict[str, Any]) -> dict[str, Any]:
     store.pack = cut_off(order["number"]) if order.get("kind") == "size" else pack
     if order.get("kind") in ("call", "touch", "count"):
         threading.setprofile(steps)
-    records = study(order["ledger"], order.get("lm", ""), order.get("tasks", 24)).run()
+    records = study(order["ledger"], order.get("lm", ""), order.get("tasks", 24), order.get("second", 0)).run()
     return {
         "hashes": {str(record.seed): record.hash for record in records if record.status == "finished"},
         "errors": [record.error for record in records if record.error],
@@ -154,7 +156,8 @@ class Mortal:
     """The process, as a test speaks to it."""
 
     def __init__(self) -> None:
-        place = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        path = os.pathsep.join([str(ROOT / "tests"), str(ROOT)])  # this tree, wherever the toolkit is installed from
+        place = {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         command = [sys.executable, str(ROOT / "tests" / "mortal.py")]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=place, cwd=ROOT

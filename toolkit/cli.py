@@ -193,7 +193,7 @@ def _with_progress(study: Study, executor: str | None) -> list[RunRecord]:
 
     from toolkit.ledger.follow import following
 
-    total = sum(len(run.places) for run in study.runs)
+    total = sum(run.length for run in study.runs)
     here = executor in (None, "threads")
     kept = sum(record.episodes for record in study.records() if record.status == "finished") if here else 0
     with tqdm(total=total, initial=kept, unit="task", desc=study.name, smoothing=0.05) as bar:

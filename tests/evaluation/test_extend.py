@@ -165,7 +165,7 @@ def test_streams_that_are_one_and_orders_that_repeat_are_refused(study: Make) ->
     made = study(Arm.static())
     with pytest.raises(SpecError, match="hold the same tasks: leave one out"):
         made.extend(streams=Errands())
-    with pytest.raises(SpecError, match="order must be one of shuffled, given, .* but is 'sideways'"):
+    with pytest.raises(SpecError, match=r"order must be one of shuffled, given, .* but is 'sideways'"):
         made.extend(orders="sideways")
     with pytest.raises(SpecError, match="two arms are called 'static'"):
         made.extend(arms=[Arm.static()])

@@ -122,6 +122,20 @@ def test_a_study_on_the_embedded_model_too(mortal: Mortal, tmp_path: Path) -> No
     assert resumed["hashes"] == first["hashes"]
 
 
+def test_a_study_killed_within_its_second_pass_comes_to_the_same_hash(mortal: Mortal, tmp_path: Path) -> None:
+    """At the last feedback, which is delivered between the passes, and at tasks of the second one."""
+    order = {"tasks": 6, "second": 5}
+    first = mortal.live(tmp_path / "whole", **order, kind="count")
+    assert (first["errors"], first["write"]) == ([], 2 * 2 * (6 + 5))
+    rows = held(tmp_path / "whole")
+    for number in (13, 14, 17, 20, 22):  # of the first run: 12 writes, a call and an episode each, are its stream
+        ledger = tmp_path / str(number)
+        assert mortal.live(ledger, **order, kind="write", number=number)["signal"] == 9
+        resumed = mortal.live(ledger, **order)
+        assert (resumed["errors"], resumed["hashes"], held(ledger)) == ([], first["hashes"], rows), number
+        assert resumed["replayed"] == number // 2
+
+
 def test_a_kill_reaches_every_part_of_a_life(mortal: Mortal, whole: dict[str, Any], tmp_path: Path) -> None:
     """The last operation on a file of a life is not in the loop: kills reach the finishing of runs, too."""
     last = mortal.live(tmp_path, **whole["order"], kind="touch", number=whole["touch"])

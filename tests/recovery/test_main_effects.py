@@ -86,8 +86,8 @@ def held(found: TraitEffects, name: str, tasks: int) -> bool:
 def test_planted_effects_are_recovered_inside_their_intervals_and_the_null_is_not_declared(
     study: Callable[..., Study],
 ) -> None:
-    tasks = 60
-    found = crossed(study, tasks, 6)
+    tasks = 50
+    found = crossed(study, tasks, 5)
     for name in PLANTED:
         assert held(found, name, tasks), (name, found)
     memory, goals = found.row("memory"), found.row("goals")
@@ -97,8 +97,8 @@ def test_planted_effects_are_recovered_inside_their_intervals_and_the_null_is_no
     assert not goals.estimate.excludes_zero
     assert goals.estimate.low < 0 < goals.estimate.high
     assert goals.p_holm > 0.05
-    assert memory.estimate.n == 6 * tasks
-    assert memory.estimate.high - memory.estimate.low < 0.12  # wide enough to hold anything would be no recovery
+    assert memory.estimate.n == 5 * tasks
+    assert memory.estimate.high - memory.estimate.low < 0.15  # wide enough to hold anything would be no recovery
     assert memory.effect == "Diary()"
     shares = [found.row(name).share for name in ("role", "memory", "goals", "learning")]
     assert sum(shares) == pytest.approx(0.3, abs=0.09)  # .6 - .3, what all gain over none

@@ -40,11 +40,19 @@ class Agent:
             getattr(self, part).reset(generator(*self._seeds, part), self.decision.think)
         self.decider.reset(generator(*self._seeds, "decider"))
         self._transcripts: dict[str, tuple[Example, ...]] = {}
+        self._frozen = False
+
+    def freeze(self) -> None:
+        """From here on nothing is remembered or learned; sessions begin anew, and their transcripts go on."""
+        self._transcripts, self._frozen = {}, True
 
     def prepare(self, labelled: Iterable[Experience]) -> None:
-        """Learn from labelled tasks before the stream begins."""
-        for experience in labelled:
-            self.learning.observe(experience)
+        """Learn from labelled tasks before the stream begins: learner and memory from as many as each has asked for."""
+        for place, experience in enumerate(labelled):
+            if place < self.learning.labels:
+                self.learning.observe(experience)
+            if place < self.memory.labels:
+                self.memory.observe(experience)
 
     def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
         """Answer a task; nothing is learned yet."""
@@ -65,7 +73,8 @@ class Agent:
         if self.arm.transcript and task.session:
             before = self._transcripts.get(task.session, ())
             self._transcripts[task.session] = (*before, experience.example(experience.answer))
-        self.memory.observe(experience)
+        if not self._frozen:
+            self.memory.observe(experience)
 
     def learn(self, experience: Experience) -> None:
         """Learn from feedback that has arrived."""

@@ -16,13 +16,14 @@ from toolkit.agents.decider import (
     RandomChoice,
     Wrapped,
 )
+from toolkit.agents.rivals import ChainOfThought, SelfConsistency
 from toolkit.component import Component, Config, build, digest
 from toolkit.errors import SpecError, nearest
 from toolkit.lm.model import Model, model
 from toolkit.records import Experience
 from toolkit.traits.goals import GoalPolicy, Reactive
 from toolkit.traits.learning import FixedExamples, Frozen, Learner
-from toolkit.traits.memory import MemoryPolicy, NoMemory, Retrieval
+from toolkit.traits.memory import MemoryPolicy, NoMemory, PoolRetrieval, Retrieval
 from toolkit.traits.role import NoRole, RolePolicy, role
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.IGNORECASE)
@@ -217,7 +218,35 @@ def floors(memory: MemoryPolicy | None = None) -> tuple[Arm, ...]:
     )
 
 
-def static_arms(k: int = 4) -> tuple[Arm, ...]:
-    """The model used statically: with the session's transcript, call by call, and with ``k`` fixed examples."""
-    few = Arm("few-shot", learning=FixedExamples(k), transcript=False)
-    return (Arm.static(), Arm.static_call(), few)
+def static_arms(k: int = 4, *, pool: int = 40, samples: int = 5, tokens: int = 0) -> tuple[Arm, ...]:
+    """The model used statically, in each way that a claim for an agent must beat; none learns from the stream.
+
+    Parameters
+    ----------
+    k
+        Examples in a prompt, where there are any.
+    pool
+        Labelled tasks among which the nearest are looked for; charged as labels, like the ``k`` fixed ones.
+    samples, tokens
+        Of `SelfConsistency`: chains of thought, and the tokens a task that it may spend, e.g. what the agent spends.
+
+    Returns
+    -------
+    tuple of Arm
+        ``static`` (zero-shot, with the running session's transcript), ``static-call`` (zero-shot, not even that),
+        ``chain-of-thought``, ``few-shot`` (the first ``k`` of the pool), ``few-shot-nearest`` and
+        ``self-consistency``. A static model that is optimised once beforehand is not among them.
+
+    Examples
+    --------
+    >>> [arm.name for arm in static_arms()][2:]
+    ['chain-of-thought', 'few-shot', 'few-shot-nearest', 'self-consistency']
+    """
+    return (
+        Arm.static(),
+        Arm.static_call(),
+        Arm("chain-of-thought", decider=ChainOfThought(), transcript=False),
+        Arm("few-shot", learning=FixedExamples(k), transcript=False),
+        Arm("few-shot-nearest", memory=PoolRetrieval(k, pool), transcript=False),
+        Arm("self-consistency", decider=SelfConsistency(samples, tokens), transcript=False),
+    )

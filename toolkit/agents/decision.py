@@ -90,6 +90,16 @@ class Decision:
         recalled = tuple(example.source for example in context.recall.examples)
         return Turn(step.name, answer, context.blocks, recalled, self.recorder.take("acting"))
 
+    @property
+    def sampled(self) -> bool:
+        """Whether two equal requests may be answered differently."""
+        return self.recorder.drawn[1] > 0
+
+    def work_out(self, step: Step, task: Task, context: Context) -> str:
+        """Take a step that comes before a task's decision and belongs to it: free text, from the task as it stands."""
+        head = "\n\n".join(part for part in (context.role, context.goal, step.instruction) if part)
+        return self._ask(step, "acting", _signature(step, (), head, False), [], dict(task.inputs))
+
     def think(self, step: Step, **inputs: str) -> str:
         """Take a step that a trait declared; its cost is booked to adapting."""
         return self._ask(step, "adapting", _signature(step, (), step.instruction, False), [], inputs)

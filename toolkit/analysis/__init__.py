@@ -1,14 +1,15 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
 from toolkit.analysis.across import Across
+from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
-from toolkit.analysis.contrasts import compare
 from toolkit.analysis.cost import payoff
 from toolkit.analysis.cost_table import Payoff, PayoffRow
 from toolkit.analysis.courses import learning_curves
 from toolkit.analysis.effects import main_effects
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
+from toolkit.analysis.second import SecondPass, second_pass
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Comparison",
     "Payoff",
     "PayoffRow",
+    "SecondPass",
     "TraitEffect",
     "TraitEffects",
     "compare",
@@ -26,4 +28,5 @@ __all__ = [
     "payoff",
     "plan",
     "read_results",
+    "second_pass",
 ]

@@ -77,9 +77,8 @@ def main_effects(
     )
     cells = design.factorial_cells(arms)
     rows, told, size = _factorial(frame, cells, level) if cells else _pairwise(frame, arms, level)
-    rows = _corrected([_rewarded(row, planned) for row in rows])
     common = [*computed, *_common(planned, runs, arms, cells, size), *notes(planned, runs, level)]
-    return TraitEffects(name, rows, level, (*told, *common))
+    return TraitEffects(name, _corrected([_rewarded(row, planned) for row in rows]), level, (*told, *common))
 
 
 def _factorial(frame: pd.DataFrame, cells: Cells, level: float) -> tuple[list[TraitEffect], list[str], int]:

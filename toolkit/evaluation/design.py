@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.agents.arm import Arm
@@ -28,6 +28,8 @@ class Run:
         The order: places of the tasks in the stream's reference order.
     label
         What the stream is called in this study; see `labels`.
+    second, second_places
+        The stream of the second pass and the order in it; None and empty where there is none.
     """
 
     id: str
@@ -43,6 +45,13 @@ class Run:
     channel: Component
     scorers: tuple[str, ...]
     label: str = ""
+    second: Stream | None = None
+    second_places: tuple[int, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """How many episodes it comes to, both passes together."""
+        return len(self.places) + len(self.second_places)
 
     @property
     def folder(self) -> str:
@@ -112,6 +121,7 @@ def runs(
     deciding: Deciding,
     channel: Component,
     scorers: Sequence[Component],
+    second_pass: str | Stream = "",
 ) -> tuple[Run, ...]:
     """Every run of a crossed design: each arm meets the same tasks in the same orders.
 
@@ -122,12 +132,16 @@ def runs(
     for stream, label in zip(streams, labels(streams), strict=True):
         for kind in order_kinds:
             orders = {seed: order(stream, kind, study_seed, seed) for seed in seeds}
+            second, again = _second(second_pass, stream, orders, kind, study_seed)
             for arm in arms:
                 shared = [deciding, study_seed, stream.fingerprint(), *judged]
                 alike = [FORMAT, arm.fingerprint(), _model_of(arm, arm.lm or model), *shared]
                 for seed in seeds:
                     places = orders[seed]
-                    key = digest([*alike, seed, places])  # equal for runs that do the same, whatever they are called
+                    frozen = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
+                    key = digest(
+                        [*alike, seed, places, *frozen]
+                    )  # equal for runs that do the same, whatever their names
                     run = Run(
                         id=key,
                         study=study,
@@ -142,9 +156,27 @@ def runs(
                         channel=channel,
                         scorers=tuple(getattr(scorer, "name", "") for scorer in scorers),
                         label=label,
+                        second=second,
+                        second_places=again[seed],
                     )
                     found.setdefault(key, run)
     return tuple(found.values())
+
+
+def _second(
+    asked: str | Stream, stream: Stream, orders: Mapping[int, tuple[int, ...]], kind: str, study_seed: int
+) -> tuple[Stream | None, Mapping[int, tuple[int, ...]]]:
+    """The second pass's stream and orders: those of the first over the same stream, of the same kind over another."""
+    second = asked if isinstance(asked, Stream) else stream if asked else None
+    if second is None:
+        return None, dict.fromkeys(orders, ())
+    if second is stream:
+        return second, orders
+    if second.fingerprint() == stream.fingerprint():
+        raise SpecError(
+            [f"second_pass holds the tasks of the stream itself, {stream!r}: write 'same', or hold others out"]
+        )
+    return second, {seed: order(second, kind, study_seed, seed) for seed in orders}
 
 
 def _model_of(arm: Arm, model: Model) -> str:

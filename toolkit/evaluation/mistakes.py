@@ -9,6 +9,7 @@ from toolkit.agents.arm import NAME, Arm
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation import hypotheses, stopping
 from toolkit.evaluation.design import ORDERS
+from toolkit.evaluation.frozen import second_mistakes
 from toolkit.streams.stream import Stream
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def mistakes(study: Study) -> Iterator[str]:
     if len(set(study.seeds)) < len(study.seeds):
         yield f"seeds must differ but are {study.seeds!r}"
     yield from _strange_orders(study)
+    yield from second_mistakes(study)
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"

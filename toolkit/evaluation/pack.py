@@ -171,7 +171,10 @@ def _all_data(
 ) -> tuple[dict[str, Any], dict[str, bytes], list[str]]:
     """What the data of every stream were; the tasks themselves where their licence allows it; what to tell."""
     told, stored, notes = list[Row](), dict[str, bytes](), list[str]()
-    for place, (one, row) in enumerate(zip(stream_tables(table), planned["streams"], strict=True)):
+    told_of = list(zip(stream_tables(table), planned["streams"], strict=True))
+    if isinstance(second := table["study"].get("second_pass"), dict):
+        told_of.append((second, planned["second_pass"]))
+    for place, (one, row) in enumerate(told_of):
         data, text, said = _data(folder, table, one, row, redact)
         told.append(data)
         stored |= {kept_name(place): text} if text else {}

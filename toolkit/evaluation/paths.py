@@ -73,6 +73,8 @@ def _with_paths(table: Config, change: Callable[[str], str]) -> Config:
         head = found["study"] = dict(head)
         if "lm" in head:
             head["lm"] = _part(head["lm"], change)
+        if "second_pass" in head:
+            head["second_pass"] = _part(head["second_pass"], change)
         if isinstance(code := head.get("code"), list):
             head["code"] = [change(name) if isinstance(name, str) else name for name in code]
     if isinstance(arms := found.get("arms"), list):

@@ -12,7 +12,7 @@ from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.hypotheses import registrations
 from toolkit.evaluation.paths import relative
 from toolkit.evaluation.stopping import registered
-from toolkit.evaluation.unchanged import model_rows, stream_rows
+from toolkit.evaluation.unchanged import model_rows, stream_row, stream_rows
 from toolkit.ledger.store import write_atomically
 from toolkit.lm.taped import described
 
@@ -28,7 +28,10 @@ def describe(study: Study, runs: Sequence[Run]) -> None:
     write_atomically(folder / "study.toml", tomli_w.dumps(relative(study.config(), folder)))
     write_atomically(folder / "plan.json", json.dumps(_plan(study, runs), indent=1) + "\n")
     write_atomically(folder / "environment.json", json.dumps(environment(), indent=1) + "\n")
-    copy_code(folder / "code", [*study.streams, study.lm, study.channel, *study.scorers], study.arms, study.code)
+    second = [] if isinstance(study.second_pass, str) else [study.second_pass]
+    copy_code(
+        folder / "code", [*study.streams, *second, study.lm, study.channel, *study.scorers], study.arms, study.code
+    )
 
 
 def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
@@ -52,6 +55,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "runs": [_run(study, run) for run in runs],
         **registered(study, runs, _before(study)),
         **({"hypotheses": claims} if (claims := registrations(study)) else {}),
+        **_second_pass(study, runs),
     }
 
 
@@ -64,6 +68,17 @@ def _before(study: Study) -> dict[str, Any] | None:
     return found
 
 
+def _second_pass(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
+    """What the second pass goes over, and in which orders; nothing where there is none."""
+    if not study.second_pass:
+        return {}
+    if isinstance(study.second_pass, str):
+        return {"second_pass": {"kind": study.second_pass}}
+    row = {key: value for key, value in stream_row(study.second_pass, "held-out", study).items() if key != "tasks"}
+    orders = {order_name(study, run.label, run.order, run.seed): run.second_places for run in runs}
+    return {"second_pass": {"kind": "held-out", **row, "orders": orders}}
+
+
 def order_name(study: Study, label: str, order: str, seed: int) -> str:
     """What an order is called in a study's plan: the seed, and before it what else tells two orders apart."""
     parts = [label] * (len(study.streams) > 1) + [order] * (len(study.orders) > 1)
@@ -73,6 +88,7 @@ def order_name(study: Study, label: str, order: str, seed: int) -> str:
 def _run(study: Study, run: Run) -> dict[str, Any]:
     told = {"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed}
     told |= {"stream": run.label, "order": run.order, "tasks": len(run.places)}
+    told |= {"frozen": len(run.second_places)} if run.second is not None else {}
     record = study.ledger.record(study.folder / "runs" / run.folder)
     return told | ({"reused_from": record.reused_from} if record is not None and record.reused_from else {})
 

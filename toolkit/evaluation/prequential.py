@@ -9,7 +9,7 @@ import numpy as np
 
 from toolkit.agents.agent import Agent
 from toolkit.errors import AnswerError
-from toolkit.records import Episode, Experience, Feedback, Key, Phase, Status, Task, Turn
+from toolkit.records import Episode, Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
 from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.scoring import Scorer
 from toolkit.streams.stream import Pair
@@ -61,8 +61,37 @@ class Pending:
         due = sorted(place for place in self._waiting if place <= t)
         return [experience for place in due for experience in self._waiting.pop(place)]
 
+    def rest(self) -> list[Experience]:
+        """What has not been delivered yet, in the same order: for a pass that comes after."""
+        return self.arrived(max(self._waiting, default=0))
 
-def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: Phase = "stream") -> Iterator[Episode]:
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What came of one task before anything was learned from it."""
+
+    turns: tuple[Turn, ...]
+    status: Status
+    error: str
+    answer: str
+    scores: dict[str, float]
+    acting: Usage
+
+
+def tested(agent: Agent, task: Task, key: Key, bench: Bench, phase: Phase, t: int) -> Tested:
+    """Let an agent answer a task, and score the answer; a failure that the arm caused scores 0."""
+    turns, status, error = _act(agent, task, phase, t)
+    acting = agent.decision.recorder.take("acting")
+    answer = turns[-1].answer if turns else ""
+    scores = bench.scores(task, answer, key) if turns else {scorer.name: 0.0 for scorer in bench.scorers}
+    for turn in turns:
+        acting = acting + turn.usage
+    return Tested(turns, status, error, answer, scores, acting)
+
+
+def iter_episodes(
+    agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: Phase = "stream", pending: Pending | None = None
+) -> Iterator[Episode]:
     """Episodes of one pass, each scored at once, with feedback delivered when it is due.
 
     Parameters
@@ -75,6 +104,8 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
         Scorers and channel.
     phase
         Under which phase the episodes are booked.
+    pending
+        Where feedback waits; what is still in it at the end can then be delivered by whoever gave it.
 
     Yields
     ------
@@ -88,38 +119,33 @@ def iter_episodes(agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: P
     Exception
         Whatever memory, learner or scorer raises: the run fails loudly.
     """
-    pending, learns = Pending(), not agent.arm.stateless
+    pending, learns = pending or Pending(), not agent.arm.stateless
     for t, (task, key) in enumerate(pairs):
         agent.decision.at(phase, t)
         for due in pending.arrived(t):
             agent.learn(due)
-        turns, status, error = _act(agent, task, phase, t)
-        acting = agent.decision.recorder.take("acting")
-        answer = turns[-1].answer if turns else ""
-        scores = bench.scores(task, answer, key) if turns else {scorer.name: 0.0 for scorer in bench.scorers}
-        feedback = bench.channel.feedback(task, answer, key, next(iter(scores.values())), bench.rng)
-        for turn in turns:
-            acting = acting + turn.usage
-        seen, due_at = Experience(f"{phase}/{t}", task, answer), t + 1 + key.delay
-        if turns:
+        found = tested(agent, task, key, bench, phase, t)
+        feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
+        seen, due_at = Experience(f"{phase}/{t}", task, found.answer), t + 1 + key.delay
+        if found.turns:
             agent.observe(seen)
         if feedback is not None:
-            pending.put(Experience(seen.id, task, answer, feedback), due_at)
+            pending.put(Experience(seen.id, task, found.answer, feedback), due_at)
         yield Episode(
             id=seen.id,
             phase=phase,
             t=t,
             task=task,
-            turns=turns,
-            answer=answer,
-            status=status,
-            scores=scores,
+            turns=found.turns,
+            answer=found.answer,
+            status=found.status,
+            scores=found.scores,
             feedback=feedback,
             due=due_at,
-            error=error,
+            error=found.error,
             oracle=key.oracle,
             labels=int(feedback is not None and learns),
-            acting=acting,
+            acting=found.acting,
             adapting=agent.spent(),
         )
 
@@ -134,17 +160,19 @@ def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ..
 
 
 def prepare(agent: Agent, pool: Sequence[Pair]) -> int:
-    """Hand the agent as many labelled tasks as its learner wants, in the pool's order; the number of labels spent.
+    """Hand the agent as many labelled tasks as learner and memory want, in the pool's order; the number of labels.
+
+    Where both want some, they see the same ones.
 
     Raises
     ------
     ValueError
         If the pool has too few.
     """
-    wanted = agent.learning.labels
+    asks = agent.learning if agent.learning.labels >= agent.memory.labels else agent.memory
+    wanted = asks.labels
     if wanted > len(pool):
-        learner = agent.learning
-        raise ValueError(f"{learner!r} wants {wanted} labelled tasks but the stream's pool has {len(pool)}: lower it")
+        raise ValueError(f"{asks!r} wants {wanted} labelled tasks but the stream's pool has {len(pool)}: lower it")
     channel, rng = FullLabel(), np.random.default_rng(0)
     labelled = []
     for number, (task, key) in enumerate(pool[:wanted]):

@@ -16,6 +16,7 @@ from toolkit.component import Config
 from toolkit.errors import SpecError
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.differences import Difference, first_difference, rows_differ, tables_differ
+from toolkit.evaluation.frozen import SAME
 from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.run import again, record_of
 from toolkit.evaluation.spec import stream_tables, study_of
@@ -136,6 +137,8 @@ def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Tape
         else:
             arm.pop("lm", None)
     head["code"] = [str((folder / "code" / Path(str(path)).name).resolve()) for path in head.get("code", [])]
+    if isinstance(second := head.get("second_pass"), dict):
+        head["second_pass"] = _kept(folder, len(stream_tables(table))) or second
     table["streams"] = [_kept(folder, place) or one for place, one in enumerate(stream_tables(table))]
     table.pop("stream", None)
     try:
@@ -198,6 +201,8 @@ def _models(planned: Mapping[str, Any], folder: Path) -> dict[str, Taped]:
 
 def _check_streams(study: Study, planned: Mapping[str, Any]) -> None:
     found = list(zip(study.streams, planned["streams"], strict=True))
+    if not isinstance(study.second_pass, str):
+        found.append((study.second_pass, planned["second_pass"]))
     wrong = [(stream, told) for stream, told in found if stream.fingerprint() != told["fingerprint"]]
     if wrong:
         raise SpecError(_changed(stream, told, planned) for stream, told in wrong)
@@ -217,7 +222,12 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
     arms = {arm.name: arm for arm in study.arms}
     streams = dict(zip((told["label"] for told in planned["streams"]), study.streams, strict=True))
     nobody = Taped(str(planned["model"]), "")
+    again: Mapping[str, Any] = planned.get("second_pass", {})
     for told in planned["runs"]:
+        name = order_name(study, told["stream"], told["order"], told["seed"])
+        places = tuple(planned["orders"][name])
+        same = {"second": streams[told["stream"]], "second_places": places}
+        held_out = {"second": study.second_pass, "second_places": tuple(again.get("orders", {}).get(name, ()))}
         yield Run(
             id=told["id"],
             study=study.name,
@@ -227,11 +237,12 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
             seed=told["seed"],
             study_seed=study.study_seed,
             order=told["order"],
-            places=tuple(planned["orders"][order_name(study, told["stream"], told["order"], told["seed"])]),
+            places=places,
             deciding=study.deciding,
             channel=study.channel,
             scorers=tuple(scorer.name for scorer in study.scorers),
             label=told["stream"],
+            **({} if not again else same if again["kind"] == SAME else held_out),
         )
 
 

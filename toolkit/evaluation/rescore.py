@@ -18,6 +18,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.records import Key, Task
 from toolkit.streams.scoring import Scorer, scorer_by_name
 
+_HELD_OUT = ""  # no stream is called so
 Pairs = Mapping[str, tuple[Task, Key]]
 
 
@@ -82,9 +83,11 @@ def rescore(
 
 
 def _keys(ledger: Ledger, study: str, planned: Row) -> dict[str, Pairs]:
-    """Tasks and keys of each stream by task id; only of the very content that the study was run on."""
+    """Tasks and keys of each stream, and of the one held out, by task id; only of the content that the study ran on."""
     folder = ledger.find(study)
     wanted = planned.get("streams") or [{"label": planned["stream"], "fingerprint": planned["stream_fingerprint"]}]
+    if planned.get("second_pass", {}).get("kind") == "held-out":
+        wanted = [*wanted, planned["second_pass"]]
     known = {stream.fingerprint(): stream for stream in streams_of(folder)}
     found: dict[str, Pairs] = {}
     for row in wanted:
@@ -94,7 +97,8 @@ def _keys(ledger: Ledger, study: str, planned: Row) -> dict[str, Pairs]:
                 f"the data of stream {row['label']!r} are not those that study {study!r} was run on: put the old ones "
                 f"back where {folder / 'study.toml'} says, or its answers cannot be scored"
             )
-        found[row["label"]] = {task.id: (task, key) for task, key in stream.pairs()}
+        label = _HELD_OUT if row is planned.get("second_pass") else row["label"]
+        found[label] = {task.id: (task, key) for task, key in stream.pairs()}
     return found
 
 
@@ -113,19 +117,21 @@ def _rescore(ledger: Ledger, study: str, planned: Row, keys: Mapping[str, Pairs]
             kept += 1
             continue
         pairs = keys[run.get("stream", planned["stream"])]
-        new = [row | {"scorer": mark, "computed": at} for row in _figures(ledger, study, run["id"], pairs, scorer)]
+        of = {"stream": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
+        new = [row | {"scorer": mark, "computed": at} for row in _figures(ledger, study, run["id"], of, scorer)]
         later.write(folder, [row for row in old if row["metric"] != scorer.name] + new)
         written += 1
     return Rescored(scorer.name, mark, written, kept, waiting, _differ(ledger, study, planned, scorer.name))
 
 
-def _figures(ledger: Ledger, study: str, run: str, pairs: Pairs, scorer: Scorer) -> Iterator[Row]:
+def _figures(ledger: Ledger, study: str, run: str, of: Mapping[str, Pairs], scorer: Scorer) -> Iterator[Row]:
     """One row an episode, scored as the loop scores."""
     query = (
         "SELECT run, phase, t, task, answer, len(turns) > 0 AS answered FROM episodes "
         "WHERE run = $1 AND study = $2 ORDER BY phase, t"
     )
     for row in ledger.sql(query, run, study).to_dict("records"):
+        pairs = of[row["phase"]]
         if row["task"] not in pairs:
             raise LedgerError(f"run {run[:12]} has an episode on task {row['task']!r}; {nearest(row['task'], pairs)}")
         task, key = pairs[row["task"]]

@@ -6,16 +6,18 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.design import Run
-from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
+from toolkit.evaluation.frozen import iter_frozen
+from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import Ledger, RunFolder, write_atomically
@@ -23,6 +25,10 @@ from toolkit.randomness import generator
 from toolkit.records import Call, Episode
 from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
+
+if TYPE_CHECKING:
+    from toolkit.agents.agent import Agent
+    from toolkit.lm.tape import Recorder
 
 Command = Literal["run", "pause", "stop"]
 _opening = threading.Lock()  # runs that begin together would only get in one another's way
@@ -218,7 +224,9 @@ def _pass(
     if not isinstance(channel, Channel):
         raise TypeError(f"{channel!r} is no channel")
     bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
-    course = iter_episodes(agent, [pairs[place] for place in run.places], bench)
+    pending = Pending()
+    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending)
+    course = chain(first, _second(run, agent, recorder, money, bench, pending))
     record, done = folder.record, 0
     try:
         for episode in course:
@@ -227,7 +235,7 @@ def _pass(
             done += 1
             if on_episode is not None:
                 on_episode(episode)
-            if done < len(run.places):
+            if done < run.length:
                 control.obey()
     finally:  # however it ended: what is known of the run goes as far as its last episode
         folder.record = replace(
@@ -239,6 +247,22 @@ def _pass(
             adapted=recorder.adapted,
         )
     return replace(folder.record, status="finished", hash=folder.hash(agent.state()))
+
+
+def _second(
+    run: Run, agent: Agent, recorder: Recorder, money: Free, bench: Bench, pending: Pending
+) -> Iterator[Episode]:
+    """The second pass, if the run has one."""
+    if run.second is None:
+        return
+    pairs = run.second.pairs()
+    if run.second is not run.stream:
+        if agent.decider.uses_model:
+            recorder.turn_to(money.engine(run.model.engine(run.second)))
+        if agent.decider.peeks:
+            agent.decider.reveal({task.id: key.answers[0] for task, key in pairs})
+        agent.step = run.second.step
+    yield from iter_frozen(agent, [pairs[place] for place in run.second_places], bench, pending)
 
 
 def again(run: Run, folder: RunFolder, tape: list[Call]) -> RunRecord:

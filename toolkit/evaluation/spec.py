@@ -36,6 +36,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "code": (list,),
     "workers": (int,),
     "stop_when": (str, list),
+    "second_pass": (str, dict, Stream),
 }
 
 
@@ -139,11 +140,12 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     channel = _collect(mistakes, lambda: Channel.from_config(told, f"{where}: [channel]"))
     budget = _collect(mistakes, lambda: Budget.from_config(table.get("budget", {}), f"{where}: [budget]"))
     claims = _collect(mistakes, lambda: from_tables(table.get("hypotheses", []), where))
+    second = _collect(mistakes, lambda: _second_pass(head.get("second_pass", ""), file))
     arms = _arms(table.get("arms", []), head, where, mistakes)
     if mistakes or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
-    rest |= {"tracking": tracking, "budget": budget, "hypotheses": claims}
+    rest |= {"tracking": tracking, "budget": budget, "hypotheses": claims, "second_pass": second}
     try:
         found = [stream for stream in streams if stream is not None]
         return Study(streams=found, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)
@@ -158,7 +160,7 @@ def _head_mistakes(head: object, where: str) -> list[str]:
     for key, value in head.items():
         kinds = _KEYS.get(key, (object,))
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
-            named = " or ".join(kind.__name__ for kind in kinds if kind is not Model)
+            named = " or ".join(kind.__name__ for kind in kinds if kind not in (Model, Stream))
             found.append(f"{where}: [study] {key} must be {named} but is {value!r}")
     if "name" not in head:
         found.append(f"{where}: [study] needs a 'name'")
@@ -184,6 +186,10 @@ def _stream(table: object, file: Path) -> Stream:
     return found
 
 
+def _second_pass(told: object, file: Path) -> str | Stream:
+    return told if isinstance(told, str) else _stream(told, file)
+
+
 def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list[Arm]:
     if not isinstance(tables, list):
         mistakes.append(f"{where}: arms must be tables, each headed [[arms]], but is {tables!r}")
@@ -197,7 +203,7 @@ def _arms(tables: object, head: Config, where: str, mistakes: list[str]) -> list
 
 
 def streams_of(folder: Path) -> list[Stream]:
-    """The streams of a study in the ledger alone, for whoever needs its tasks and keys.
+    """The streams of a study in the ledger, one held out for a second pass last, for whoever needs tasks and keys.
 
     Raises
     ------
@@ -207,7 +213,8 @@ def streams_of(folder: Path) -> list[Stream]:
     file = folder / "study.toml"
     table = anchored(read_toml(file), folder)
     import_code([code_of(str(name), folder) for name in table.get("study", {}).get("code", [])])
-    return [_stream(one, file) for one in stream_tables(table)]
+    held_out = table.get("study", {}).get("second_pass")
+    return [_stream(one, file) for one in [*stream_tables(table), *([held_out] if isinstance(held_out, dict) else [])]]
 
 
 def _collect(mistakes: list[str], make: Callable[[], T]) -> T | None:

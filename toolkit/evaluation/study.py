@@ -78,6 +78,9 @@ class Study:
     tracking
         Where MLflow shows the runs: ``"ledger"`` = the ledger's own database (see ``toolkit ui``); a tracking URI;
         ``"off"``; empty = what ``$TOOLKIT_TRACKING`` says, else ``"ledger"``. It is no part of the study.
+    second_pass
+        After the stream and all its feedback, another pass with all updating off: ``"same"`` = over the stream again, a
+        `Stream` = over that, held out until then; empty = none. See `toolkit.second_pass`.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
     stop_when
@@ -119,6 +122,7 @@ class Study:
         reuse: bool = True,
         stop_when: str | Sequence[str] = (),
         hypotheses: Sequence[Hypothesis] = (),
+        second_pass: str | Stream = "",
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -133,7 +137,7 @@ class Study:
         self.scorers: tuple[Scorer, ...] = scorer_by_name(scorers or self.stream.scorers)
         self.baseline = baseline or usual_baseline(self.arms)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
-        self.workers, self.reuse = workers, reuse
+        self.workers, self.reuse, self.second_pass = workers, reuse, second_pass
         self.code = tuple(Path(path) for path in code)
         self.budget = budget or Budget()
         self.stop_when = stopping.written(stop_when)
@@ -176,6 +180,7 @@ class Study:
             deciding=self.deciding,
             channel=self.channel,
             scorers=self.scorers,
+            second_pass=self.second_pass,
         )
 
     def plan(self, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
@@ -385,6 +390,9 @@ class Study:
         }
         if self.stop_when:
             found["stop_when"] = list(self.stop_when)
+        if self.second_pass:
+            second = self.second_pass
+            found["second_pass"] = second if isinstance(second, str) else second.config()
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]

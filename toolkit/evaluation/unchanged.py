@@ -33,17 +33,21 @@ class StudyChanged(ToolkitError):
 def stream_rows(study: Study) -> list[Row]:
     """Each stream of a study: what it is called, its settings, fingerprint, licence, tasks and data files."""
     return [
-        {
-            "label": label,
-            "config": _placed(stream, study.folder),
-            "fingerprint": stream.fingerprint(),
-            "licence": stream.licence,
-            "rewards": list(stream.rewards),
-            "tasks": [task.id for task, _ in stream.pairs()],
-            "data": _checksums(stream),
-        }
-        for stream, label in zip(study.streams, labels(study.streams), strict=True)
+        stream_row(stream, label, study) for stream, label in zip(study.streams, labels(study.streams), strict=True)
     ]
+
+
+def stream_row(stream: Stream, label: str, study: Study) -> Row:
+    """What a plan tells of one stream."""
+    return {
+        "label": label,
+        "config": _placed(stream, study.folder),
+        "fingerprint": stream.fingerprint(),
+        "licence": stream.licence,
+        "rewards": list(stream.rewards),
+        "tasks": [task.id for task, _ in stream.pairs()],
+        "data": _checksums(stream),
+    }
 
 
 def model_rows(study: Study) -> list[Row]:

@@ -144,7 +144,9 @@ class Follower:
         files = ", ".join(f"'{quoted(folder / run.folder / 'episodes.parquet')}'" for run in runs)
         columns = ", ".join(["run", *_COLUMNS, *_cost_columns()])
         with duckdb.connect() as con:
-            query = f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true) ORDER BY run, phase, t"
+            query = (
+                f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true) ORDER BY run, phase = 'frozen', t"
+            )
             rows = con.execute(query).fetchall()
         names = columns.split(", ")
         place: dict[str, int] = {}

@@ -44,7 +44,9 @@ def only(planned: Row, stream: str) -> Row:
     return planned | {"stream": stream, "runs": runs}
 
 
-def scores(ledger: Ledger, study: str, planned: Row, metric: str = "") -> tuple[pd.DataFrame, tuple[str, ...]]:
+def scores(
+    ledger: Ledger, study: str, planned: Row, metric: str = "", phase: str = "stream"
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Episodes of a plan's runs with scores, tokens and costs; and in words whose scores, if not the main metric's.
 
     Figures of the metric that were computed later count before those recorded when the runs ran.
@@ -55,7 +57,7 @@ def scores(ledger: Ledger, study: str, planned: Row, metric: str = "") -> tuple[
         If the metric was neither recorded nor computed later.
     """
     ids = [run["id"] for run in planned["runs"]]
-    frame = _recorded(ledger, study, ids, f"scores['{quoted(metric)}']" if metric else "score")
+    frame = _recorded(ledger, study, ids, f"scores['{quoted(metric)}']" if metric else "score", phase)
     if not metric:
         return frame, ()
     found = later.figures(ledger, study, ids, metric)
@@ -76,7 +78,7 @@ def as_recorded(metric: str) -> str:
     return f"Scores: {metric}, as recorded."
 
 
-def _recorded(ledger: Ledger, study: str, ids: Sequence[str], score: str) -> pd.DataFrame:
+def _recorded(ledger: Ledger, study: str, ids: Sequence[str], score: str, phase: str) -> pd.DataFrame:
     cost = "acting_{0} + adapting_{0} + judging_{0}"
     return ledger.sql(
         "SELECT run, arm, seed, stream, \"order\", phase, t, task, if(session = '', task, session) AS unit, status, "
@@ -84,8 +86,9 @@ def _recorded(ledger: Ledger, study: str, ids: Sequence[str], score: str) -> pd.
         f"{cost.format('dollars')} AS dollars, "
         f"{cost.format('input_tokens')} + {cost.format('output_tokens')} AS tokens, "
         "adapting_input_tokens + adapting_output_tokens AS adapting_tokens, labels, "
-        f"NOT {USABLE} AS failed FROM episodes WHERE list_contains($1, run) AND study = $2 AND phase = 'stream' "
+        f"NOT {USABLE} AS failed FROM episodes WHERE list_contains($1, run) AND study = $2 AND phase = $3 "
         'ORDER BY arm, stream, "order", seed, t',
         list(ids),
         study,
+        phase,
     )

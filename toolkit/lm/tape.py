@@ -110,6 +110,10 @@ class Recorder:
         """Say where the next calls are made."""
         self._place = (phase, t, step, purpose)
 
+    def turn_to(self, engine: Engine | None) -> None:
+        """Let another engine of the same model answer from here on."""
+        self._engine = engine
+
     def take(self, purpose: Purpose) -> Usage:
         """What was spent on ``purpose`` since it was last asked."""
         return self._spent.pop(purpose, Usage())
@@ -131,7 +135,10 @@ class Recorder:
         place = (phase, t, step, self._ordinals.get((phase, t, step), 0))
         if self._seed[0] != place:
             varied = self._model.temperature > 0
-            self._seed = place, call_seed(*self._seeds, step, t, place[3]) if varied else 0
+            first = (
+                (*self._seeds, step) if phase == "stream" else (*self._seeds, phase, step)
+            )  # no pass shares its luck
+            self._seed = place, call_seed(*first, t, place[3]) if varied else 0
         return self._seed[1], self._model.temperature
 
     def again(self, error: Exception) -> None:

@@ -11,6 +11,7 @@ from toolkit.analysis import ArmRow
 from toolkit.figures import Drawn
 from toolkit.ledger.planned import lengths
 from toolkit.report import costs, evidence, paper
+from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
 from toolkit.stats import CurveBand
@@ -172,6 +173,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         figure(drawings["differences"], 1, "differences", first),
         figure(drawings["curves"], 2, "curves", second),
         _behind(facts),
+        effects_section(facts),
         evidence.later(facts),
     )
 

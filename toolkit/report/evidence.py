@@ -111,7 +111,11 @@ def _ceiling(facts: Facts) -> Iterator[str]:
 def _unfinished(facts: Facts) -> Html:
     bad = facts.runs[facts.runs.status != "finished"]
     begun = set(facts.runs.run)
-    rows = [(r.arm, str(r.seed), r.status, f"{r.episodes} of {r.tasks}", _error(r.error)) for r in bad.itertuples()]
+    again = {run["id"]: run.get("frozen", 0) for run in facts.planned["runs"]}
+    rows = [
+        (r.arm, str(r.seed), r.status, f"{r.episodes} of {r.tasks + again[r.run]}", _error(r.error))
+        for r in bad.itertuples()
+    ]
     rows += [(r["arm"], str(r["seed"]), "not begun", "0", "") for r in facts.planned["runs"] if r["id"] not in begun]
     if not rows:
         return paragraphs("None: every planned run has finished.")

@@ -17,6 +17,12 @@ class MemoryPolicy(Trait, kind="memory"):
     An experience is observed twice: when the agent has answered (``feedback`` is None), and, with the same ``id``,
     when feedback has arrived, which may be much later. A policy revises what it kept under that id.
 
+    Attributes
+    ----------
+    labels
+        How many labelled tasks from the stream's pool it wants to observe before the first task; their ids begin with
+        ``prepare/``.
+
     Examples
     --------
     A policy of one's own is this much:
@@ -31,6 +37,8 @@ class MemoryPolicy(Trait, kind="memory"):
     >>> LastOne().config()
     {'use': 'LastOne'}
     """
+
+    labels: int = 0
 
     def observe(self, experience: Experience) -> None:
         """Take note of an experience, or revise the one of the same id."""

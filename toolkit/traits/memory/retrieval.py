@@ -58,6 +58,61 @@ class Retrieval(MemoryPolicy):
         return {"kept": [[kept.id, best(kept)] for kept in self._kept]}
 
 
+class PoolRetrieval(MemoryPolicy):
+    """The ``k`` labelled tasks most similar to the one at hand, from a pool filled beforehand that never changes.
+
+    No agent's memory but a rival of one: few-shot prompting by nearest neighbour. It says what relevance alone is worth
+    to a model that keeps nothing of what it does.
+
+    Parameters
+    ----------
+    k
+        Number of examples, at least 1.
+    size
+        Labelled tasks in the pool, the first of the stream's own pool; as many labels are charged.
+
+    References
+    ----------
+    Liu et al. 2022, What makes good in-context examples for GPT-3?, DeeLIO.
+    """
+
+    stateless = True  # filled before the first task: the stream's feedback is no label to it
+
+    def __init__(self, k: int = 4, size: int = 40) -> None:
+        self.k = k
+        self.size = size
+
+    @property
+    def labels(self) -> int:  # type: ignore[override]
+        """One label for each task of the pool."""
+        return self.size
+
+    def check(self) -> None:
+        """At least one example, from a pool of at least as many."""
+        must_be_positive("PoolRetrieval.k", self.k)
+        must_be_positive("PoolRetrieval.size", self.size)
+        if self.size < self.k:
+            raise ValueError(f"PoolRetrieval.size must be at least k = {self.k} but is {self.size}")
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin with an empty pool."""
+        self._kept = Store()
+
+    def observe(self, experience: Experience) -> None:
+        """Keep it if it was handed over before the stream."""
+        if experience.id.startswith("prepare/") and experience.known_answer is not None:
+            self._kept.put(experience)
+
+    def recall(self, task: Task) -> Recall:
+        """The nearest, least similar first."""
+        found = self._kept.nearest(task.text, self.k)
+        return Recall(tuple(kept.example(best(kept)) for kept in reversed(found)))
+
+    def state(self) -> dict[str, object]:
+        """The pool, in order."""
+        return {"kept": [[kept.id, best(kept)] for kept in self._kept]}
+
+
 class _Sham(MemoryPolicy, abstract=True):
     """A policy that spoils what another one recalls."""
 
