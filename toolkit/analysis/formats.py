@@ -140,9 +140,10 @@ def _filters(lines: Sequence[Line], wanted: str, kept: str) -> dict[str, str]:
         if found not in own:
             own.append(found)
     chosen = {}
+    every = {one for own in known.values() for one in own}
+    if kept and kept not in every:
+        raise SpecError([f"{lines[0].file}: there is no filter {kept!r}; {nearest(kept, every)}"])
     for stream, own in known.items():
-        if kept and kept not in own and len(known) == 1:
-            raise SpecError([f"{lines[0].file}: there is no filter {kept!r}; {nearest(kept, own)}"])
         if kept not in own and len(own) > 1:
             shown = f"metric='{wanted or 'exact_match'},{own[0]}'"
             raise SpecError([f"{stream} has lines of several filters ({', '.join(own)}); say which: {shown}"])

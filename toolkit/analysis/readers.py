@@ -65,7 +65,7 @@ def read_results(source: object, format: str = "", *, metric: Metric = "") -> pd
     -------
     pandas.DataFrame
         Columns ``arm``, ``task``, ``order``, ``score`` and what else is known of ``stream``, ``model``, ``tokens``
-        (per task) and ``dollars``. ``order`` numbers the runs of an arm; None = it ran once, without an order.
+        (per task) and ``dollars``. ``order`` tells the runs of an arm apart; missing = it ran once, without an order.
 
     Raises
     ------

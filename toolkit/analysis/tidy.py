@@ -178,8 +178,6 @@ def _number(value: object) -> float | None:
         return float(value)
     except OverflowError:
         return math.inf
-    except ValueError:  # a signalling NaN
-        return None
 
 
 def _strange_rows(found: pd.DataFrame) -> list[str]:
