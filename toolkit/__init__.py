@@ -25,7 +25,7 @@ _FACE = {
         "Wrapped",
     ),
     "agents.designs": ("Factorial", "factorial"),
-    "analysis": ("Comparison", "compare", "learning_curves"),
+    "analysis": ("Comparison", "compare", "day_one", "learning_curves", "recovery", "regret", "slopes", "transfer"),
     "component": ("Component", "registered"),
     "errors": ("AnswerError", "MissingExtra", "Outage", "SpecError", "ToolkitError"),
     "evaluation.rescore": ("rescore",),
