@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from toolkit.stats import curve_band, prequential_mean, slope_last_third
+from toolkit.stats import cumulative_band, curve_band, prequential_mean, slope_last_third
 
 NAN = math.nan
 
@@ -159,3 +159,35 @@ def test_slope_of_too_little_has_a_reason(scores: np.ndarray, word: str) -> None
     assert math.isnan(found.low)
     assert math.isnan(found.p_value)
     assert word in found.reason
+
+
+def test_sums_so_far_end_before_a_gap() -> None:
+    rng = np.random.default_rng(5)
+    gaps = rng.normal(0.1, 1, (6, 50))
+    band = cumulative_band(gaps)
+    np.testing.assert_allclose(band.mean, np.cumsum(gaps, axis=1).mean(axis=0), atol=1e-12)
+    low, high = stats.t.interval(0.95, 5, band.mean[-1], stats.sem(gaps.sum(axis=1)))
+    assert (band.low[-1], band.high[-1]) == pytest.approx((low, high))
+    assert band.reason == ""
+    gaps[2, 30] = NAN
+    gaps[4, 40:] = NAN  # has not come further: no gap
+    band = cumulative_band(gaps)
+    assert band.n_runs.tolist() == [6] * 30 + [5] * 10 + [4] * 10
+    assert band.reason.startswith("1 of 6 runs have a task without a score")
+
+
+def test_sums_cover_what_is_expected() -> None:
+    rng = np.random.default_rng(6)
+    bands = [cumulative_band(rng.normal(0.2, 1, (8, 40))) for _ in range(1000)]
+    covered = np.mean([band.low[-1] <= 0.2 * 40 <= band.high[-1] for band in bands])
+    assert 0.95 - 4 * 0.0069 <= covered <= 0.95 + 4 * 0.0069
+
+
+def test_a_large_table_is_worked_on_in_parts_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = np.random.default_rng(7).random((23, 91))
+    scores[4, 50:] = scores[7, 20:40] = NAN
+    whole = curve_band(scores, window=9)
+    monkeypatch.setattr("toolkit.stats.curves._BLOCK", 64)
+    parts = curve_band(scores, window=9)
+    for name in ("mean", "low", "high", "n_runs"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))

@@ -1,12 +1,13 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
 from toolkit.analysis.across import Across
-from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
+from toolkit.analysis.contrasts import compare
 from toolkit.analysis.cost import payoff
 from toolkit.analysis.cost_table import Payoff, PayoffRow
-from toolkit.analysis.courses import learning_curves
+from toolkit.analysis.courses import learning_curves, recovery, regret, slopes
 from toolkit.analysis.effects import main_effects
+from toolkit.analysis.probes import day_one, transfer
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
 from toolkit.analysis.second import SecondPass, second_pass
@@ -22,11 +23,16 @@ __all__ = [
     "TraitEffect",
     "TraitEffects",
     "compare",
+    "day_one",
     "episodes",
     "learning_curves",
     "main_effects",
     "payoff",
     "plan",
     "read_results",
+    "recovery",
+    "regret",
     "second_pass",
+    "slopes",
+    "transfer",
 ]

@@ -2,7 +2,8 @@
 
 from toolkit.stats.bootstrap import crossed_bootstrap
 from toolkit.stats.cost import BreakEven, break_even, front, ratio
-from toolkit.stats.curves import CurveBand, curve_band, prequential_mean, slope_last_third
+from toolkit.stats.curves import CurveBand, cumulative_band, curve_band, prequential_mean, slope_last_third
+from toolkit.stats.drift import Recovery, recovery_time
 from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
 from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
@@ -17,6 +18,7 @@ from toolkit.stats.sequential import (
     split_alpha,
 )
 from toolkit.stats.single import one_way
+from toolkit.stats.transfer import backward_transfer, forgetting
 from toolkit.stats.variance import Components, binary_prior, variance_components
 
 __all__ = [
@@ -29,13 +31,17 @@ __all__ = [
     "Effects",
     "Estimate",
     "Planned",
+    "Recovery",
+    "backward_transfer",
     "binary_prior",
     "break_even",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
+    "cumulative_band",
     "curve_band",
     "detectable_effect",
+    "forgetting",
     "front",
     "holm",
     "main_effects",
@@ -44,6 +50,7 @@ __all__ = [
     "planned_power",
     "prequential_mean",
     "ratio",
+    "recovery_time",
     "running_difference",
     "shapley",
     "sign_flip",

@@ -7,7 +7,8 @@ which keeps its place.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from toolkit.stats.estimate import Estimate, Floats, check_level, t_quantile, t_two_sided
 
 _TARGET = "new orders of these tasks"
+_BLOCK = 2**17  # values: 1 MB
 _ONE_RUN = "one run: a band needs runs with other seeds (5 or more are advised)"
 
 
@@ -139,12 +141,31 @@ def curve_band(
     """
     check_level(level)
     numbers = _table(scores)
-    curves = prequential_mean(numbers, window=window, fading=fading)
-    ahead = np.logical_or.accumulate(~np.isnan(numbers[:, ::-1]), axis=1)[:, ::-1]
-    mean, half, count, _ = _t_over_runs(np.where(ahead, curves, math.nan), level, 1e-9 * _largest(numbers))
-    t = np.arange(1, numbers.shape[1] + 1)
-    reason = _why_missing(half, count)
-    return CurveBand(t, mean, mean - half, mean + half, count, level, _TARGET, reason)
+    curves = np.empty_like(numbers)
+    _check_form(curves[:0], window, fading)
+    for rows in _blocks(*numbers.shape):
+        part = numbers[rows]
+        ahead = np.logical_or.accumulate(~np.isnan(part[:, ::-1]), axis=1)[:, ::-1]
+        curves[rows] = np.where(ahead, prequential_mean(part, window=window, fading=fading), math.nan)
+    return band_of(curves, level=level, rounding=1e-9 * _largest(numbers))
+
+
+def band_of(curves: Floats, *, level: float, rounding: float) -> CurveBand:
+    """Mean over runs of curves that are made already, with a pointwise t interval; see `curve_band`.
+
+    Parameters
+    ----------
+    curves : ndarray of float, shape (R, T)
+        One row per run; NaN where it has no value.
+    rounding : float
+        Runs that differ by no more at some t count as equal there.
+    """
+    length = curves.shape[1]
+    mean, half, count = np.empty(length), np.empty(length), np.empty(length, dtype=np.int64)
+    for columns in _blocks(length, len(curves)):
+        mean[columns], half[columns], count[columns], _ = _t_over_runs(curves[:, columns], level, rounding)
+    t = np.arange(1, length + 1)
+    return CurveBand(t, mean, mean - half, mean + half, count, level, _TARGET, _why_missing(half, count))
 
 
 def slope_last_third(scores: ArrayLike, *, level: float = 0.95) -> Estimate:
@@ -185,18 +206,82 @@ def slope_last_third(scores: ArrayLike, *, level: float = 0.95) -> Estimate:
     length = numbers.shape[1]
     last = numbers[:, length - length // 3 :]
     slopes = _slopes(last)
-    used = ~np.isnan(slopes)
-    mean, half, count, error = (part[0] for part in _t_over_runs(slopes[:, None], level, 1e-12 * _largest(last)))
-    reason = _why_missing(half[None], count[None])
+    reason = ""
     if length < 6:
         reason = f"{length} episodes: a slope over their last third needs 6 or more; use a longer stream"
-    elif not used.any():
+    elif np.isnan(slopes).all():
         reason = "no run has two scores in the last third; see which episodes failed"
+    used = int((~np.isnan(last[~np.isnan(slopes)])).sum())
+    return over_runs(slopes, "slopes", used, level=level, rounding=1e-12 * _largest(last), reason=reason)
+
+
+def over_runs(
+    values: Floats, what: str, n: int, *, level: float, rounding: float, target: str = _TARGET, reason: str = ""
+) -> Estimate:
+    """Mean over runs of a figure that each run has one of, with a t interval over runs.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (R,)
+        NaN = the run has none.
+    what : str
+        What the figures are called.
+    n : int
+        Observations behind them.
+    level : float, in (0, 1)
+        Nominal coverage.
+    rounding : float
+        Runs that differ by no more count as equal, which is no proof of certainty: then there are no bounds.
+    target : str
+        What the interval generalises to.
+    reason : str
+        Why there is no interval, if that is known already.
+    """
+    mean, half, count, error = (part[0] for part in _t_over_runs(values[:, None], level, rounding))
+    reason = reason or _why_missing(half[None], count[None])
+    half = math.nan if reason else half
     p_value = math.nan if reason else t_two_sided(float(mean / error), float(count - 1))
     return Estimate(
-        float(mean), float(mean - half), float(mean + half), level, p_value, int((~np.isnan(last[used])).sum()),
-        int(count), 0, math.nan if reason else float(count - 1), "t over the slopes of the runs", _TARGET, reason,
+        float(mean), float(mean - half), float(mean + half), level, p_value, n, int(count), 0,
+        math.nan if reason else float(count - 1), f"t over the {what} of the runs", target, reason,
     )  # fmt: skip
+
+
+def cumulative_band(differences: ArrayLike, *, level: float = 0.95) -> CurveBand:
+    """Sum so far of each run's differences, its mean over runs and a pointwise t interval: regret, or its opposite.
+
+    Parameters
+    ----------
+    differences : array_like of float, shape (R, T)
+        One row per run, in the order its tasks were met. NaN = not made, or without a score: a sum over it is not
+        known, so that the run's curve ends before it.
+    level : float, in (0, 1)
+        Nominal coverage at each t.
+
+    Returns
+    -------
+    CurveBand
+        As `curve_band`, in units of score. A reason is given where curves end early.
+
+    Raises
+    ------
+    ValueError
+        For infinite differences, a `level` not within (0, 1), or an array that is not two-dimensional.
+
+    Examples
+    --------
+    >>> band = cumulative_band([[1, 0, 1], [1, 1, 1], [0, 0, 1]])
+    >>> band.mean.round(2).tolist(), band.low.round(2).tolist()
+    ([0.67, 1.0, 2.0], [-0.77, -1.48, -0.48])
+    """
+    check_level(level)
+    numbers = _table(differences)
+    _check_form(numbers, None, None)
+    sums = np.cumsum(numbers, axis=1)
+    band = band_of(sums, level=level, rounding=1e-9 * _largest(sums))
+    gaps = int((np.isnan(sums) & ~np.isnan(numbers)).any(axis=1).sum())
+    told = f"{gaps} of {len(numbers)} runs have a task without a score: their sums end before it; see which failed"
+    return replace(band, reason=band.reason or (told if gaps else ""))
 
 
 def _check_form(scores: Floats, window: int | None, fading: float | None) -> None:
@@ -220,7 +305,14 @@ def _table(scores: ArrayLike) -> Floats:
 
 
 def _largest(scores: Floats) -> float:
-    return float(np.abs(np.where(np.isnan(scores), 0.0, scores)).max(initial=0.0))
+    """Of the absolute values; 0 where there is none."""
+    return max((float(np.fmax.reduce(np.abs(row), initial=0.0)) for row in scores), default=0.0)
+
+
+def _blocks(number: int, size: int) -> Iterator[slice]:
+    """Slices of `number` rows or columns of `size` values each, so that a block stays in the processor's cache."""
+    step = max(1, _BLOCK // max(1, size))
+    return (slice(start, start + step) for start in range(0, number, step))
 
 
 def _trailing(values: Floats, window: int | None) -> Floats:
