@@ -143,7 +143,8 @@ def test_a_hash_and_a_table_that_do_not_fit_are_shown(desk: Study, monkeypatch: 
     real = sys.modules["toolkit.analysis.contrasts"].two_way
     drift = iter(range(100))
     monkeypatch.setattr(
-        "toolkit.analysis.contrasts.two_way", lambda values, *rest, **more: real(values + 1e-6 * next(drift), *rest, **more)
+        "toolkit.analysis.contrasts.two_way",
+        lambda values, *rest, **more: real(values + 1e-6 * next(drift), *rest, **more),
     )
     found = replay(desk.ledger, "desk").difference
     assert found is not None
