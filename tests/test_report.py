@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -12,12 +13,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from errands import Errands, finish
 
 from toolkit import figures
 from toolkit.agents.arm import Arm, floors
-from toolkit.analysis import compare
+from toolkit.analysis import compare, payoff
 from toolkit.evaluation.plan import describe
 from toolkit.evaluation.study import Study
 from toolkit.ledger.log import LedgerError
@@ -30,7 +32,8 @@ from toolkit.traits.learning import DemoBuffer, Learner
 from toolkit.traits.memory import MemoryPolicy, Retrieval
 
 ATTACK = "<script>alert('x')</script>\x1b[31m\u202e"
-SECTIONS = ["summary", "compared", "outcome", "sure", "cost", "doubt", "episodes", "again"]
+SECTIONS = ["summary", "compared", "outcome", "sure", "cost", "doubt", "methods", "episodes", "again"]
+PAPER = ["table.tex", "methods.md", "methods.tex", "references.bib"]
 Make = Callable[..., Study]
 
 
@@ -126,12 +129,61 @@ def test_the_page_needs_nothing_but_itself(reported: tuple[Study, str]) -> None:
 def test_figures_are_files_too_without_dates(reported: tuple[Study, str]) -> None:
     study, html = reported
     files = sorted((study.folder / "figures").iterdir())
-    assert [file.name for file in files] == ["curves.svg", "differences.svg"]
+    forms = ("csv", "pdf", "svg")
+    assert [file.name for file in files] == [
+        f"{name}.{form}" for name in ("costs", "curves", "differences") for form in forms
+    ]
+    assert {f"figures/{file.name}" for file in files} == set(re.findall(r'href="(figures/[^"]+)"', html))
     for file in files:
-        assert ET.parse(file).getroot().tag.endswith("svg")
-        assert "date" not in file.read_text(encoding="utf-8").lower()
-    assert html.count("<svg ") == 2
+        assert b"date" not in file.read_bytes().lower()
+        if file.suffix == ".svg":
+            assert ET.parse(file).getroot().tag.endswith("svg")
+    assert html.count("<svg ") == 3
     assert html.count("prefers-color-scheme: dark") == 1
+
+
+def test_a_figure_is_one_page_with_its_fonts_in_it(reported: tuple[Study, str]) -> None:
+    for name in ("costs", "curves", "differences"):
+        body = (reported[0].folder / "figures" / f"{name}.pdf").read_bytes()
+        assert body.startswith(b"%PDF-1.4")
+        assert body.count(b"/Type /Page ") == 1
+        assert b"/FontFile2" in body, "TrueType"
+        assert b"/Type3" not in body
+        assert not re.search(rb"/(CreationDate|ModDate|Creator|Producer)", body)
+
+
+def test_the_numbers_behind_each_figure_are_those_of_the_table(reported: tuple[Study, str]) -> None:
+    import pandas as pd
+
+    study, _ = reported
+    data = {name: pd.read_csv(study.folder / f"figures/{name}.csv") for name in ("costs", "curves", "differences")}
+    found = study.compare()
+    gap = found.row("memory").difference
+    assert gap is not None
+    row = data["differences"].set_index("arm").loc["memory"]
+    assert (row.difference, row.low, row.high) == pytest.approx((gap.value, gap.low, gap.high))
+    assert len(data["curves"]) == 7 * 40
+    assert data["costs"].set_index("arm").tokens["memory"] == pytest.approx(found.row("memory").tokens)
+
+
+def test_a_paper_finds_its_parts_beside_the_report(reported: tuple[Study, str]) -> None:
+    study, html = reported
+    text = Page(html).text
+    for name in ("methods.tex", "references.bib", "table.tex"):
+        assert (study.folder / name).read_text(encoding="utf-8") in text, name
+    table = (study.folder / "table.tex").read_text(encoding="utf-8")
+    assert table == f"{study.compare().to_latex()}\n{payoff(study).to_latex()}"
+    told = (study.folder / "methods.md").read_text(encoding="utf-8")
+    assert all(line in text for line in told.splitlines() if line and line[0] not in "#123456789")
+
+
+def test_what_was_gained_for_its_cost_is_told(reported: tuple[Study, str]) -> None:
+    study, html = reported
+    row = payoff(study).row("memory")
+    assert row.per_1k_tokens is not None
+    assert f"{row.per_1k_tokens.value:+.3g} [" in Page(html).text[Page(html).text.index("At what cost") :]
+    assert row.verdict in html
+    assert "Equal cost is not equal information" in html
 
 
 def test_the_summary_says_what_compare_found(reported: tuple[Study, str]) -> None:
@@ -189,12 +241,15 @@ def test_the_same_ledger_gives_the_same_bytes(reported: tuple[Study, str], tmp_p
 
     study, html = reported
     shutil.copytree(study.ledger.root, tmp_path / "elsewhere")
+    shutil.rmtree(tmp_path / "elsewhere/studies/told/figures")
     with mpl.rc_context({"font.size": 20, "axes.linewidth": 5, "svg.fonttype": "path"}):
         again = write(Ledger(tmp_path / "elsewhere"), "told")
         assert mpl.rcParams["font.size"] == 20
     assert again.read_text(encoding="utf-8") == html
-    for name in ("curves.svg", "differences.svg"):
-        assert (again.parent / "figures" / name).read_bytes() == (study.folder / "figures" / name).read_bytes()
+    files = [*(study.folder / "figures").iterdir(), *(study.folder / name for name in PAPER)]
+    assert len(files) == 13
+    for file in files:
+        assert (again.parent / file.relative_to(study.folder)).read_bytes() == file.read_bytes(), file.name
 
 
 def test_threads_do_not_disturb_each_other(reported: tuple[Study, str]) -> None:
@@ -370,6 +425,30 @@ def test_at_most_eight_arms_are_told_apart_by_colour_and_dashes(reported: tuple[
         shown = [getattr(look, part) for arm, look in bright.items() if arm != "static"]
         assert len(set(shown)) == 7
     assert len({(look.dashes, look.marker, look.width) for look in bright.values()}) == 8, "in black and white too"
+    for one, other in itertools.combinations(bright.values(), 2):
+        assert one.dashes != other.dashes, "lines are told apart without colour and without markers"
+        assert one.marker != other.marker, "and so are points"
+
+
+# Of linear red, green and blue as the colour-blind see them: Machado, Oliveira & Fernandes (2009), A physiologically-
+# based model for simulation of color vision deficiency, IEEE Trans. Vis. Comput. Graph. 15(6), severity 1.
+SEEN = {
+    "everyone": np.eye(3),
+    "protanopes": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopes": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopes": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+@pytest.mark.parametrize("who", SEEN)
+def test_every_line_stands_out_from_the_paper_whoever_looks(who: str) -> None:
+    from matplotlib.colors import to_rgb
+
+    for colour in (*figures.COLOURS, figures.INK, figures.FAINT):
+        shown = np.array(to_rgb(colour))
+        linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+        luminance = float(np.clip(np.array(SEEN[who]) @ linear, 0, 1) @ [0.2126, 0.7152, 0.0722])
+        assert 1.05 / (luminance + 0.05) >= 2, f"{colour}: contrast to white, as WCAG 2 reckons it"
 
 
 def test_tables_escape_everything_but_html() -> None:

@@ -23,21 +23,26 @@ HIGHLIGHTED = 8
 
 Dashes = tuple[int, tuple[float, ...] | None]
 
-_INK, _PAPER, _LINE, _FAINT = "#111213", "#ffffff", "#d4d5d6", "#7f8081"
+INK, FAINT = "#111213", "#7f8081"
+"""Of the baseline, and of floors and arms beyond those in colour."""
+
+_PAPER, _LINE = "#ffffff", "#d4d5d6"
 _BLUE = "#0072b2"
 _THEMED = {
-    _INK: "currentColor", _PAPER: "var(--paper)", _LINE: "var(--line)", _FAINT: "var(--faint)", _BLUE: "var(--blue)",
+    INK: "currentColor", _PAPER: "var(--paper)", _LINE: "var(--line)", FAINT: "var(--faint)", _BLUE: "var(--blue)",
 }  # fmt: skip
-_COLOURS = (_BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43")  # after Okabe and Ito
-_DASHES: tuple[tuple[float, ...] | None, ...] = (
-    (6, 2), (2, 1.5), (7, 2, 1.5, 2), None, (10, 3), (4, 1.5, 1.5, 1.5, 1.5, 1.5), (1, 2.5),
+COLOURS = (_BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43")
+"""Of arms, after Okabe & Ito (2008), Color universal design; dashes and markers say the same without colour."""
+
+_DASHES: tuple[tuple[float, ...], ...] = (
+    (6, 2), (2, 1.5), (7, 2, 1.5, 2), (3, 1.2, 3, 4), (10, 3), (4, 1.5, 1.5, 1.5, 1.5, 1.5), (1, 2.5),
 )  # fmt: skip
 _MARKERS = "os^DvPX"
 _TOGETHER, _COLUMNS = 2, 4
 _SETTINGS: Any = {
     "svg.hashsalt": "toolkit", "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 10, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.edgecolor": _INK, "axes.labelcolor": _INK, "xtick.color": _INK,
-    "ytick.color": _INK, "text.color": _INK, "figure.facecolor": _PAPER, "axes.facecolor": "none",
+    "axes.spines.right": False, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
+    "ytick.color": INK, "text.color": INK, "figure.facecolor": _PAPER, "axes.facecolor": "none",
     "legend.frameon": False, "text.parse_math": False,
 }  # fmt: skip
 _drawing = threading.Lock()
@@ -94,13 +99,13 @@ def looks(rows: Sequence[ArmRow], baseline: str, floors: Collection[str]) -> dic
     bright = faint = 0
     for row in rows:
         if row.arm == baseline:
-            found[row.arm] = Look(_INK, (0, None), "", 2.2, True)
+            found[row.arm] = Look(INK, (0, None), "", 2.2, True)
         elif row.arm in coloured:
-            found[row.arm] = Look(_COLOURS[bright], (0, _DASHES[bright]), _MARKERS[bright], 1.7, True)
+            found[row.arm] = Look(COLOURS[bright], (0, _DASHES[bright]), _MARKERS[bright], 1.7, True)
             bright += 1
         else:
             dashes = _DASHES[faint % len(_DASHES)]
-            found[row.arm] = Look(_FAINT, (0, dashes), "", 0.8, False)
+            found[row.arm] = Look(FAINT, (0, dashes), "", 0.8, False)
             faint += 1
     return found
 
@@ -223,7 +228,7 @@ def _draw_differences(rows: Sequence[ArmRow], comparison: Comparison, drawn: Map
 
     figure = Figure(figsize=(8.6, 1.0 + 0.36 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
-    axes.axvline(0, color=_INK, linewidth=1.4)
+    axes.axvline(0, color=INK, linewidth=1.4)
     axes.grid(axis="x", color=_LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     for place, row in enumerate(rows):
@@ -258,7 +263,7 @@ def _whisker(axes: Axes, place: int, row: ArmRow, look: Look) -> None:
 def _draw_curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int, window: int | None) -> Figure:
     from matplotlib.figure import Figure
 
-    alone = [arm for arm in bands if drawn[arm].band and drawn[arm].colour != _INK]
+    alone = [arm for arm in bands if drawn[arm].band and drawn[arm].colour != INK]
     crowded = len(alone) > _TOGETHER
     below = math.ceil(len(alone) / _COLUMNS) if crowded else 0
     heights = [4.0, 1.7 * below] if crowded else [4.0]
@@ -272,7 +277,7 @@ def _draw_curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], firs
     axes.set_ylabel("mean score so far" if window is None else f"mean score, last {window} tasks")
     upper.legend(axes.get_lines(), list(bands), loc="outside right upper", handlelength=4.2)
     if lower:
-        base = [arm for arm in bands if drawn[arm].colour == _INK]
+        base = [arm for arm in bands if drawn[arm].colour == INK]
         panels = lower[0].subplots(below, _COLUMNS, sharey=True, squeeze=False).flat
         for arm, panel in itertools.zip_longest(alone, panels):
             _panel(panel, {one: bands[one] for one in [*base, arm] if one}, drawn, first) if arm else panel.remove()
@@ -285,7 +290,7 @@ def _panel(axes: Axes, bands: Mapping[str, CurveBand], drawn: Mapping[str, Look]
     """One arm beside the baseline, both with their bands."""
     for arm, band in bands.items():
         _course(axes, band, replace(drawn[arm], width=1.3), first, 0, banded=True)
-        axes.set_title(arm, fontsize=9, color=_INK)  # the last one stays
+        axes.set_title(arm, fontsize=9, color=INK)  # the last one stays
     axes.tick_params(labelsize=8)
     _frame(axes)
 
@@ -320,7 +325,7 @@ def _draw_costs(rows: Sequence[PayoffRow], baseline: str, drawn: Mapping[str, Lo
     figure = Figure(figsize=(8.6, 4.0), layout="constrained")
     axes = figure.add_subplot()
     best = sorted((row.tokens, row.score) for row in rows if row.on_front_tokens)
-    axes.step(*zip(*best, strict=True), where="post", color=_FAINT, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
+    axes.step(*zip(*best, strict=True), where="post", color=FAINT, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
     for row in rows:
         look = drawn[row.arm]
         fill = look.colour if row.on_front_tokens else _PAPER

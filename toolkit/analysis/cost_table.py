@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit.analysis.latex import Tex, escaped, marked, number, tabular
@@ -61,6 +61,8 @@ class PayoffRow:
             return "baseline"
         priced = not math.isnan(self.extra_dollars.value)
         cost, of = (self.extra_dollars, "dollars") if priced else (self.extra_tokens, "tokens")
+        if math.isnan(cost.low) and min(cost.runs, cost.clusters) > 1:
+            cost = replace(cost, low=cost.value, high=cost.value)  # the same for all pairs: known, not estimated
         scored = _side(self.gain, "scores higher", "scores lower", "no difference in score shown")
         spent = _side(cost, f"for more {of}", f"for fewer {of}", f"no difference in {of} shown")
         if self.gain.low > 0 and cost.high < 0:

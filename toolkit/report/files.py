@@ -48,7 +48,7 @@ def write(ledger: Ledger, study: str) -> Path:
     files: dict[str, str | bytes] = {"report.html": _page(facts, figures), **_texts(facts)}
     data = _data(facts)
     for name, one in figures.items():
-        files |= {f"figures/{name}.svg": one.svg, f"figures/{name}.pdf": one.pdf()}
+        files |= {f"figures/{name}.pdf": _pdf(facts.folder / "figures" / name, one), f"figures/{name}.svg": one.svg}
         files[f"figures/{name}.csv"] = data[name] if one else ""
     with _writing:
         (facts.folder / "figures").mkdir(exist_ok=True)
@@ -59,6 +59,14 @@ def write(ledger: Ledger, study: str) -> Path:
             else:
                 path.unlink(missing_ok=True)
     return facts.folder / "report.html"
+
+
+def _pdf(stem: Path, figure: Drawn) -> bytes:
+    """A figure as PDF: the one that is there, if that was made with the same SVG, for fonts take most of the time."""
+    there = {form: stem.with_suffix(f".{form}") for form in ("svg", "pdf")}
+    if all(path.exists() for path in there.values()) and there["svg"].read_bytes() == figure.svg.encode():
+        return there["pdf"].read_bytes()
+    return figure.pdf()
 
 
 def html(ledger: Ledger, study: str) -> str:
