@@ -93,7 +93,7 @@ def rehearse(run: Run) -> Course:
     """
     if isinstance(run.arm.decider, Wrapped) or not is_shipped(type(run.arm.decider)):
         return unknown(
-            "a program of one's own is not tried out, as it may spend something: run a pilot (fewer seeds or tasks) first"
+            "a program of one's own is not tried out, since it may spend something: run a pilot (fewer seeds) first"
         )
     try:
         spent = np.array(_costs(run), dtype=float)
