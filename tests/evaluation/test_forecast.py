@@ -11,6 +11,7 @@ import pytest
 from errands import Errands, finish
 
 from toolkit.agents.arm import Arm, floors
+from toolkit.agents.decider import Decider
 from toolkit.cli import main
 from toolkit.errors import SpecError
 from toolkit.evaluation.budget import Budget
@@ -138,9 +139,21 @@ def test_what_is_unknown_is_na_with_a_reason(study: Make) -> None:
     assert all(math.isnan(getattr(program, name)) for name in ("calls", "tokens", "dollars", "seconds"))
     assert math.isnan(plan.total.tokens)
     shown = str(plan)
-    assert "n/a: program: a program of one's own cannot be rehearsed" in shown
+    assert "n/a: program: a program of one's own is not tried out" in shown
     assert "dollars: the model states no prices" in shown
     assert "hours: no pilot" in shown
+
+
+def test_a_decider_of_ones_own_is_not_tried_out(study: Make) -> None:
+    """It might ask anything of anyone."""
+
+    class Costly(Decider):
+        def decide(self, step, task, context, decision):
+            raise AssertionError("a plan carried it out")
+
+    plan = study(Arm.static(), Arm("own", decider=Costly()), seeds=6).plan()
+    assert math.isnan(row(plan, "own").calls)
+    assert "run a pilot" in row(plan, "own").reasons[0]
 
 
 def test_prices_that_a_pilot_did_not_know_stay_unknown(study: Make) -> None:

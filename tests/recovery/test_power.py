@@ -163,7 +163,7 @@ def test_components_of_tasks_within_sessions_are_recovered() -> None:
 def test_planned_power_is_simulated_power_all_over_the_grid(capsys: pytest.CaptureFixture[str]) -> None:
     worst = []
     for seed, (name, parts) in enumerate(MIXES.items()):
-        for shape in GRID:
+        for shape in [*GRID, (2, 50), (3, 50), (4, 50)]:
             for wanted in (0.5, 0.8):
                 effect = detectable_effect(parts, runs=shape[0], clusters=shape[1], power=wanted).effect
                 off = simulated(parts, effect, shape, 20_000, seed=100 + seed) - wanted

