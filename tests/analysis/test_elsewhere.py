@@ -80,7 +80,10 @@ def test_an_arm_that_ran_once_is_set_against_every_run() -> None:
     own = once[once.arm == "b"]
     assert row.difference.value == pytest.approx(float((own.score - own.task.map(base)).mean()), abs=1e-12)
     assert any("'a' ran once and is set against every run" in doubt for doubt in row.doubts)
-    assert tk.compare(once, baseline="b").row("a").difference.value == pytest.approx(-row.difference.value, abs=1e-12)
+    swapped = tk.compare(once, baseline="b").row("a").difference
+    assert swapped
+    assert (swapped.n, swapped.runs) == (80, 4)
+    assert [swapped.value, swapped.high] == pytest.approx([-row.difference.value, -row.difference.low], abs=1e-12)
 
 
 def test_missing_scores_and_missing_rows_are_counted_and_bounded() -> None:
