@@ -33,22 +33,25 @@ def plain(data: Data, draws: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("way", "data"),
     [
-        ("_by_pattern", binary(3, 80)),
+        ("distribution", binary(3, 80)),
+        ("distribution", binary(6, 90)),
         ("_by_pattern", binary(4, 400, missing=0.2)),
         ("rng.multinomial", binary(12, 400, runs_alike=True)),
+        ("_by_pattern, _gathered", binary(4, 60, missing=0.2)),
         ("_picked", binary(12, 60)),
     ],
 )
 def test_each_way_has_the_distribution_of_plain_resampling(
     way: str, data: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = {name: 0 for name in ("_by_pattern", "_picked")}
-    for name in used:
-        whole = getattr(bootstrap, name)
+    used = set()
+    for name in ("_by_pattern", "_gathered", "_picked", "distribution"):
+        real = getattr(bootstrap, name)
 
-        def counted(*given: object, name: str = name, whole=whole) -> np.ndarray:
-            used[name] += 1
-            return whole(*given)
+        def counted(*given: object, name: str = name, whole=real):
+            found = whole(*given)
+            used.update([name] if found is not None else [])
+            return found
 
         monkeypatch.setattr(bootstrap, name, counted)
     levels = (0.5, 0.9)
@@ -57,7 +60,7 @@ def test_each_way_has_the_distribution_of_plain_resampling(
     expected = [np.quantile(means, [(1 - level) / 2, (1 + level) / 2]) for level in levels]
     spread = float(means.std())
     assert [(one.low, one.high) for one in found] == [pytest.approx(two, abs=0.1 * spread) for two in expected]
-    assert {name for name, count in used.items() if count} == ({way} & set(used))
+    assert used == ({*way.split(", ")} - {"rng.multinomial"})
 
 
 def test_few_classes_do_not_change_what_scores_of_any_size_give() -> None:

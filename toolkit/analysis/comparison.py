@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.analysis.contrast import Contrast, Gap
 from toolkit.analysis.latex import comparison
-from toolkit.analysis.tested import Tested
+from toolkit.analysis.tested import Finding
 from toolkit.errors import nearest
 from toolkit.stats import Estimate
 
@@ -113,7 +113,7 @@ class Comparison:
     rows: tuple[ArmRow, ...]
     level: float
     notes: tuple[str, ...]
-    hypotheses: tuple[Tested, ...] = ()
+    hypotheses: tuple[Finding, ...] = ()
     gaps: Mapping[str, Gap] = field(default_factory=dict, repr=False, compare=False)
 
     @property

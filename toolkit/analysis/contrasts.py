@@ -13,7 +13,7 @@ from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrast import Gap, Labels
 from toolkit.analysis.doubts import doubts, notes, of_contrast
 from toolkit.analysis.recorded import OWN, RUN, found, plan
-from toolkit.analysis.tested import Tested, family, judged, tried
+from toolkit.analysis.tested import Finding, family, judged, tried
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import as_recorded, only, planned_tasks, scores
@@ -83,7 +83,7 @@ def compare(
     )
 
 
-def _tested(ledger: Ledger, name: str, planned: Row, level: float) -> tuple[Tested, ...]:
+def _tested(ledger: Ledger, name: str, planned: Row, level: float) -> tuple[Finding, ...]:
     """Every hypothesis of a plan, whatever baseline or metric is shown: they are one family."""
     frames: dict[str, pd.DataFrame] = {}
     done = []
@@ -106,7 +106,7 @@ def compared(
     baseline: str,
     level: float,
     told: tuple[str, ...] = (),
-    tested: tuple[Tested, ...] = (),
+    tested: tuple[Finding, ...] = (),
     metric: str = "",
 ) -> Comparison:
     """The arms of a plan side by side.
@@ -168,7 +168,7 @@ def _row(
     wanted: int,
     tasks: int,
     gap: Gap | None,
-    tested: Tested | None,
+    tested: Finding | None,
     confirmatory: bool,
 ) -> ArmRow:
     """One arm's row; ``wanted`` runs of ``tasks`` tasks in all were planned."""
@@ -206,7 +206,7 @@ def _row(
     )
 
 
-def _beside(gap: Gap, arm: str, baseline: str, level: float, tested: Tested | None) -> dict[str, Any]:
+def _beside(gap: Gap, arm: str, baseline: str, level: float, tested: Finding | None) -> dict[str, Any]:
     """What a row says of its difference: fields of `ArmRow`."""
     difference = gap.estimate(level)
     permutation_p, exchangeable = gap.permutation([arm, baseline])

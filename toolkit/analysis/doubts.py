@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.analysis import looked
 from toolkit.analysis.contrast import Gap, decisive
-from toolkit.analysis.tested import Tested, edited
+from toolkit.analysis.tested import Finding, edited
 from toolkit.ledger import served
 from toolkit.ledger.rows import Row
 from toolkit.stats import Estimate
@@ -96,7 +96,7 @@ def _budget_stops(unfinished: pd.DataFrame) -> list[str]:
 
 
 def notes(
-    planned: Row, runs: pd.DataFrame, level: float, tested: tuple[Tested, ...] = (), contrasts: bool = False
+    planned: Row, runs: pd.DataFrame, level: float, tested: tuple[Finding, ...] = (), contrasts: bool = False
 ) -> tuple[str, ...]:
     """Of a whole comparison, verdicts on its hypotheses included."""
     used = runs[runs.uses_model]
@@ -121,7 +121,7 @@ def notes(
     return (*found, *(_standing(planned, tested, level) if contrasts else ()))
 
 
-def _standing(planned: Row, tested: tuple[Tested, ...], level: float) -> Iterator[str]:
+def _standing(planned: Row, tested: tuple[Finding, ...], level: float) -> Iterator[str]:
     """What was set down beforehand and what became of it; or that nothing was."""
     if not tested:
         yield "Nothing was set down beforehand: every contrast is exploratory."

@@ -16,7 +16,7 @@ Verdict = Literal["supported", "not supported", "equivalent within the margin", 
 
 
 @dataclass(frozen=True)
-class Tested:
+class Finding:
     """A hypothesis and its verdict. Prints as a sentence.
 
     Parameters
@@ -103,7 +103,7 @@ def seal(registration: Mapping[str, Any]) -> str:
     return digest([registration[key] for key in ("at", "begun", "hypotheses")])
 
 
-def tried(row: Mapping[str, Any], registered: str, at: str, gap: Gap, level: float) -> Tested:
+def tried(row: Mapping[str, Any], registered: str, at: str, gap: Gap, level: float) -> Finding:
     """A hypothesis with its p value; see `judged` for verdicts."""
     margin = float(row.get("margin", 0.0))
     estimate = gap.estimate(level)
@@ -111,10 +111,10 @@ def tried(row: Mapping[str, Any], registered: str, at: str, gap: Gap, level: flo
     p_values = {"greater": above, "less": below, "different": max(below, above) if margin else estimate.p_value}
     arm, against, direction = (str(row[key]) for key in ("arm", "against", "direction"))
     metric = str(row.get("metric", ""))
-    return Tested(arm, against, direction, margin, metric, registered, at, estimate, p_values[direction])
+    return Finding(arm, against, direction, margin, metric, registered, at, estimate, p_values[direction])
 
 
-def judged(found: Sequence[Tested], level: float) -> tuple[Tested, ...]:
+def judged(found: Sequence[Finding], level: float) -> tuple[Finding, ...]:
     """Verdicts: the primary ones after Holm, the late ones each by itself."""
     primary = [one for one in found if one.registered == "primary"]
     adjusted = iter(holm([one.p_value for one in primary]).tolist())
@@ -122,7 +122,7 @@ def judged(found: Sequence[Tested], level: float) -> tuple[Tested, ...]:
     return tuple(replace(one, verdict=_verdict(one, 1 - level)) for one in done)
 
 
-def _verdict(one: Tested, alpha: float) -> Verdict:
+def _verdict(one: Finding, alpha: float) -> Verdict:
     p_value = one.adjusted_p if one.registered == "primary" else one.p_value
     if p_value < alpha:
         return "equivalent within the margin" if one.direction == "different" and one.margin else "supported"

@@ -2,7 +2,8 @@
 
 Scores are often discrete: right or wrong, hence differences of -1, 0 and 1. Sessions with equal sums are then
 exchangeable in a resample, so that only how many of each class are drawn matters: a multinomial draw over a few classes
-in the place of thousands of picks. It is the same distribution, not an approximation.
+in the place of thousands of picks. With few runs that are equally full nothing need be drawn at all, see
+`toolkit.stats.resampled`. It is the same distribution, not an approximation.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from numpy.typing import ArrayLike
 
 from toolkit.stats.estimate import Codes, Estimate, Floats, aligned, draft
 from toolkit.stats.inference import tables, two_way
+from toolkit.stats.resampled import distribution
 
-_BLOCK = 2_000_000  # weights held at once: 16 MB each
+_BLOCK = 200_000  # weights held at once: what a processor keeps near
 _CLASS = 8  # a class costs about as much to draw as so many single picks
 _PATTERN = 4  # resamples that must share a choice of runs before it pays to look at that choice by itself
 _DIGITS = 12  # sums that differ by less than 1e-12 of the largest are the same: they were added up in another order
@@ -41,7 +43,7 @@ def crossed_bootstrap(
     rng : numpy.random.Generator
         The only source of chance.
     draws : int, at least 100
-        Resamples. The smallest p value that can come out is ``2 / (draws + 1)``.
+        Resamples, where any are drawn. The smallest p value that can come out is ``2 / (draws + 1)``.
 
     Returns
     -------
@@ -61,8 +63,9 @@ def crossed_bootstrap(
     S, the cell counts N and one row of weights per draw, all means are ``((W_run @ S) * W_cluster).sum(1)`` over the
     same with N. It errs towards wide: noise of single cells is counted more than once [1]_.
 
-    Where clusters fall in few classes of equal columns of S and N, or do so once the runs are drawn, W_cluster is
-    drawn class by class, multinomially; else cluster by cluster.
+    Where scores lie on a grid and up to six runs are equally full, the distribution of the means is computed and not
+    drawn: as if draws were endless. Else, where clusters fall in few classes of equal columns of S and N, or do so
+    once the runs are drawn, W_cluster is drawn class by class, multinomially; else cluster by cluster.
 
     References
     ----------
@@ -84,17 +87,17 @@ def crossed_bootstrap(
     start = draft(kept, runs, clusters, level, "crossed bootstrap, percentile", unit)
     if start.reason:
         return start
-    means = _means(kept - start.value, runs, clusters, rng, draws) + start.value
-    means = means[~np.isnan(means)]  # a draw may hit only empty cells
-    if len(means) < 0.99 * draws:
-        why = f"{draws - len(means)} of {draws} resamples hold no value; the {unit}s of the runs hardly overlap"
+    means, shares = _resampled(kept - start.value, runs, clusters, rng, draws)
+    empty = int(np.isnan(means).sum())  # a draw may hit only empty cells
+    if empty > 0.01 * draws:
+        why = f"{empty} of {draws} resamples hold no value; the {unit}s of the runs hardly overlap"
         return replace(start, reason=why)
-    low, high = (float(bound) for bound in np.quantile(means, [(1 - level) / 2, (1 + level) / 2]))
+    low, high = (bound + start.value for bound in _quantiles(means, shares, level))
     if low == high:
         return replace(start, reason=f"all resamples have the same mean; add runs and {unit}s")
     tie = 1e-12 * float(np.abs(kept).max())  # a mean of 0 may come out with some last bits
-    tail = int(min(np.count_nonzero(means <= tie), np.count_nonzero(means >= -tie)))
-    p_value = min(1.0, 2 * (tail + 1) / (len(means) + 1))
+    tails = (shares[means + start.value <= tie].sum(), shares[means + start.value >= -tie].sum())
+    p_value = min(1.0, 2 * (float(min(tails)) * draws + 1) / (draws + 1))
     robust = two_way(kept, runs, clusters, level=level, unit=unit)
     doubt = ""
     if high - low < 0.9 * (robust.high - robust.low):
@@ -102,23 +105,40 @@ def crossed_bootstrap(
     return replace(start, low=low, high=high, p_value=p_value, reason=doubt)
 
 
-def _means(values: Floats, runs: Codes, clusters: Codes, rng: np.random.Generator, draws: int) -> Floats:
-    """Means of `draws` resamples; NaN where a resample is empty."""
+def _resampled(
+    values: Floats, runs: Codes, clusters: Codes, rng: np.random.Generator, draws: int
+) -> tuple[Floats, Floats]:
+    """Means of resamples (NaN where one is empty) and the share of each."""
     sums, counts = tables(values, runs, clusters)
     scale = float(np.abs(sums).max())
     sums /= scale  # largest 1, so that rounding means the same whatever the unit
+    first, times = _distinct(np.concatenate([sums, counts]), np.ones(sums.shape[1], dtype=np.intp))
+    if exact := distribution(sums[:, first], counts[:, first], times):
+        return exact[0] * scale, exact[1]
+    means = _drawn(sums, counts, first, times, rng, draws) * scale
+    return means, np.full(draws, 1 / max(1, int((~np.isnan(means)).sum())))
+
+
+def _quantiles(means: Floats, shares: Floats, level: float) -> tuple[float, float]:
+    """Bounds that leave out half of the rest at either end."""
+    ends = (1 - level) / 2, (1 + level) / 2
+    if shares[0] == shares[-1] and not np.ptp(shares):
+        low, high = np.nanquantile(means, ends)
+    else:
+        low, high = means[np.searchsorted(np.cumsum(shares), ends)]
+    return float(low), float(high)
+
+
+def _drawn(sums: Floats, counts: Floats, first: Codes, times: Codes, rng: np.random.Generator, draws: int) -> Floats:
+    """Means of `draws` resamples in the quickest way; the classes of clusters are at `first`, each so many `times`."""
     size = sums.shape[1]
     by_run = _weights(len(sums), draws, rng)
-    first, times = _distinct(np.concatenate([sums, counts]), np.ones(size, dtype=np.intp))
     patterns, which = np.unique(_keys(by_run), return_inverse=True)
-    few_values = len(np.unique(np.round(sums, _DIGITS))) * _CLASS <= size
-    if few_values and len(patterns) * _PATTERN <= draws:
-        means = _by_pattern(by_run, which, sums[:, first], counts[:, first], times, rng)
-    elif len(times) * _CLASS <= size:
-        means = _weighted(by_run, sums[:, first], counts[:, first], rng.multinomial(size, times / size, size=draws))
-    else:
-        means = _picked(by_run, sums, counts, rng)
-    return means * scale
+    if len(patterns) * _PATTERN <= draws:
+        return _by_pattern(by_run, which, sums[:, first], counts[:, first], times, rng)
+    if len(times) * _CLASS <= size:
+        return _weighted(by_run, sums[:, first], counts[:, first], rng.multinomial(size, times / size, size=draws))
+    return _picked(by_run, sums, counts, rng)
 
 
 def _by_pattern(
@@ -128,18 +148,32 @@ def _by_pattern(
     means = np.full(len(by_run), math.nan)
     order = np.argsort(which, kind="stable")
     size = int(times.sum())
+    few_values = len(np.unique(np.round(sums, _DIGITS))) * _CLASS <= size
     for rows in np.split(order, np.flatnonzero(np.diff(which[order])) + 1):
         chosen = by_run[rows[:1]]
         both = np.concatenate([chosen @ sums, chosen @ counts])
-        first, often = _distinct(both, times)
-        if len(often) * _CLASS > size:
-            means[rows] = _picked(by_run[rows], np.repeat(sums, times, 1), np.repeat(counts, times, 1), rng)
-            continue
-        drawn = rng.multinomial(size, often / size, size=len(rows))
-        total, weight = (drawn @ both[:, first].T).T
+        first, often = _distinct(both, times) if few_values else (times, times)
+        if len(often) * _CLASS <= size:
+            total, weight = (rng.multinomial(size, often / size, size=len(rows)) @ both[:, first].T).T
+        else:
+            total, weight = _gathered(np.repeat(both, times, 1), len(rows), rng)
         np.divide(total, weight, out=total, where=weight > 0)
         means[rows] = np.where(weight > 0, total, math.nan)
     return means
+
+
+def _gathered(both: Floats, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Sums over as many clusters as there are, drawn one by one, block by block."""
+    size = both.shape[1]
+    found = np.empty((2, draws))
+    equal = not np.ptp(both[1])
+    block = max(1, _BLOCK // size)
+    for begin in range(0, draws, block):
+        part = slice(begin, min(begin + block, draws))
+        picked = rng.integers(0, size, (part.stop - begin, size))
+        found[0, part] = both[0][picked].sum(1)
+        found[1, part] = size * both[1, 0] if equal else both[1][picked].sum(1)
+    return found[0], found[1]
 
 
 def _picked(by_run: Floats, sums: Floats, counts: Floats, rng: np.random.Generator) -> Floats:
