@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import curves
 import hosted
 import loop
 import measure
@@ -24,6 +25,7 @@ SUBJECTS = {
     "hosted": hosted.measure_hosted,
     "memories": stores.measure_memories,
     "rows": stores.measure_rows,
+    "curves": curves.measure_curves,
     "startup": startup.measure_startup,
 }
 
