@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import curves
 import hosted
 import loop
 import measure
@@ -26,6 +27,7 @@ SUBJECTS = {
     "memories": stores.measure_memories,
     "rows": stores.measure_rows,
     "bootstrap": resampling.measure_bootstrap,
+    "curves": curves.measure_curves,
     "startup": startup.measure_startup,
 }
 

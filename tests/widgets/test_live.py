@@ -19,6 +19,7 @@ from toolkit.ledger.follow import Follower
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted, ScriptedEngine
+from toolkit.stats import confidence_sequence
 from toolkit.traits.memory import MemoryPolicy, Retrieval
 from toolkit.widgets.live import LiveStudy
 from toolkit.widgets.progress import POINTS, Progress
@@ -249,3 +250,31 @@ def test_it_says_that_mlflow_failed_and_the_study_goes_on(study: Make) -> None:
     assert frame["state"] == "finished"
     assert frame["note"].startswith("MLflow: failed: no <server>")
     assert "toolkit track test" in frame["note"]
+
+
+def test_differences_come_with_a_band_that_may_be_looked_at(study: Make) -> None:
+    arms = [Arm.static(), Arm("memory", memory=Retrieval()), Arm("other", memory=Retrieval(k=1))]
+    made = finish(study(*arms, stream=Errands(tasks=150), seeds=3))
+    frame = LiveStudy(made).frame
+    assert [(gap["ahead"], gap["behind"]) for gap in frame["gaps"]] == [("memory", "static"), ("other", "static")]
+    assert "confidence sequences at 97.5%" in frame["gap_band"]
+    mean = made.episodes().pivot_table(index="t", columns="arm", values="score")
+    gap = (mean["memory"] - mean["static"]).to_numpy()
+    band = confidence_sequence(gap, low=-1, high=1, level=0.975)
+    assert frame["gaps"][0]["points"][-1] == pytest.approx((150, gap.mean(), band.low[-1], band.high[-1]), abs=1e-4)
+    assert len(frame["gaps"][0]["points"]) == POINTS
+
+
+def test_differences_wait_until_all_runs_have_begun(study: Make) -> None:
+    made = study(Arm.static(), Arm("memory", memory=Retrieval()), stream=Errands(tasks=40), workers=1)
+    stopped: list[int] = []
+    made.run(watch=lambda run, episode: made.stop() if stopped.append(1) or len(stopped) == 100 else None)
+    (gap,) = LiveStudy(made).frame["gaps"]
+    assert gap["points"] == ()
+
+
+def test_differences_are_those_that_are_watched(study: Make) -> None:
+    arms = [Arm.static(), Arm("memory", memory=Retrieval()), Arm("other", memory=Retrieval(k=1))]
+    made = finish(study(*arms, stream=Errands(tasks=10), stop_when="static>other"))
+    (gap,) = LiveStudy(made).frame["gaps"]
+    assert (gap["ahead"], gap["behind"], gap["level"]) == ("static", "other", 0.975)

@@ -70,7 +70,8 @@ def _filled(
             continue
         query = f"SELECT place, t::{narrow} AS t, score FROM ({source(folder, [rows[place] for place in own])})"
         told = con.execute(f"{query} WHERE phase = $1 AND t < $2", [phase, tasks]).fetchnumpy()
-        whole[np.asarray(own)[told["place"]], told["t"]] = np.ma.filled(told["score"], np.nan)
+        place = told["place"] if len(own) == len(rows) else np.asarray(own)[told["place"]]
+        whole[place, told["t"]] = np.ma.filled(told["score"], np.nan)
     return whole
 
 

@@ -71,6 +71,25 @@ function figure(frame) {
   return drawing;
 }
 
+// The scale is that of the means and at least a quarter: bands begin as wide as the range, and are cut off there.
+function gapFigure(frame) {
+  const drawn = frame.gaps.filter((gap) => gap.points.length > 1);
+  if (!drawn.length) return [];
+  const most = Math.max(0.25, ...drawn.flatMap((gap) => gap.points.map((point) => Math.min(1, 1.5 * Math.abs(point[1])))));
+  const at = { x: scales(frame).x, y: (value) => scales(frame).y((Math.min(most, Math.max(-most, value)) + most) / (2 * most)) };
+  const drawing = shape("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": `Differences in study ${frame.study}` });
+  for (const value of [-most, 0, most]) {
+    drawing.append(shape("line", { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: at.y(value), y2: at.y(value), class: "grid" }));
+    drawing.append(shape("text", { x: SIZE.left - 6, y: at.y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
+  }
+  const places = frame.arms.map((arm) => arm.arm);
+  for (const gap of drawn)
+    drawing.append(...curve({ arm: `${gap.ahead} - ${gap.behind}`, curve: gap.points }, Math.max(1, places.indexOf(gap.ahead)), at));
+  const names = drawn.map((gap) => `${gap.ahead} - ${gap.behind}`).join(", ");
+  drawing.append(shape("text", { x: SIZE.left, y: SIZE.height - 4 }, `mean difference so far: ${names}`));
+  return [drawing, element("div", { class: "small" }, frame.gap_band)];
+}
+
 const number = (value, digits) => (value === null || value === undefined ? "n/a" : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }));
 
 function row(arm, place) {
@@ -116,7 +135,7 @@ function render({ model, el }) {
     press.resume.disabled = !["paused", "stopped", "failed"].includes(frame.state);
     press.stop.disabled = !["running", "paused"].includes(frame.state);
     const wrong = [...frame.failures, ...(frame.damaged ? [`${frame.damaged} damaged lines in the logs`] : []), ...(frame.note ? [frame.note] : [])];
-    body.replaceChildren(figure(frame), table(frame), ...wrong.map((text) => element("div", { class: "wrong", role: "alert" }, text)), element("div", { class: "small" }, frame.band));
+    body.replaceChildren(figure(frame), table(frame), ...wrong.map((text) => element("div", { class: "wrong", role: "alert" }, text)), element("div", { class: "small" }, frame.band), ...gapFigure(frame));
   };
   model.on("change:frame", draw);
   draw();

@@ -18,7 +18,7 @@ from toolkit.ledger.alone import holder
 from toolkit.ledger.follow import Follower
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
-from toolkit.widgets.progress import Progress, as_plain
+from toolkit.widgets.progress import Gap, Progress, as_plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 _EVERY = 0.5  # seconds between looks
 _BAND = "Bands: {level:.0%} t intervals over runs, each task by itself. Looking while it runs is no test."
+_GAPS = (
+    "Differences so far, averaged over all runs, up to the task that all have passed: confidence sequences at "
+    "{level:.4g}%, which may be looked at after every task."
+)
 
 
 class LiveStudy(anywidget.AnyWidget):
@@ -65,6 +69,7 @@ class LiveStudy(anywidget.AnyWidget):
         self._progress = Progress(Follower(found, self.name), max(tasks))
         self._control = Control(found.study(self.name) / "control.json")
         self._note, self._every = "", every
+        self._gaps: tuple[Gap, ...] = ()
         self._thread: threading.Thread | None = None
         self._looking = threading.Lock()
         self.on_msg(self._heard)
@@ -85,6 +90,8 @@ class LiveStudy(anywidget.AnyWidget):
         """Read what is new and show it; whether anything has changed."""
         with self._looking:
             changed = self._progress.look()
+            if changed or not self._gaps:
+                self._gaps = self._differences()
             shown = self._frame()
             if changed or shown != self.frame:
                 self.frame = shown
@@ -139,11 +146,18 @@ class LiveStudy(anywidget.AnyWidget):
             "state": state,
             "tasks": self._progress.tasks,
             "arms": as_plain(self._progress.arms()),
+            "gaps": as_plain(self._gaps),
+            "gap_band": _GAPS.format(level=100 * self._gaps[0].level) if self._gaps else "",
             "failures": failures,
             "damaged": self._progress.follower.damaged,
-            "note": self._note or self._untracked(),
+            "note": self._note or self._progress.ended_early() or self._untracked(),
             "band": _BAND.format(level=self._progress.level),
         }
+
+    def _differences(self) -> tuple[Gap, ...]:
+        """Differences of arms; none before the study has a plan."""
+        folder = self._control.path.parent
+        return self._progress.gaps(plan(self._ledger, self.name)) if (folder / "plan.json").exists() else ()
 
     def _untracked(self) -> str:
         """That MLflow has failed, if it has; the study goes on."""

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolkit.analysis.looked import EARLY
+from toolkit.ledger.course import differences
 from toolkit.ledger.follow import Follower, Glimpse
-from toolkit.stats import curve_band
+from toolkit.stats import confidence_sequence, curve_band, running_difference, split_alpha
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from numpy.typing import NDArray
+
+    from toolkit.stats import ConfidenceSequence, CurveBand
 
 POINTS = 120
 """Most points of a curve that are sent to a browser: more than it has columns to draw them in."""
 
 _FAILURES = 5
+_GAPS = 6  # differences that are drawn at most: beyond, nobody tells them apart, and a frame would grow
 Point = tuple[int, float | None, float | None, float | None]
 
 
@@ -51,6 +59,27 @@ class ArmProgress:
     dollars: float | None
     failed: int
     curve: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far one arm is ahead of another so far, with a band that may be looked at all the time.
+
+    Parameters
+    ----------
+    ahead, behind
+        The arms.
+    level
+        At which the band holds at all tasks together.
+    points
+        At most `POINTS`: tasks that all runs of both arms have passed, mean difference so far, and the bounds of its
+        confidence sequence. None before the last of these runs has begun.
+    """
+
+    ahead: str
+    behind: str
+    level: float
+    points: tuple[Point, ...]
 
 
 class Progress:
@@ -90,6 +119,26 @@ class Progress:
         names = dict.fromkeys(run.arm for run in self.follower.runs)
         return tuple(self._known[arm] if arm in self._known else self._arm(arm) for arm in names)
 
+    def gaps(self, planned: Mapping[str, Any]) -> tuple[Gap, ...]:
+        """Differences to look at, as a plan has it: of the arms in its conditions, else of each arm to the baseline.
+
+        What may go wrong is split among them, so that all bands together hold as often as one alone would.
+        """
+        told = planned.get("stop_when", {})
+        pairs = [tuple(text.replace("<", ">").split(">")) for text in told.get("conditions", ())]
+        pairs = pairs or [(arm, planned["baseline"]) for arm in planned["arms"] if arm != planned["baseline"]]
+        pairs = list(dict.fromkeys(pairs))
+        level = told["level"] if told.get("conditions") else 1 - split_alpha(1 - self.level, max(1, len(pairs)))[0]
+        return tuple(Gap(one, two, level, self._gap(one, two, level)) for one, two in pairs[:_GAPS])
+
+    def _gap(self, arm: str, other: str, level: float) -> tuple[Point, ...]:
+        scores = {run: self._scores[run][: cost[0]].tolist() for run, cost in self._cost.items()}
+        matrix = differences(self.follower.runs, scores, arm, other)
+        if not matrix.size:
+            return ()
+        band = confidence_sequence(running_difference(matrix), low=-1, high=1, level=level)
+        return tuple(_point(band, place) for place in _shown(len(band.t)))
+
     def failures(self) -> tuple[str, ...]:
         """What went wrong with runs, the last few: which, and why."""
         found = []
@@ -99,6 +148,11 @@ class Progress:
                 found.append(f"{self.follower.named(run)}: {record.status}: {record.error}"[:300])
         more = len(found) - _FAILURES
         return (*found[:_FAILURES], f"… and {more} more runs") if more > 0 else tuple(found)
+
+    def ended_early(self) -> str:
+        """Which condition has ended the study, and by what; empty if none has."""
+        told = {record.error for record in self.follower.records.values() if record.status == "stopped"}
+        return next(iter(sorted(one for one in told if one.startswith(EARLY))), "")
 
     def finished(self) -> bool:
         """Whether every planned run is."""
@@ -146,13 +200,22 @@ class Progress:
         if passed == 0:
             return ()
         band = curve_band(table[:, :passed], level=self.level)
-        places = np.unique(np.linspace(0, passed - 1, min(POINTS, passed)).round().astype(int))
-        return tuple((int(band.t[i]), _plain(band.mean[i]), _plain(band.low[i]), _plain(band.high[i])) for i in places)
+        return tuple(_point(band, place) for place in _shown(passed))
 
 
-def as_plain(arms: tuple[ArmProgress, ...]) -> list[dict[str, object]]:
-    """Arms as a browser is sent them."""
-    return [asdict(arm) for arm in arms]
+def as_plain(parts: tuple[ArmProgress, ...] | tuple[Gap, ...]) -> list[dict[str, object]]:
+    """Arms, or differences, as a browser is sent them."""
+    return [asdict(part) for part in parts]
+
+
+def _point(band: CurveBand | ConfidenceSequence, place: int) -> Point:
+    return int(band.t[place]), _plain(band.mean[place]), _plain(band.low[place]), _plain(band.high[place])
+
+
+def _shown(length: int) -> list[int]:
+    """Places of the points that are drawn of a longer curve, the last one always."""
+    places: list[int] = np.unique(np.linspace(0, length - 1, min(POINTS, length)).round().astype(int)).tolist()
+    return places
 
 
 def _plain(value: float) -> float | None:
