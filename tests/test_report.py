@@ -264,6 +264,14 @@ def test_no_state_of_pyplot_is_touched(reported: tuple[Study, str]) -> None:
     assert "pyplot" not in source.partition('"""')[2].partition('"""')[2]
 
 
+def test_arms_that_all_know_the_answers_have_no_front(reported: tuple[Study, str]) -> None:
+    found = payoff(reported[0])
+    rows = tuple(replace(row, on_front_tokens=False) for row in found.rows)
+    looks = figures.looks(reported[0].compare().rows, "static", set())
+    assert figures.costs(replace(found, rows=rows), looks).svg
+    assert not figures.costs(replace(found, rows=rows[:1]), looks)
+
+
 def test_data_cannot_break_out_of_the_page(study: Make) -> None:
     arms = [Arm.static(), Arm.wrap(attack, name="attack"), Arm.wrap(nothing, name="nothing")]
     html = finish(study(*arms, stream=Hostile(8))).report().read_text(encoding="utf-8")

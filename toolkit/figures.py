@@ -325,7 +325,8 @@ def _draw_costs(rows: Sequence[PayoffRow], baseline: str, drawn: Mapping[str, Lo
     figure = Figure(figsize=(8.6, 4.0), layout="constrained")
     axes = figure.add_subplot()
     best = sorted((row.tokens, row.score) for row in rows if row.on_front_tokens)
-    axes.step(*zip(*best, strict=True), where="post", color=FAINT, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
+    if best:  # none where all arms know the right answers
+        axes.step(*zip(*best, strict=True), where="post", color=FAINT, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
     for row in rows:
         look = drawn[row.arm]
         fill = look.colour if row.on_front_tokens else _PAPER
