@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -12,6 +11,7 @@ from toolkit.agents.arm import Arm
 from toolkit.component import Config
 from toolkit.errors import SpecError
 from toolkit.evaluation import design, stopping
+from toolkit.evaluation.background import Background
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.conduct import Watcher, conduct
 from toolkit.evaluation.hypotheses import Hypothesis
@@ -143,9 +143,7 @@ class Study:
         self.stop_when = stopping.written(stop_when)
         self.hypotheses = tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
-        self._begun = threading.Event()
+        self._background = Background(name)
         self.scorers_named = bool(scorers)
         found = list(mistakes(self))
         if found:
@@ -231,7 +229,7 @@ class Study:
         StudyChanged
             If a stream or a model is not what the study's recorded runs rest on, though its settings are the same.
         """
-        return conduct(self, watch=watch, executor=executor, begun=self._begun.set)
+        return conduct(self, watch=watch, executor=executor, begun=lambda: None)
 
     def start(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> None:
         """The same as `run` in the background; returns as soon as it has begun. `wait` waits, `stop` stops.
@@ -241,35 +239,17 @@ class Study:
         StudyBusy, StudyChanged
             As `run`.
         """
-        if self.running:
-            raise StudyBusy(f"study {self.name!r} is already running here: stop() it first")
-        self._error = None
-
-        def work() -> None:
-            try:
-                self.run(watch=watch, executor=executor)
-            except BaseException as error:  # noqa: BLE001  (handed to whoever waits)
-                self._error = error
-            finally:
-                self._begun.set()
-
-        self._begun.clear()
-        self._thread = threading.Thread(target=work, name=f"study-{self.name}", daemon=True)
-        self._thread.start()
-        self._begun.wait()  # a stop() that follows at once must not be overtaken by the start
-        if isinstance(self._error, StudyBusy | StudyChanged):
-            self._thread.join()
-            raise self._error
+        self._background.begin(lambda begun: conduct(self, watch=watch, executor=executor, begun=begun))
 
     @property
     def running(self) -> bool:
         """Whether `start` is at work in this process."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._background.running
 
     @property
     def error(self) -> BaseException | None:
         """What ended the last `start` before its time; None if nothing did."""
-        return self._error
+        return self._background.error
 
     def live(self) -> LiveStudy:
         """A live view for a notebook: curves, progress, cost, failures; pause, stop, go on."""
@@ -279,13 +259,7 @@ class Study:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for `start` to end; True if it has ended. Raises what it raised."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-            if self._thread.is_alive():
-                return False
-        if self._error is not None:
-            raise self._error
-        return True
+        return self._background.wait(timeout)
 
     def pause(self) -> None:
         """Hold every run before its next episode, in whatever process it runs."""
@@ -337,8 +311,7 @@ class Study:
     def stop(self) -> None:
         """End every run after its current episode, in whatever process; `run` or `start` go on later."""
         Control(self.folder / "control.json").write("stop")
-        if self._thread is not None:
-            self._thread.join()
+        self._background.join()
 
     def records(self) -> list[RunRecord]:
         """What is known of each run that has begun, in the order of the design."""
