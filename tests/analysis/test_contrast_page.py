@@ -122,8 +122,8 @@ def test_few_streams_are_named_and_many_are_a_random_factor() -> None:
     assert many.target == "new streams drawn like these 5, in new orders"
     gaps = (arms["arm"] - arms["base"]).mean(1).reshape(2, 5).mean(0)  # a stream has two runs
     half = (many.difference.high - many.difference.low) / 2
-    assert many.difference.df == pytest.approx(4)
-    assert half == pytest.approx(2.776445 * gaps.std(ddof=1) / math.sqrt(5), rel=1e-6)
+    assert many.difference.df == pytest.approx(4, rel=1e-3)
+    assert half == pytest.approx(2.776445 * gaps.std(ddof=1) / math.sqrt(5), rel=1e-3)
     assert many.difference.runs == 10
 
 

@@ -110,7 +110,7 @@ def test_the_interval_is_that_of_two_way_for_the_contrast() -> None:
     assert (row.n, row.runs, row.clusters, row.level) == (60, 5, 12, 0.9)
     assert row.reason == ""
     widths = [one.estimate.high - one.estimate.low for one in found.rows]
-    assert max(widths) < 3 * min(widths)
+    assert max(widths) < 2 * min(widths)
 
 
 def test_sessions_are_what_is_drawn_where_they_are_given() -> None:

@@ -27,8 +27,6 @@ def anova(table: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
     square_rest = np.sum(rest**2) / ((runs - 1) * (clusters - 1))
     variance = max(square_run + square_cluster - square_rest, square_run, square_cluster) / table.size
     df = (variance * table.size) ** 2 / (square_run**2 / (runs - 1) + square_cluster**2 / (clusters - 1))
-    for square, free in ((square_run, runs - 1), (square_cluster, clusters - 1)):
-        df = free if math.isclose(variance * table.size, square) else df  # the other factor adds nothing
     half = stats.t.ppf((1 + level) / 2, df) * math.sqrt(variance)
     return table.mean() - half, table.mean() + half, df
 
