@@ -163,7 +163,7 @@ class Lookout:
     def __init__(self, study: Study) -> None:
         self._conditions = [Condition.of(text) for text in study.stop_when]
         self._blind = not self._conditions or bool(cannot(study, study.runs))
-        told = planned(study.ledger, study.name).get("stop_when", {})
+        told = planned(study.ledger, study.name).get("stop_when", {}) if self._conditions else {}
         self._level = told.get("level", level_of(len(self._conditions)))
         self._follower = Follower(study.ledger, study.name)
         self._scores: dict[str, list[float]] = {}
