@@ -94,7 +94,7 @@ def planned_power(
     K - 1 and (R - 1)(K - 1) degrees of freedom, and independent of the mean. Given them, the chance is a normal one:
     the interval is t(df) sqrt(V) wide, with the V and Satterthwaite df [1]_ that these terms give. It is averaged over
     them by Gauss-Legendre quadrature over their quantiles. A noncentral t with the expected df, the usual short cut,
-    takes V for one chi-square and df for known: with 3 runs it is up to 8 points off.
+    takes V for one chi-square and df for known: with 5 runs that differ little it promises up to 5.5 points too much.
     Against 20,000 simulated studies for each of 90 designs (2 to 20 runs x 50 clusters; 5, 10, 20 runs x 150; five
     mixes of components; power .5 and .8) the worst deviation was 0.8 points; with scores of -1, 0, 1 it was 0.4, with
     rare successes 2.4 (less power than planned).
@@ -312,10 +312,8 @@ def _half_widths(parts: Components, design: Planned) -> tuple[Floats, Floats]:
     dfs = design.runs - 1, design.clusters - 1, (design.runs - 1) * (design.clusters - 1)
     (a, wa), (b, wb), (c, wc) = (_spread(df, count) for df, count in zip(dfs, _NODES, strict=True))
     by_run, by_cluster = run * a[:, None, None], cluster * b[:, None]
-    both, larger = by_run + by_cluster - cell * c, np.maximum(by_run, by_cluster)
-    variance = np.maximum(both, larger)
+    variance = np.maximum(by_run + by_cluster - cell * c, np.maximum(by_run, by_cluster))
     df = 1 / ((by_run / variance) ** 2 / dfs[0] + (by_cluster / variance) ** 2 / dfs[1])
-    df = np.where(both > larger, df, np.where(by_run > by_cluster, dfs[0], dfs[1]))  # the larger part alone
     half = t_quantile(design.level, df) * np.sqrt(variance)
     return half.ravel(), (wa[:, None, None] * wb[:, None] * wc).ravel()
 
