@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit.component import digest
-from toolkit.stats import Estimate, crossed_bootstrap, sign_flip, standardised, two_way
+from toolkit.stats import Estimate, crossed_bootstrap, one_way, sign_flip, standardised, two_way
 
 if TYPE_CHECKING:
     from toolkit.analysis.comparison import ArmRow
@@ -88,6 +88,21 @@ class Gap:
         return standardised(self.values, *self.factors, level=level, unit=self.unit)
 
 
+@dataclass(frozen=True, eq=False)
+class OneRun(Gap):
+    """Paired differences of a single run: of its units alone anything can be said."""
+
+    def estimate(self, level: float) -> Estimate:
+        """The mean difference, clustered by unit; see `toolkit.stats.one_way`."""
+        return one_way(self.values, self.units, level=level, unit=self.unit)
+
+    def permutation(self, names: Sequence[str]) -> tuple[float, str]:
+        """P value of sign flips of whole units, and what that means."""
+        seed = int(digest(["flips", *names, len(self.values)])[:16], 16)
+        p_value = sign_flip(self.values, self.units, rng=np.random.default_rng(seed))
+        return p_value, f"whole {self.unit}s change sign: this run only"
+
+
 def decisive(gap: Gap, whole: Estimate) -> Iterator[str]:
     """By which single run or unit a verdict stands: without it the interval would hold 0."""
     if not whole.excludes_zero:
@@ -101,7 +116,8 @@ def decisive(gap: Gap, whole: Estimate) -> Iterator[str]:
         loudest = np.argsort(-sign * np.bincount(codes, weights=gap.values[there]), kind="stable")[:_SUSPECTS]
         for name in names[loudest]:
             kept = labels != name
-            rest = Gap(gap.values[kept], gap.runs[kept], gap.units[kept], gap.streams[kept], gap.unit)
+            parts = {part: getattr(gap, part)[kept] for part in ("values", "runs", "units", "streams")}
+            rest = replace(gap, **parts)
             if not rest.estimate(whole.level).excludes_zero:
                 yield f"decided by one {what}: without {name} the interval holds 0"
                 break

@@ -156,7 +156,7 @@ def paired(frame: pd.DataFrame, arm: str, baseline: str) -> Gap:
     both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
     units = both.unit.fillna(both.unit_base)
     gap = (both.score - both.score_base).to_numpy(dtype=float)
-    return Gap(gap, _labels(_runs(both)), _labels(units), _labels(both.stream), _unit(own))
+    return Gap(gap, labels(_runs(both)), labels(units), labels(both.stream), _unit(own))
 
 
 def _row(
@@ -175,8 +175,8 @@ def _row(
     own = frame[frame.arm == arm]
     ran = runs[runs.arm == arm]
     score = two_way(own.score, _runs(own), own.unit, level=level, unit=_unit(own))
-    beside = {} if gap is None else _beside(gap, arm, baseline, level, tested)
-    difference: Estimate | None = beside.get("difference")
+    around = {} if gap is None else beside(gap, arm, baseline, level, tested)
+    difference: Estimate | None = around.get("difference")
     pairs = difference.n if difference else 0
     missing = tasks - pairs if gap is not None else 0
     bounds = (math.nan, math.nan)
@@ -184,7 +184,7 @@ def _row(
         bounds = worst_case(difference.value, pairs, missing) if pairs else (-1.0, 1.0)
     found = doubts(own, ran, score, difference, missing, pairs, bounds, wanted)
     if gap is not None and difference is not None:
-        found += of_contrast(gap, difference, ran, runs[runs.arm == baseline], beside["registered"], confirmatory)
+        found += of_contrast(gap, difference, ran, runs[runs.arm == baseline], around["registered"], confirmatory)
     first = ran.iloc[0]
     return ArmRow(
         arm=arm,
@@ -202,11 +202,11 @@ def _row(
         dollars=float(own.dollars.mean(skipna=False)),
         labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
         doubts=tuple(found),
-        **({"difference": None} | beside),
+        **({"difference": None} | around),
     )
 
 
-def _beside(gap: Gap, arm: str, baseline: str, level: float, tested: Finding | None) -> dict[str, Any]:
+def beside(gap: Gap, arm: str, baseline: str, level: float, tested: Finding | None) -> dict[str, Any]:
     """What a row says of its difference: fields of `ArmRow`."""
     difference = gap.estimate(level)
     permutation_p, exchangeable = gap.permutation([arm, baseline])
@@ -227,7 +227,8 @@ def _unit(frame: pd.DataFrame) -> str:
     return "session" if bool((frame.unit != frame.task).any()) else "task"
 
 
-def _labels(values: Sequence[Any] | pd.Series[Any]) -> Labels:
+def labels(values: Sequence[Any] | pd.Series[Any]) -> Labels:
+    """As an array of strings."""
     return np.asarray([str(one) for one in values], dtype=np.str_)
 
 

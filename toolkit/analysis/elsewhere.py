@@ -7,7 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from toolkit.analysis.comparison import ArmRow, Comparison
+from toolkit.analysis.contrast import Gap, OneRun, decisive
+from toolkit.analysis.contrasts import beside, labels
 from toolkit.analysis.doubts import FEW_RUNS
 from toolkit.analysis.tidy import OPTIONAL, tidy
 from toolkit.errors import SpecError, nearest
@@ -93,10 +97,12 @@ def compare(
     span = _span(frame)
     groups = {name: own for name, own in frame.groupby("arm", sort=False)}
     ordered = [chosen, *(name for name in arms if name != chosen)]
-    rows = tuple(_row(groups[name], groups[chosen], span, level) for name in ordered)
+    pairs = {name: _pairs(groups[name], groups[chosen]) for name in ordered[1:]}
+    rows = tuple(_row(groups[name], chosen, pairs.get(name), span, level) for name in ordered)
     called = Path(source).stem if isinstance(source, str | os.PathLike) else "results"
     told = "" if baseline else f"Baseline: {chosen!r}, because it is called so; another: baseline=..."
-    return Comparison(called, chosen, rows, level, (*_notes(frame, rows, span, level), *filter(None, [told])))
+    notes = (*_notes(frame, rows, span, level), *filter(None, [told]))
+    return Comparison(called, chosen, rows, level, notes, (), {name: gap for name, (gap, _) in pairs.items()})
 
 
 def _baseline(wanted: str, arms: list[str]) -> str:
@@ -132,22 +138,27 @@ def _span(frame: pd.DataFrame) -> tuple[float, float]:
     return (0.0, 1.0) if math.isnan(low) or (low >= 0 and high <= 1) else (low, high)
 
 
-def _row(own: pd.DataFrame, base: pd.DataFrame, span: tuple[float, float], level: float) -> ArmRow:
-    unit = "session" if bool((own.unit != own.task).any()) else "task"
-    score = _estimate(own.score, own, level, unit)
-    difference, bounds, missing, alone = None, (math.nan, math.nan), 0, ""
-    if own.arm.iloc[0] != base.arm.iloc[0]:
-        both, alone = _pairs(own, base)
-        gap = both.score - both.score_base
-        difference = _estimate(gap, both, level, unit)
-        missing = len(gap) - difference.n
+def _row(
+    own: pd.DataFrame, baseline: str, paired: tuple[Gap, str] | None, span: tuple[float, float], level: float
+) -> ArmRow:
+    name = str(own.arm.iloc[0])
+    score = _estimate(own, level)
+    around: dict[str, Any] = {"difference": None}
+    bounds, missing, found = (math.nan, math.nan), 0, []
+    if paired is None:
+        found = _doubts(own, score, None, 0, bounds, "")
+    else:
+        gap, alone = paired
+        around = beside(gap, name, baseline, level, None)
+        difference = around["difference"]
+        missing = len(gap.values) - difference.n
         bounds = _bounds(difference, missing, span[1] - span[0])
+        found = [*_doubts(own, score, difference, missing, bounds, alone), *decisive(gap, difference)]
     return ArmRow(
-        arm=str(own.arm.iloc[0]),
+        arm=name,
         on=(),
         model=str(own.model.iloc[0]),
         score=score,
-        difference=difference,
         bounds=bounds,
         episodes=len(own),
         runs=own.run.nunique(),
@@ -158,30 +169,37 @@ def _row(own: pd.DataFrame, base: pd.DataFrame, span: tuple[float, float], level
         seconds=math.nan,
         dollars=float(own.dollars.mean(skipna=False)),
         labels=math.nan,
-        doubts=tuple(_doubts(own, score, difference, missing, bounds, alone)),
+        doubts=tuple(found),
+        **around,
     )
 
 
-def _pairs(own: pd.DataFrame, base: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def _pairs(own: pd.DataFrame, base: pd.DataFrame) -> tuple[Gap, str]:
     """An arm's rows beside the baseline's, all of both; and the arm that ran once while the other has several runs."""
     lone = [part for part in (own, base) if bool((part.run == "").all())]
     keys = ["stream", "task"] if len(lone) == 1 else ["stream", "run", "task"]
     kept = ["stream", "run", "task", "unit", "score"]
     both = own[kept].merge(base[kept], on=keys, how="outer", suffixes=("", "_base"))
-    both["unit"] = both.unit.fillna(both.unit_base)
-    if len(lone) == 1 and lone[0] is own:
-        both["run"] = both.run_base
-    return both, str(lone[0].arm.iloc[0]) if len(lone) == 1 else ""
+    units = both.unit.fillna(both.unit_base)
+    runs = both.run_base if len(lone) == 1 and lone[0] is own else both.run
+    gap = (both.score - both.score_base).to_numpy(dtype=float)
+    there = runs[~np.isnan(gap)]
+    kind = OneRun if there.nunique() < 2 else Gap
+    found = kind(gap, labels(both.stream + " " + runs.fillna("")), labels(units), labels(both.stream), _unit(own))
+    return found, str(lone[0].arm.iloc[0]) if len(lone) == 1 else ""
 
 
-def _estimate(values: pd.Series[Any], rows: pd.DataFrame, level: float, unit: str) -> Estimate:
-    """The mean with the interval that its runs allow."""
-    there = values.notna()
-    kept, rows = values[there], rows[there]
+def _unit(own: pd.DataFrame) -> str:
+    return "session" if bool((own.unit != own.task).any()) else "task"
+
+
+def _estimate(own: pd.DataFrame, level: float) -> Estimate:
+    """An arm's mean score with the interval that its runs allow."""
+    rows = own[own.score.notna()]
     units = _codes(rows.unit)
     if rows.run.nunique() < 2:
-        return one_way(kept, units, level=level, unit=unit)
-    return two_way(kept, _codes(rows.stream + " " + rows.run), units, level=level, unit=unit)
+        return one_way(rows.score, units, level=level, unit=_unit(own))
+    return two_way(rows.score, _codes(rows.stream + " " + rows.run), units, level=level, unit=_unit(own))
 
 
 def _codes(labels: pd.Series[Any]) -> Any:
