@@ -10,9 +10,10 @@ import pytest
 from errands import Errands, finish
 
 from toolkit.agents.arm import Arm, floors
+from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
-from toolkit.report.facts import gather
+from toolkit.report.facts import gather, signed
 from toolkit.report.methods import Methods, methods
 from toolkit.report.references import REFERENCES
 from toolkit.streams.channel import OneBit
@@ -57,6 +58,33 @@ def test_a_comparison_of_several_arms(study: Make) -> None:
     )
     assert "The 5 contrasts are not corrected for their number." in text
     assert "Fieller" in text
+
+
+def test_hypotheses_make_a_family_and_the_rest_is_exploratory(study: Make) -> None:
+    arms = (Arm.static(), Arm("memory", memory=Retrieval()), *floors())
+    none = told(finish(study(*arms, seeds=4)))
+    assert "No hypothesis was set down before the first run: every contrast is exploratory." in none
+    assert "Holm" not in none
+    claims = [Hypothesis("memory"), Hypothesis("nearest", direction="different", margin=0.2)]
+    made = of(finish(study(*arms, seeds=4, name="claimed", reuse=False, hypotheses=claims)))
+    text = "\n".join(made.texts)
+    assert "2 hypotheses were set down before the first run; verdicts on them are at 0.05 over the family" in text
+    assert "not corrected" not in text
+    assert {"holm1979", "owen2012", "phipson2010"} <= set(made.keys)
+
+
+def test_a_report_shows_hypotheses_and_the_other_roads(study: Make) -> None:
+    arms = (Arm.static(), Arm("memory", memory=Retrieval()))
+    claimed = finish(
+        study(*arms, seeds=4, name="claimed", reuse=False, hypotheses=[Hypothesis("memory", direction="greater")])
+    )
+    page = claimed.report().read_text(encoding="utf-8")
+    assert "<h3>Hypotheses</h3>" in page
+    assert "memory is above static" in page
+    assert "The same by other roads" in page
+    found = claimed.compare().row("memory")
+    assert f"[{signed(found.bootstrap.low)}, {signed(found.bootstrap.high)}]" in page
+    assert "primary" in page
 
 
 def test_a_scripted_model_is_no_finding(study: Make) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.analysis import ArmRow, compare
+from toolkit.analysis import ArmRow, Comparison, compare
 from toolkit.ledger.later import figures
 from toolkit.ledger.rows import USABLE
-from toolkit.report.facts import Facts, count, plain
+from toolkit.report.facts import Facts, count, plain, signed
 from toolkit.report.page import Html, element, folded, listed, paragraphs, portable, shortened, table
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def sure(facts: Facts) -> Html:
     estimates = [row.difference or row.score for row in found.rows]
     methods, targets = ({getattr(one, name) for one in estimates} for name in ("method", "target"))
     told = [f"Method: {', '.join(sorted(methods))}. Target: {', '.join(sorted(targets))}.", *found.notes]
-    if len(contrasts) > 1:
+    primary = [one for one in found.hypotheses if one.registered == "primary"]
+    if len(contrasts) > 1 and not primary:
         chance = len(contrasts) * (1 - found.level)
         told.append(
             f"{len(contrasts)} contrasts are shown, each at {100 * found.level:g} % by itself, without correction for "
             f"their number: were there no differences at all, about {chance:.1f} of them would still be expected to "
-            "exclude 0. A contrast that was not chosen beforehand is exploratory."
+            "exclude 0."
         )
     if not contrasts:
         return paragraphs(*told)
@@ -54,16 +55,47 @@ def sure(facts: Facts) -> Html:
         "df: degrees of freedom. At worst to at best: the difference if the missing pairs were as bad, or as good, "
         "as they can be."
     )
-    return element("div", paragraphs(*told), table(head, rows), paragraphs(legend))
+    return element("div", paragraphs(*told), _hypotheses(found), table(head, rows), paragraphs(legend), _beside(found))
+
+
+def _hypotheses(found: Comparison) -> Html:
+    """What was set down beforehand, or late, and what became of it; nothing where nothing was."""
+    if not found.hypotheses:
+        return Html("")
+    head = ("hypothesis", "set down", "difference", "interval", "p", "p by Holm", "verdict")
+    rows = []
+    for one in found.hypotheses:
+        gap = one.estimate
+        interval = f"[{signed(gap.low)}, {signed(gap.high)}]"
+        when = f"{one.at}{'' if one.registered == 'primary' else ', after the first run'}"
+        rows.append((one.claim, when, signed(gap.value), interval, _p(one.p_value), _p(one.adjusted_p), one.verdict))
+    return element("div", element("h3", "Hypotheses"), table(head, rows))
+
+
+def _beside(found: Comparison) -> Html:
+    """The same differences by other roads."""
+    head = ("contrast", "crossed bootstrap", "p, sign flips", "what is flipped", "effect size", "interval", "standing")
+    rows = []
+    for row in found.rows:
+        if row.difference is not None and row.bootstrap is not None and row.size is not None:
+            bounds, size = (f"[{signed(one.low)}, {signed(one.high)}]" for one in (row.bootstrap, row.size))
+            name = f"{row.arm} − {found.baseline}"
+            flips = (_p(row.permutation_p), row.exchangeable)
+            rows.append((name, bounds, *flips, signed(row.size.value), size, row.registered))
+    legend = "Effect size: the difference in standard deviations of single differences, with its interval."
+    return folded("The same by other roads", table(head, rows), paragraphs(legend)) if rows else Html("")
+
+
+def _p(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.2g}"
 
 
 def _ground(row: ArmRow, baseline: str) -> tuple[str, ...]:
     gap = row.difference or row.score
     low, high = row.bounds
     bounds = "none missing" if low == high else f"{low:+.2f} to {high:+.2f}"
-    p = "n/a" if math.isnan(gap.p_value) else f"{gap.p_value:.2g}"
     name = f"{row.arm} − {baseline}"
-    return name, f"{gap.n:,}", str(gap.runs), str(gap.clusters), plain(gap.df, 1), p, bounds, gap.reason
+    return name, f"{gap.n:,}", str(gap.runs), str(gap.clusters), plain(gap.df, 1), _p(gap.p_value), bounds, gap.reason
 
 
 def later(facts: Facts) -> Html:

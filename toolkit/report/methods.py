@@ -167,8 +167,8 @@ def _statistics(facts: Facts) -> Iterator[Sentence]:
         return
     contrasts = [row for row in found.rows if row.difference is not None and not math.isnan(row.difference.value)]
     yield from _headline(found, contrasts)
-    if len(contrasts) > 1:
-        yield (f"The {len(contrasts)} contrasts are not corrected for their number.",)
+    yield from _beside(contrasts)
+    yield from _family(found, contrasts)
     if any(low != high for low, high in (row.bounds for row in contrasts)):
         yield (
             "Where an arm missed tasks, differences rest on those that both completed, with bounds for the worst case",
@@ -184,6 +184,35 @@ def _statistics(facts: Facts) -> Iterator[Sentence]:
     if any(not band.reason for band in facts.bands.values()):
         span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks"
         yield (f"Learning curves are means over {span}, with t intervals over runs at each point by itself.",)
+
+
+def _beside(contrasts: Sequence[ArmRow]) -> Iterator[Sentence]:
+    """What stands beside the intervals of the headline."""
+    if any(row.bootstrap is not None and not math.isnan(row.bootstrap.low) for row in contrasts):
+        yield (
+            "Beside each stands a percentile interval from a crossed bootstrap of runs and clusters",
+            cite("owen2012"), ".",
+        )  # fmt: skip
+    if any(not math.isnan(row.permutation_p) for row in contrasts):
+        yield (
+            "Permutation tests change the sign of all differences of a run together, and speak of new orders of these "
+            "tasks", cite("phipson2010"), ".",
+        )  # fmt: skip
+
+
+def _family(found: Comparison, contrasts: Sequence[ArmRow]) -> Iterator[Sentence]:
+    """Which contrasts were set down beforehand, and how their number is accounted for."""
+    primary = [one for one in found.hypotheses if one.registered == "primary"]
+    if primary:
+        told = f"{count(len(primary), 'hypothesis')}" if len(primary) == 1 else f"{len(primary)} hypotheses"
+        were = "was" if len(primary) == 1 else "were"
+        yield (
+            f"{told} {were} set down before the first run; verdicts on them are at {1 - found.level:.2g} over the "
+            "family, by Holm's method", cite("holm1979"), ". All other contrasts are exploratory.",
+        )  # fmt: skip
+    elif contrasts:
+        many = f" The {len(contrasts)} contrasts are not corrected for their number." if len(contrasts) > 1 else ""
+        yield (f"No hypothesis was set down before the first run: every contrast is exploratory.{many}",)
 
 
 def _headline(found: Comparison, contrasts: Sequence[ArmRow]) -> Iterator[Sentence]:

@@ -67,6 +67,10 @@ REFERENCES = {
             "On evaluating stream learning algorithms", "Machine Learning", 2013, "90(3), 317--346",
         ),
         Reference(
+            "holm1979", "article", "Holm, Sture", "A simple sequentially rejective multiple test procedure",
+            "Scandinavian Journal of Statistics", 1979, "6(2), 65--70",
+        ),
+        Reference(
             "horowitz2000", "article", "Horowitz, Joel L. and Manski, Charles F.",
             "Nonparametric analysis of randomized experiments with missing covariate and outcome data",
             "Journal of the American Statistical Association", 2000, "95(449), 77--84",
@@ -80,6 +84,16 @@ REFERENCES = {
             "miller2024", "misc", "Miller, Evan",
             "Adding error bars to evals: A statistical approach to language model evaluations",
             "arXiv:2411.00640", 2024,
+        ),
+        Reference(
+            "owen2012", "article", "Owen, Art B. and Eckles, Dean", "Bootstrapping data arrays of arbitrary order",
+            "The Annals of Applied Statistics", 2012, "6(3), 895--927",
+        ),
+        Reference(
+            "phipson2010", "article", "Phipson, Belinda and Smyth, Gordon K.",
+            "Permutation p-values should never be zero: Calculating exact p-values when permutations are randomly "
+            "drawn",
+            "Statistical Applications in Genetics and Molecular Biology", 2010, "9(1)",
         ),
         Reference(
             "satterthwaite1946", "article", "Satterthwaite, F. E.",
