@@ -10,6 +10,7 @@ import pytest
 from errands import Errands, finish
 
 from toolkit.agents.arm import Arm, floors
+from toolkit.analysis import second_pass
 from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
@@ -71,6 +72,20 @@ def test_hypotheses_make_a_family_and_the_rest_is_exploratory(study: Make) -> No
     assert "2 hypotheses were set down before the first run; verdicts on them are at 0.05 over the family" in text
     assert "not corrected" not in text
     assert {"holm1979", "owen2012", "phipson2010"} <= set(made.keys)
+
+
+def test_a_second_pass_is_told_and_shown(study: Make) -> None:
+    arms = (Arm.static(), Arm("memory", memory=Retrieval()))
+    once = finish(study(*arms, seeds=3))
+    assert "second pass" not in told(once)
+    assert "all updating off" not in once.report().read_text(encoding="utf-8")
+    twice = finish(study(*arms, seeds=3, name="twice", second_pass="same"))
+    assert "each run met the same tasks in the same orders in a second pass." in told(twice)
+    page = twice.report().read_text(encoding="utf-8")
+    assert "The second pass, with all updating off" in page
+    assert f"{second_pass(twice).row('memory').frozen.value:.3f}" in page
+    held = finish(study(*arms, seeds=3, name="held", second_pass=Errands(tasks=9)))
+    assert "each run met held-out tasks in a second pass." in told(held)
 
 
 def test_a_report_shows_hypotheses_and_the_other_roads(study: Make) -> None:

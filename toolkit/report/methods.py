@@ -114,6 +114,9 @@ def _design(facts: Facts) -> Iterator[Sentence]:
         "Each task was answered and scored before anything could be learned from it (prequential evaluation)",
         cite("gama2013"), ".",
     )  # fmt: skip
+    if "second_pass" in planned:
+        tasks = "the same tasks in the same orders" if planned["second_pass"]["kind"] == "same" else "held-out tasks"
+        yield (f"Afterwards, with all feedback delivered and all updating off, each run met {tasks} in a second pass.",)
     told = _HEARD.get(planned["channel"])
     yield (
         f"Of each answer agents learned {told}." if told else f"Feedback to agents: {portable(planned['channel'])}.",

@@ -20,7 +20,7 @@ _BLOCK = 2**17  # values: 1 MB
 _ONE_RUN = "one run: a band needs runs with other seeds (5 or more are advised)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CurveBand:
     """Mean curve of several runs with a pointwise interval.
 
@@ -49,6 +49,12 @@ class CurveBand:
     level: float
     target: str
     reason: str = ""
+
+    def __repr__(self) -> str:
+        if not len(self.t):
+            return "CurveBand(no episodes)"
+        end = f"{self.mean[-1]:.4g} [{self.low[-1]:.4g}, {self.high[-1]:.4g}]"
+        return f"CurveBand(after {self.t[-1]} episodes: {end}, {self.n_runs[-1]} runs; {self.reason or self.target})"
 
 
 def prequential_mean(scores: ArrayLike, *, window: int | None = None, fading: float | None = None) -> Floats:
