@@ -212,7 +212,7 @@ def findings(ledger: Ledger, study: str) -> Findings:
     folder = ledger.find(study)
     report: Path = write(ledger, study)
     files = [(folder / name, "") for name in ("study.toml", "plan.json", "environment.json")] + [(report, "")]
-    files += [(path, "figures") for path in sorted((folder / "figures").glob("*.svg"))]
+    files += [(path, "figures") for path in sorted((folder / "figures").glob("*.*"))]
     files = [(path, where) for path, where in files if path.exists()]
     try:
         found = compare(study, ledger=ledger)
