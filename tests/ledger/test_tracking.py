@@ -137,7 +137,8 @@ def test_traces_are_a_sample_of_episodes_with_their_steps(finished: Study, there
 
 def test_files_are_attached(finished: Study, there: Target, tmp_path: Path) -> None:
     mlflow, parent = client(there.uri), runs(there.uri, finished.name)["study test"]
-    for name in ("study.toml", "plan.json", "environment.json", "report.html", "figures/curves.svg", "figures/curves.pdf", "figures/curves.csv"):
+    figures = [f"figures/curves.{form}" for form in ("svg", "pdf", "csv")]
+    for name in ("study.toml", "plan.json", "environment.json", "report.html", *figures):
         copy = Path(mlflow.download_artifacts(parent.info.run_id, name, str(tmp_path)))
         assert copy.read_bytes() == (finished.folder / name).read_bytes()
         assert (finished.ledger.root / "mlartifacts").resolve() in Path(parent.info.artifact_uri[7:]).parents
