@@ -227,6 +227,8 @@ def texts(members: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
     import pyarrow.parquet as pq
 
     for name, body in sorted(members.items()):
+        if name.endswith(".pdf") and f"{name[:-3]}svg" in members:
+            continue  # the same drawing, whose words the other form spells out; this one holds "/Root" and the like
         if name.endswith(".parquet"):
             table = pq.read_table(BytesIO(body))
             yield name, "\n".join([*_strings(table.to_pylist()), str(table.schema.metadata or "")])
