@@ -1,6 +1,8 @@
 """Tests for the simple case: one score for each task and arm, tasks independent. For results that come so.
 
 They know one source of chance, the tasks. Where runs go over the same tasks in several orders, `two_way` counts both.
+Which form of a test is taken is settled by how many tasks tell the arms apart, as ``mlflow.genai.compare_evaluations``
+settles it, so that both give the same p values.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toolkit.stats.estimate import Floats
+
+_CHI_SQUARED = 25  # from so many tasks that tell the arms apart
+_NORMAL = 50  # beyond so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Simple:
     reason: str = ""
 
 
-def mcnemar(one: ArrayLike, other: ArrayLike, *, exact: bool = True) -> Simple:
+def mcnemar(one: ArrayLike, other: ArrayLike, *, exact: bool | None = None) -> Simple:
     """McNemar's test: among the tasks that just one arm got right, is it one arm more often than the other?
 
     Parameters
@@ -51,6 +56,7 @@ def mcnemar(one: ArrayLike, other: ArrayLike, *, exact: bool = True) -> Simple:
         Scores of two arms on the same tasks, each 0 or 1; NaN = missing: the pair is dropped.
     exact
         True: binomial, the statistic is the smaller of the two counts. False: chi-squared with Edwards' correction.
+        None: binomial for fewer than 25 tasks that just one arm got right.
 
     Returns
     -------
@@ -81,6 +87,7 @@ def mcnemar(one: ArrayLike, other: ArrayLike, *, exact: bool = True) -> Simple:
     if strange.any():
         raise ValueError(f"McNemar's test takes scores of 0 and 1, not {pairs[strange][0]:g}; use wilcoxon or paired_t")
     up, down = int((gaps > 0).sum()), int((gaps < 0).sum())
+    exact = up + down < _CHI_SQUARED if exact is None else exact
     method = "McNemar, exact" if exact else "McNemar, chi-squared with continuity correction"
     if not up + down:
         return _none(gaps, method, "no task tells the arms apart")
@@ -91,7 +98,10 @@ def mcnemar(one: ArrayLike, other: ArrayLike, *, exact: bool = True) -> Simple:
 
 
 def wilcoxon(one: ArrayLike, other: ArrayLike) -> Simple:
-    """Wilcoxon's signed-rank test by `scipy.stats.wilcoxon`: ties of the arms are left out, the method chosen by n.
+    """Wilcoxon's signed-rank test by `scipy.stats.wilcoxon`: tasks on which the arms tie are left out.
+
+    Up to 50 others the null distribution is enumerated, as if no two differences were of one size (if some are, the p
+    value is on the safe side); beyond, it is taken for normal. scipy by itself draws at random for some sizes.
 
     Parameters
     ----------
@@ -122,8 +132,11 @@ def wilcoxon(one: ArrayLike, other: ArrayLike) -> Simple:
     gaps, _ = _gaps(one, other)
     if not gaps.any():
         return _none(gaps, "Wilcoxon signed rank", "no task tells the arms apart")
-    found = stats.wilcoxon(gaps)
-    return _found(gaps, "Wilcoxon signed rank", float(found.statistic), float(found.pvalue))
+    apart = gaps[gaps != 0]
+    exact = len(apart) <= _NORMAL
+    found = stats.wilcoxon(apart, method="exact" if exact else "asymptotic")
+    method = f"Wilcoxon signed rank, {'exact' if exact else 'normal'}"
+    return _found(gaps, method, float(found.statistic), float(found.pvalue))
 
 
 def paired_t(one: ArrayLike, other: ArrayLike) -> Simple:
