@@ -16,6 +16,7 @@ from toolkit.cli import main
 from toolkit.errors import SpecError
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.forecast import Forecast
+from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.rehearsal import LONGEST, rehearse
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
@@ -210,6 +211,37 @@ def test_a_pilot_of_one_seed_tells_costs_but_no_variance(study: Make) -> None:
     plan = study(*ARMS[:2], seeds=6).plan()
     assert row(plan, "static").source == "1 run of this study"
     assert "no pilot" in contrast(plan, "memory").parts.source
+
+
+def test_hypotheses_are_planned_for_as_a_family(study: Make) -> None:
+    alone = study(*ARMS, seeds=6).plan()
+    assert [(one.arm, one.baseline) for one in alone.contrasts] == [("memory", "static"), ("all", "static")]
+    assert "uncorrected" in str(alone)
+    claims = [
+        Hypothesis("memory"),
+        Hypothesis("all"),
+        Hypothesis("all", against="memory"),
+        Hypothesis("all", margin=0.1),
+    ]
+    made = study(*ARMS, seeds=6, hypotheses=claims).plan()
+    pairs = [("memory", "static"), ("all", "static"), ("all", "memory")]
+    assert [(one.arm, one.baseline) for one in made.contrasts] == pairs
+    assert [one.detectable.level for one in made.contrasts] == pytest.approx([1 - 0.05 / 4] * 3)
+    assert made.contrasts[0].detectable.effect > alone.contrasts[0].detectable.effect
+    assert "98.75% two-way interval" in str(made)
+    assert "for each of 4 hypotheses" in str(made)
+
+
+def test_what_is_kept_for_looking_early_is_not_planned_with(study: Make) -> None:
+    made = study(*ARMS, seeds=6, stop_when="memory>static").plan()
+    assert [one.detectable.level for one in made.contrasts] == pytest.approx([0.975] * 2)
+    assert "Half of the error is kept for looking early" in str(made)
+
+
+def test_a_second_pass_is_counted(study: Make) -> None:
+    once, twice = study(*ARMS).plan(), study(*ARMS, second_pass="same").plan()
+    assert twice.total.calls == 2 * once.total.calls
+    assert twice.total.episodes == 2 * once.total.episodes
 
 
 def test_what_a_wanted_effect_needs(study: Make) -> None:

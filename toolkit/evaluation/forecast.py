@@ -15,7 +15,7 @@ from toolkit.evaluation.design import Run
 from toolkit.evaluation.pilots import Pilot, course, differences, pilots
 from toolkit.evaluation.rehearsal import MEASURES, Course, nothing, rehearse
 from toolkit.records import Task
-from toolkit.stats import Components, Planned, binary_prior, detectable_effect, needed
+from toolkit.stats import Components, Planned, binary_prior, detectable_effect, needed, split_alpha
 from toolkit.streams.stream import sessions
 
 if TYPE_CHECKING:
@@ -166,13 +166,26 @@ def forecast(study: Study, *, effect: float | None = None, power: float = 0.8, l
         raise SpecError([f"study {study.name!r} answers no question as it is: {one}" for one in found])
     known = pilots(study)
     arms = tuple(_arm(study, runs, known, arm.name) for arm in study.arms)
-    rivals = [arm.name for arm in study.arms if arm.name != study.baseline]
-    contrasts = tuple(_contrast(study, runs, known, name, effect, power, level) for name in rivals)
+    pairs, shared = _family(study, level)
+    contrasts = tuple(_contrast(study, runs, known, pair, effect, power, shared) for pair in pairs)
     told = Forecast(study.name, arms, contrasts, power, level, effect, _finished(study), (), ())
     spent = {name: getattr(told.total, name) for name in MEASURES}
     warned = [*warnings(study, runs, level), *overspent(study, spent), *_doubts(contrasts)]
     notes = tuple(_notes(study, told))
     return Forecast(study.name, arms, contrasts, power, level, effect, told.finished, tuple(warned), notes)
+
+
+def _family(study: Study, level: float) -> tuple[list[tuple[str, str]], float]:
+    """The contrasts that are planned for, each an arm and its rival, and the level that leaves all of them theirs.
+
+    Of several hypotheses each has its share of the error, as if all others failed: Holm asks no more. A study that may
+    stop early keeps one half for its end.
+    """
+    error = 1 - level if not study.stop_when else split_alpha(1 - level, 2)[1]
+    pairs = list(dict.fromkeys((one.arm, one.against or study.baseline) for one in study.hypotheses))
+    if not pairs:
+        return [(arm.name, study.baseline) for arm in study.arms if arm.name != study.baseline], 1 - error
+    return pairs, 1 - error / len(study.hypotheses)
 
 
 def _arm(study: Study, all_runs: Sequence[Run], known: list[Pilot], name: str) -> ArmForecast:
@@ -182,11 +195,11 @@ def _arm(study: Study, all_runs: Sequence[Run], known: list[Pilot], name: str) -
         own = [run for run in runs if run.stream is stream]
         found = _course(known, own[0])
         for run in own:
-            for measure, value in found.over(len(run.places)).items():
+            for measure, value in found.over(run.length).items():
                 sums[measure] += value
         sources.append(found.source)
         reasons += found.reasons
-    episodes = sum(len(run.places) for run in runs)
+    episodes = sum(run.length for run in runs)
     source = "; ".join(dict.fromkeys(sources))
     return ArmForecast(name, len(runs), episodes, **sums, source=source, reasons=tuple(dict.fromkeys(reasons)))
 
@@ -201,13 +214,13 @@ def _contrast(
     study: Study,
     all_runs: Sequence[Run],
     known: list[Pilot],
-    name: str,
+    pair: tuple[str, str],
     effect: float | None,
     power: float,
     level: float,
 ) -> ContrastForecast:
     arms = {arm.name: arm for arm in study.arms}
-    parts = differences(known, arms[name], arms[study.baseline]) or binary_prior()
+    parts = differences(known, *(arms[name] for name in pair)) or binary_prior()
     stream = min(study.streams, key=lambda one: len(sessions(one.pairs())))
     clusters, size = _clusters([task for task, _ in stream.pairs()])
     runs = runs_of(all_runs, stream)
@@ -217,13 +230,13 @@ def _contrast(
     found = detectable_effect(parts, runs=runs, clusters=clusters, tasks=size, power=power, level=level, unit=unit)
     reasons = dict.fromkeys(filter(None, [found.reason]))
     if effect is None:
-        return ContrastForecast(name, study.baseline, found, parts, reasons=tuple(reasons))
+        return ContrastForecast(*pair, found, parts, reasons=tuple(reasons))
     sought = partial(needed, parts, effect, tasks=size, power=power, level=level, unit=unit)
     more, longer = sought(clusters=clusters), sought(runs=runs)
     seeds = math.ceil(more.runs / len(study.orders)) if more.power >= power else math.nan
     tasks = math.ceil(longer.clusters * size) if longer.power >= power else math.nan
     reasons |= dict.fromkeys(one.reason for one in (more, longer) if not one.power >= power)
-    return ContrastForecast(name, study.baseline, found, parts, seeds, tasks, tuple(reasons))
+    return ContrastForecast(*pair, found, parts, seeds, tasks, tuple(reasons))
 
 
 def _clusters(tasks: Sequence[Task]) -> tuple[int, float]:
@@ -255,10 +268,16 @@ def _together(told: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def _notes(study: Study, found: Forecast) -> Iterator[str]:
     if found.contrasts:
+        many, level = len(study.hypotheses), found.contrasts[0].detectable.level
+        told = "for one contrast, uncorrected"
+        if many:
+            told = f"for each of {many} hypotheses, so that none is shown by chance in {found.level:.0%} of studies"
         yield (
-            f"Detects: the smallest true difference whose {found.level:.0%} two-way interval excludes 0 with a chance "
-            f"of {found.power:.0%}; for one contrast, uncorrected. A null result excludes nothing smaller."
+            f"Detects: the smallest true difference whose {100 * level:.4g}% two-way interval excludes 0 with a chance "
+            f"of {found.power:.0%}; {told}. A null result excludes nothing smaller."
         )
+    if study.stop_when:
+        yield "Half of the error is kept for looking early; a study that ends early costs less than is told here."
     if found.finished:
         yield f"{found.finished} of {found.total.runs} runs are finished and will not be carried out again."
     hours = found.total.seconds / 3600
