@@ -37,7 +37,8 @@ def sure(facts: Facts) -> Html:
     contrasts = [row for row in found.rows if row.difference is not None]
     estimates = [row.difference or row.score for row in found.rows]
     methods, targets = ({getattr(one, name) for one in estimates} for name in ("method", "target"))
-    told = [f"Method: {', '.join(sorted(methods))}. Target: {', '.join(sorted(targets))}.", *found.notes]
+    told = [f"Method: {', '.join(sorted(methods))}. Target: {', '.join(sorted(targets))}."]
+    told += [note for note in found.notes if not note.startswith("Hypothesis: ")]  # these have a table below
     primary = [one for one in found.hypotheses if one.registered == "primary"]
     if len(contrasts) > 1 and not primary:
         chance = len(contrasts) * (1 - found.level)
@@ -67,7 +68,7 @@ def _hypotheses(found: Comparison) -> Html:
     for one in found.hypotheses:
         gap = one.estimate
         interval = f"[{signed(gap.low)}, {signed(gap.high)}]"
-        when = f"{one.at}{'' if one.registered == 'primary' else ', after the first run'}"
+        when = f"{one.at[:16].replace('T', ' ')} UTC{'' if one.registered == 'primary' else ', after the first run'}"
         rows.append((one.claim, when, signed(gap.value), interval, _p(one.p_value), _p(one.adjusted_p), one.verdict))
     return element("div", element("h3", "Hypotheses"), table(head, rows))
 

@@ -20,5 +20,6 @@ def second_section(facts: Facts) -> Html:
     found = second_pass(facts.name, ledger=facts.ledger)
     head, body = found.table()
     usual = set(facts.comparison.notes)
+    cells = [[cell.replace(" [", "\n[") for cell in line] for line in body]  # or the table is wider than a page
     told = listed(note for note in found.notes if note not in usual)
-    return Html(element("h3", "The second pass, with all updating off") + table(head, body) + told)
+    return Html(element("h3", "The second pass, with all updating off") + table(head, cells) + told)
