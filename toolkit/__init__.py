@@ -24,7 +24,7 @@ _FACE = {
         "RandomChoice",
         "Wrapped",
     ),
-    "agents.designs": ("Factorial", "factorial"),
+    "agents.designs": ("Factorial", "by_channel", "factorial"),
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "analysis": (
         "Across",

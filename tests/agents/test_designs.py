@@ -8,16 +8,22 @@ from itertools import combinations
 from math import prod
 
 import pytest
-from errands import finish
+from errands import Errands, finish
 
 from toolkit.agents.arm import NAME, Arm, floors
-from toolkit.agents.designs import Factorial, factorial
+from toolkit.agents.designs import Factorial, by_channel, factorial
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
+from toolkit.report.facts import gather
+from toolkit.report.methods import methods
+from toolkit.streams.channel import FullLabel, NoFeedback, OneBit
 from toolkit.traits.goals import GoalPolicy
 from toolkit.traits.learning import DemoBuffer, FixedExamples
 from toolkit.traits.memory import FullContext, PermutedLabels, Retrieval, Shuffled, SlidingWindow
 from toolkit.traits.role import Role
+from toolkit.widgets import ArmForm
+
+Make = Callable[..., Study]
 
 
 class Stubborn(GoalPolicy):
@@ -199,3 +205,35 @@ def test_a_study_takes_a_design_as_it_is(study: Callable[..., Study]) -> None:
     assert made.baseline == "static"
     assert {row.arm: row.on for row in made.compare().rows}["role-memory"] == ("role", "memory")
     assert len(made.compare().rows) == 7
+
+
+def test_arms_hear_what_their_own_channel_says(study: Make) -> None:
+    channels = {"label": FullLabel(), "bit": OneBit(), "deaf": NoFeedback()}
+    arms = (Arm.static(), *by_channel(Arm("memory", memory=Retrieval()), channels))
+    made = finish(study(*arms, seeds=3, stream=Errands(tasks=40)))
+    frame = made.episodes()
+    heard = frame[frame.arm != "static"].groupby("arm").labels.sum()
+    assert heard["memory-deaf"] == 0
+    assert heard["memory-label"] == heard["memory-bit"] == 3 * 40
+    found = made.compare()
+    gains = [found.row(f"memory-{word}").difference.value for word in channels]
+    assert gains[0] > gains[1] > gains[2] - 0.02
+    assert [found.row(f"memory-{word}").difference.n for word in channels] == [120] * 3
+    note = "Feedback: FullLabel(); memory-bit: OneBit(); memory-deaf: NoFeedback()."
+    assert any(note in one for one in found.notes)
+    assert note in methods(gather(made.ledger, made.name)).markdown().replace("Feedback to agents: ", "Feedback: ")
+
+
+def test_a_channel_of_ones_own_is_part_of_what_a_run_is(study: Make) -> None:
+    arm = Arm("memory", memory=Retrieval())
+    ids = [{run.id for run in study(Arm.static(), replace(arm, channel=own)).runs} for own in (None, OneBit())]
+    assert len(ids[0] & ids[1]) == 2  # static's
+    assert len(ids[0] | ids[1]) == 6
+    again = Arm.from_config(replace(arm, channel=OneBit()).config())
+    assert again.channel == OneBit()
+    assert again.fingerprint() == replace(arm, channel=OneBit()).fingerprint() != arm.fingerprint()
+    assert ArmForm(again).value == again
+    with pytest.raises(ValueError, match="channel must be a Channel but is 'bit'"):
+        replace(arm, channel="bit")
+    with pytest.raises(ValueError, match="changed by nothing it hears"):
+        by_channel(Arm.static(), {"bit": OneBit()})

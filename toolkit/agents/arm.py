@@ -21,6 +21,7 @@ from toolkit.component import Component, Config, build, digest
 from toolkit.errors import SpecError, nearest
 from toolkit.lm.model import Model, model
 from toolkit.records import Experience
+from toolkit.streams.channel import Channel
 from toolkit.traits.goals import GoalPolicy, Reactive
 from toolkit.traits.learning import FixedExamples, Frozen, Learner
 from toolkit.traits.memory import MemoryPolicy, NoMemory, PoolRetrieval, Retrieval
@@ -45,6 +46,9 @@ class Arm:
         Whether the running session's earlier tasks and own answers stand in the prompt.
     lm
         A model of this arm's own; None = the study's.
+    channel
+        What this arm is told of its answers; None = what the study's channel says. So feedback can differ between arms
+        that are compared on the same tasks in the same orders; see `by_channel`.
     repeat
         Another number is an independent repeat of the same arm, as an A/A test needs.
 
@@ -65,6 +69,7 @@ class Arm:
     transcript: bool = True
     lm: Model | None = None
     repeat: int = 0
+    channel: Channel | None = None
 
     traits: ClassVar[tuple[str, ...]] = ("role", "memory", "goals", "learning")
 
@@ -75,6 +80,8 @@ class Arm:
         for part, base in {**kinds, "decider": Decider}.items():
             if not isinstance(getattr(self, part), base):
                 raise ValueError(f"arm {self.name!r}: {part} must be a {base.__name__} but is {getattr(self, part)!r}")
+        if self.channel is not None and not isinstance(self.channel, Channel):
+            raise ValueError(f"arm {self.name!r}: channel must be a Channel but is {self.channel!r}")
         if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 0:
             raise ValueError(f"arm {self.name!r}: repeat must be an integer of at least 0 but is {self.repeat!r}")
 
@@ -119,9 +126,9 @@ class Arm:
 
     @property
     def parts(self) -> tuple[Component, ...]:
-        """Its components: traits, decider, and its own model if it has one."""
+        """Its components: traits, decider, and its own model and channel if it has them."""
         found = tuple(getattr(self, name) for name in (*self.traits, "decider"))
-        return found if self.lm is None else (*found, self.lm)
+        return (*found, *(own for own in (self.lm, self.channel) if own is not None))
 
     @property
     def stateless(self) -> bool:
@@ -131,7 +138,8 @@ class Arm:
     def fingerprint(self) -> str:
         """Identity of what it does; without its name and without the study's model."""
         parts = [getattr(self, part).fingerprint() for part in (*self.traits, "decider")]
-        return digest([parts, self.transcript, self.repeat])
+        heard = [] if self.channel is None else [self.channel.fingerprint()]
+        return digest([parts, self.transcript, self.repeat, *heard])
 
     def again(self, repeat: int = 1) -> Arm:
         """An independent repeat under the name ``<name>-again``, for A/A tests."""
@@ -195,6 +203,7 @@ _DEFAULTS: dict[str, Any] = {
     "transcript": True,
     "lm": None,
     "repeat": 0,
+    "channel": None,
 }
 
 
@@ -203,7 +212,7 @@ def _part(key: str, value: Any, where: str) -> Any:
         return model(value, where)
     if key == "role" and isinstance(value, str) and value not in ("NoRole",):
         return role(value)
-    if key in (*Arm.traits, "decider"):
+    if key in (*Arm.traits, "decider", "channel"):
         return build(key, value, where)
     return value
 

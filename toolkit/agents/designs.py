@@ -9,6 +9,7 @@ from math import prod
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import GroundTruth, MostFrequent, RandomChoice, Wrapped
 from toolkit.stats.factorial import half_aliases, in_words
+from toolkit.streams.channel import Channel
 from toolkit.traits.learning import DemoBuffer, FixedExamples
 from toolkit.traits.memory import FullContext, PermutedLabels, Shuffled, SlidingWindow
 
@@ -164,6 +165,37 @@ def factorial(full: Arm, *, half: bool = False, shams: bool = False) -> Factoria
             levels[arms[-1].name] = row
     told = _aliases(factors, sign) if half else ()
     return Factorial((*arms, *_shams(arms)) if shams else arms, factors, levels, told)
+
+
+def by_channel(arm: Arm, channels: Mapping[str, Channel]) -> tuple[Arm, ...]:
+    """An arm once for each kind of feedback: what is it worth to be told more?
+
+    Parameters
+    ----------
+    arm
+        What each of them is, but for its name and what it hears.
+    channels
+        By a word that is added to the arm's name.
+
+    Raises
+    ------
+    ValueError
+        If nothing of the arm takes notice of feedback.
+
+    Examples
+    --------
+    >>> from toolkit.streams.channel import FullLabel, OneBit
+    >>> from toolkit.traits.memory import Retrieval
+    >>> arms = by_channel(Arm("memory", memory=Retrieval()), {"label": FullLabel(), "bit": OneBit()})
+    >>> [(one.name, one.channel) for one in arms]
+    [('memory-label', FullLabel()), ('memory-bit', OneBit())]
+    """
+    if arm.stateless:
+        raise ValueError(
+            f"arm {arm.name!r} is changed by nothing it hears, so that channels cannot differ in worth to it: switch "
+            "on memory or learning"
+        )
+    return tuple(replace(arm, name=f"{arm.name}-{word}", channel=channel) for word, channel in channels.items())
 
 
 def _switched_on(full: Arm) -> tuple[str, ...]:

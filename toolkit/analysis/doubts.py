@@ -9,6 +9,7 @@ from toolkit.analysis import looked
 from toolkit.analysis.contrast import Gap, decisive
 from toolkit.analysis.tested import Finding, edited
 from toolkit.ledger import served
+from toolkit.ledger.planned import heard
 from toolkit.ledger.rows import Row
 from toolkit.stats import Estimate
 
@@ -106,7 +107,7 @@ def notes(
     ]
     if len(used):
         ways = f"Closed options are decided by {planned['deciding']}, for all arms."
-        found.append(f"{ways} Feedback: {planned['channel']}.")
+        found.append(f"{ways} Feedback: {heard(planned)}.")
         if bool((used.temperature == 0).all()):
             found.append(served.cold(used))
     if len(_several(planned)) > 1:

@@ -127,14 +127,15 @@ def runs(
 
     Where two kinds of order come to the same places for a seed, they are one run.
     """
-    judged = [channel.fingerprint(), [scorer.fingerprint() for scorer in scorers]]
+    judged = [scorer.fingerprint() for scorer in scorers]
     found: dict[str, Run] = {}
     for stream, label in zip(streams, labels(streams), strict=True):
         for kind in order_kinds:
             orders = {seed: order(stream, kind, study_seed, seed) for seed in seeds}
             second, again = _second(second_pass, stream, orders, kind, study_seed)
             for arm in arms:
-                shared = [deciding, study_seed, stream.fingerprint(), *judged]
+                heard = arm.channel or channel
+                shared = [deciding, study_seed, stream.fingerprint(), heard.fingerprint(), judged]
                 alike = [FORMAT, arm.fingerprint(), _model_of(arm, arm.lm or model), *shared]
                 for seed in seeds:
                     places = orders[seed]
@@ -153,7 +154,7 @@ def runs(
                         order=kind,
                         places=places,
                         deciding=deciding,
-                        channel=channel,
+                        channel=heard,
                         scorers=tuple(getattr(scorer, "name", "") for scorer in scorers),
                         label=label,
                         second=second,

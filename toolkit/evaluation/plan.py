@@ -35,7 +35,7 @@ def describe(study: Study, runs: Sequence[Run]) -> None:
 
 
 def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
-    arms = {a.name: {"on": a.on, "repr": _told(a), "fingerprint": a.fingerprint()} for a in study.arms}
+    arms = {a.name: _arm(a) for a in study.arms}
     return {
         "study": study.name,
         "baseline": study.baseline,
@@ -98,6 +98,11 @@ def _taped(study: Study) -> dict[str, Any]:
     return {arm.name: described(arm.lm or study.lm) for arm in study.arms if arm.decider.uses_model}
 
 
+def _arm(arm: Arm) -> dict[str, Any]:
+    told = {"on": arm.on, "repr": _told(arm), "fingerprint": arm.fingerprint()}
+    return told | ({"channel": repr(arm.channel)} if arm.channel is not None else {})
+
+
 def _told(arm: Arm) -> str:
     parts = [f"{part} = {getattr(arm, part)!r}" for part in arm.on]
     if arm.config().get("decider"):
@@ -106,4 +111,6 @@ def _told(arm: Arm) -> str:
         parts.append("no transcript")
     if arm.lm is not None:
         parts.append(f"lm = {arm.lm!r}")
+    if arm.channel is not None:
+        parts.append(f"hears {arm.channel!r}")
     return ", ".join(parts) or "all traits off"

@@ -27,6 +27,13 @@ def planned_tasks(planned: Row, arm: str) -> int:
     return sum(run.get("tasks", len(planned["tasks"])) for run in planned["runs"] if run["arm"] == arm)
 
 
+def heard(planned: Mapping[str, Any]) -> str:
+    """What agents are told of their answers, and which arms are told something else."""
+    own = {name: arm["channel"] for name, arm in planned["arms"].items() if "channel" in arm}
+    told = [f"{name}: {channel}" for name, channel in own.items() if channel != planned["channel"]]
+    return "; ".join([str(planned["channel"]), *told])
+
+
 def only(planned: Row, stream: str) -> Row:
     """A plan with the runs on one of its streams alone; the whole plan if none is named.
 

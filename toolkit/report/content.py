@@ -9,7 +9,7 @@ from typing import Any
 from toolkit import figures
 from toolkit.analysis import ArmRow
 from toolkit.figures import Drawn
-from toolkit.ledger.planned import lengths
+from toolkit.ledger.planned import heard, lengths
 from toolkit.report import costs, evidence, paper
 from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
@@ -120,7 +120,7 @@ def _compared(facts: Facts) -> Html:
         ("stream", "; ".join(f"{portable(name)}, {count(n, 'task')}" for name, n in lengths(planned).items())),
         ("licence of the data", planned.get("licence") or "not stated"),
         ("model", portable(planned["model"])),
-        ("what agents get to hear", portable(planned["channel"])),
+        ("what agents get to hear", portable(heard(planned))),
         ("closed options decided by", f"{planned['deciding']}, for all arms"),
         ("scored by", ", ".join(scorers)),
         ("orders", f"{_kinds(planned)}{count(len(_seeds(planned)), 'seed')}, the same orders for every arm"),

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from toolkit.analysis import ArmRow, Comparison
 from toolkit.analysis.latex import escaped
 from toolkit.ledger import served
-from toolkit.ledger.planned import lengths
+from toolkit.ledger.planned import heard, lengths
 from toolkit.report.facts import Facts, count
 from toolkit.report.page import portable
 from toolkit.report.references import REFERENCES
@@ -117,10 +117,9 @@ def _design(facts: Facts) -> Iterator[Sentence]:
     if "second_pass" in planned:
         tasks = "the same tasks in the same orders" if planned["second_pass"]["kind"] == "same" else "held-out tasks"
         yield (f"Afterwards, with all feedback delivered and all updating off, each run met {tasks} in a second pass.",)
-    told = _HEARD.get(planned["channel"])
-    yield (
-        f"Of each answer agents learned {told}." if told else f"Feedback to agents: {portable(planned['channel'])}.",
-    )
+    channels = heard(planned)
+    told = _HEARD.get(channels)
+    yield (f"Of each answer agents learned {told}." if told else f"Feedback to agents: {portable(channels)}.",)
     if planned["scorers"]:
         yield (f"Answers were scored by {planned['scorers'][0]}.",)
     yield from _model(facts)

@@ -12,6 +12,7 @@ from toolkit.agents.arm import Arm
 from toolkit.component import Component, Config, read_toml
 from toolkit.errors import SpecError
 from toolkit.lm.model import Model
+from toolkit.streams.channel import Channel
 from toolkit.traits.memory import MemoryPolicy
 from toolkit.traits.role import Role, RolePolicy, library, role
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
@@ -141,6 +142,7 @@ class ArmForm(Form):
     def __init__(self, value: Arm | None = None, name: str = "arm", nested: bool = False) -> None:
         told = "Letters, digits, '.', '_' or '-'."
         self.title = TextField("name", told)
+        self._channel: Channel | None = None  # which no field shows
         self.parts: Mapping[str, Field] = {
             "role": RoleForm(nested=True),
             "memory": MemoryForm(nested=True),
@@ -162,6 +164,7 @@ class ArmForm(Form):
     def set(self, value: Arm) -> None:
         """Show an arm."""
         self._quiet = True
+        self._channel = value.channel
         try:
             self.title.set(value.name)
             for part, field in self.parts.items():
@@ -174,7 +177,7 @@ class ArmForm(Form):
         """The arm."""
         values = self.gather({"name": self.title, **self.parts})
         try:
-            return Arm(**values)
+            return Arm(**values, channel=self._channel)
         except ValueError as error:
             told = str(error)
             at = self.title if "name must" in told else self.parts["repeat"] if "repeat" in told else self
