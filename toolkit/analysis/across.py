@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.analysis import contrasts
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.recorded import found, plan
+from toolkit.analysis.shown import Shown
 from toolkit.errors import SpecError
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
@@ -67,9 +67,11 @@ class Pooled:
     difference: Estimate
 
 
-@dataclass(frozen=True)
-class Across:
+@dataclass(frozen=True, repr=False)
+class Across(Shown):
     """Stream x model x arm. Prints as a table; `frame` has every number."""
+
+    left: ClassVar[int] = 4
 
     cells: tuple[Cell, ...]
     pooled: tuple[Pooled, ...]
@@ -101,26 +103,6 @@ class Across:
             to = gap if gap == "baseline" else f"{gap} to {cell.baseline}"
             body.append([cell.stream, cell.model, cell.study, arm, score, to, interval, pairs, runs, doubts])
         return head, body + [_shown(line) for line in self.pooled]
-
-    def __str__(self) -> str:
-        head, body = self.table()
-        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head) - 1)]
-        lines = []
-        for *cells, doubts in [head, *body]:
-            named = [cell.ljust(width) for cell, width in zip(cells[:4], widths, strict=False)]
-            numbers = [cell.rjust(width) for cell, width in zip(cells[4:], widths[4:], strict=True)]
-            lines.append("  ".join([*named, *numbers, doubts]).rstrip())
-        lines.insert(1, "-" * min(160, max(map(len, lines))))
-        return "\n".join([*lines, "", *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, body = self.table()
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
 def _shown(line: Pooled) -> list[str]:

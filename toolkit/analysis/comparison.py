@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.analysis.contrast import Contrast, Gap
 from toolkit.analysis.latex import comparison
+from toolkit.analysis.shown import Shown
 from toolkit.analysis.tested import Finding
 from toolkit.errors import nearest
 from toolkit.stats import Estimate
@@ -88,8 +88,8 @@ class ArmRow:
     verdict: str = ""
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """Arms against a baseline. Prints as a table; `frame` has every number, `contrast` all that is known of one.
 
     Parameters
@@ -161,25 +161,6 @@ class Comparison:
         \label{tab:a-b}
         """
         return comparison(self)
-
-    def __str__(self) -> str:
-        head, body = self.table()
-        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head) - 1)]
-        lines = []
-        for first, *cells, doubts in [head, *body]:
-            shown = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-            lines.append("  ".join([first.ljust(widths[0]), *shown, doubts]).rstrip())
-        lines.insert(1, "-" * min(160, max(map(len, lines))))
-        return "\n".join([*lines, "", *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, body = self.table()
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
 def _flat(row: ArmRow) -> dict[str, object]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit.analysis.latex import Tex, escaped, marked, number, tabular
+from toolkit.analysis.shown import Shown
 from toolkit.errors import nearest
 from toolkit.stats import BreakEven, Estimate
 
@@ -76,8 +76,8 @@ def _side(found: Estimate, above: str, below: str, unclear: str) -> str:
     return above if found.low > 0 else below if found.high < 0 else unclear
 
 
-@dataclass(frozen=True)
-class Payoff:
+@dataclass(frozen=True, repr=False)
+class Payoff(Shown):
     """Arms with what they gain for what they cost. Prints as a table; ``frame`` has every number."""
 
     study: str
@@ -102,7 +102,7 @@ class Payoff:
         raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:  # type: ignore[override]  # a field elsewhere; nobody sets it
         """What the columns mean, and why a number is missing."""
         found = [
             f"Gains: right answers (points of score) over {self.baseline} for each extra unit, all gained over all "
@@ -152,25 +152,6 @@ class Payoff:
         )
         told = [*self.notes[1:2], *notes, *self.told]
         return tabular(head[:-1], rows, caption=caption, label=f"tab:{self.study}-cost", notes=told)
-
-    def __str__(self) -> str:
-        head, body = self.table()
-        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head) - 1)]
-        lines = []
-        for first, *cells, words in [head, *body]:
-            shown = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-            lines.append("  ".join([first.ljust(widths[0]), *shown, words]).rstrip())
-        lines.insert(1, "-" * min(160, max(map(len, lines))))
-        return "\n".join([*lines, "", *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, body = self.table()
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
 def _flat(row: PayoffRow) -> dict[str, object]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.analysis.doubts import notes
 from toolkit.analysis.recorded import OWN, RUN, found, plan
+from toolkit.analysis.shown import Shown
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only, scores
@@ -49,9 +49,11 @@ class PassRow:
     stability_gain: Estimate | None
 
 
-@dataclass(frozen=True)
-class SecondPass:
+@dataclass(frozen=True, repr=False)
+class SecondPass(Shown):
     """Arms over both passes. Prints as a table; `frame` has every number."""
+
+    left: ClassVar[int] = 6
 
     study: str
     baseline: str
@@ -85,22 +87,6 @@ class SecondPass:
             for row in self.rows
         ]
         return head, body
-
-    def __str__(self) -> str:
-        head, body = self.table()
-        widths = [max(len(line[place]) for line in [head, *body]) for place in range(len(head))]
-        lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in [head, *body]]
-        lines.insert(1, "-" * min(160, max(map(len, lines))))
-        return "\n".join([*lines, "", *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, body = self.table()
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
-        below = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{below}"
 
 
 _NUMBERS = ("plasticity", "frozen", "stability", "plasticity_gain", "frozen_gain", "stability_gain")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from toolkit.analysis.shown import Shown
 from toolkit.stats import Estimate
 from toolkit.stats.factorial import BY, in_words
 
@@ -50,9 +50,11 @@ class TraitEffect:
     p_holm: float = math.nan
 
 
-@dataclass(frozen=True)
-class TraitEffects:
+@dataclass(frozen=True, repr=False)
+class TraitEffects(Shown):
     """What the traits of a study's arms are worth. Prints as a table; `frame` has every number."""
+
+    left: ClassVar[int] = 3
 
     study: str
     rows: tuple[TraitEffect, ...]
@@ -83,26 +85,6 @@ class TraitEffects:
         """Head and cells as they are shown."""
         head = ["effect of", "trait", "estimand", "difference", "interval", "p (Holm)", "log odds", "interval", "share"]
         return [*head, "remarks"], [_cells(row) for row in self.rows]
-
-    def __str__(self) -> str:
-        head, body = self.table()
-        widths = [max(len(line[place]) for line in [head, *body]) for place in range(len(head))]
-        lines = []
-        for line in [head, *body]:
-            words = [cell.ljust(width) for cell, width in zip(line[:3], widths[:3], strict=True)]
-            numbers = [cell.rjust(width) for cell, width in zip(line[3:-1], widths[3:-1], strict=True)]
-            lines.append("  ".join([*words, *numbers, line[-1]]).rstrip())
-        lines.insert(1, "-" * min(160, max(map(len, lines))))
-        return "\n".join([*lines, "", *self.notes])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        head, body = self.table()
-        top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-        rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
-        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
-        return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>{notes}"
 
 
 def _flat(row: TraitEffect) -> dict[str, object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from toolkit.analysis.shown import html_table, text_table
 from toolkit.errors import SpecError
 from toolkit.evaluation.answerable import overspent, refusals, runs_of, warnings
 from toolkit.evaluation.design import Run
@@ -119,14 +120,15 @@ class Forecast:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row an arm, with its contrast."""
+        """One row an arm, with the first of the contrasts that are planned for it."""
         import pandas as pd
 
-        of = {one.arm: one for one in self.contrasts}
+        of = {one.arm: one for one in reversed(self.contrasts)}
         rows = []
         for arm in self.arms:
             row = {name: getattr(arm, name) for name in ("arm", "runs", "episodes", *MEASURES, "source")}
             found = of.get(arm.arm)
+            row["against"] = found.baseline if found else ""
             row["detectable"] = found.detectable.effect if found else math.nan
             rows.append(row | {"variance_from": found.parts.source if found else ""})
         return pd.DataFrame(rows)
@@ -143,18 +145,14 @@ class Forecast:
 
     def __str__(self) -> str:
         parts = [f"Plan of study {self.study!r}. Planning asks no model and writes nothing."]
-        parts += ["\n".join(_lines(head, rows)) for head, rows in self.tables()]
+        parts += [text_table(head, rows) for head, rows in self.tables()]
         parts += ["\n".join(f"warning: {one}" for one in self.warnings)] if self.warnings else []
         return "\n\n".join([*parts, "\n".join(self.notes)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        shown = []
-        for head, rows in self.tables():
-            top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-            body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-            shown.append(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+        shown = [html_table(head, rows) for head, rows in self.tables()]
         told = [f"<p><b>Warning:</b> {html.escape(one)}</p>" for one in self.warnings]
         return "".join([*shown, *told, *(f"<p>{html.escape(note)}</p>" for note in self.notes)])
 
@@ -313,12 +311,3 @@ def _count(value: float) -> str:
 
 def _number(value: float) -> str:
     return "n/a" if math.isnan(value) else f"{value:.3f}"
-
-
-def _lines(head: list[str], rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head) - 1)]
-    for number, (first, *cells, last) in enumerate([head, *rows]):
-        shown = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
-        yield "  ".join([first.ljust(widths[0]), *shown, last]).rstrip()
-        if not number:
-            yield "-" * min(160, sum(widths) + 2 * len(widths) + max(len(line[-1]) for line in [head, *rows]))

@@ -1,0 +1,70 @@
+"""How results are shown: as a table in text or HTML, with notes below it."""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+Cells = Sequence[str]
+
+
+class Shown(ABC):
+    """A result that prints as a table with its notes, and is HTML in a notebook.
+
+    Attributes
+    ----------
+    left
+        How many columns, from the first, hold words; those after them hold numbers, the last one words again.
+    """
+
+    left: ClassVar[int] = 1
+    notes: tuple[str, ...]
+
+    @abstractmethod
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Head and cells as they are shown."""
+
+    def __str__(self) -> str:
+        return "\n".join([text_table(*self.table(), left=self.left), "", *self.notes])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return html_table(*self.table()) + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+
+
+def text_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
+    """Lines with a rule below the head: words to the left, numbers to the right, the last column as it is.
+
+    Examples
+    --------
+    >>> print(text_table(["arm", "score", "doubts"], [["static", "0.2", ""], ["m", "0.43", "one run"]]))
+    arm     score  doubts
+    ----------------------
+    static    0.2
+    m        0.43  one run
+    """
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)][:-1]
+    lines = []
+    for *cells, last in [head, *body]:
+        words = [cell.ljust(width) for cell, width in zip(cells[:left], widths[:left], strict=True)]
+        numbers = [cell.rjust(width) for cell, width in zip(cells[left:], widths[left:], strict=True)]
+        lines.append("  ".join([*words, *numbers, last]).rstrip())
+    rule = "-" * min(160, max(map(len, lines)))
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def html_table(head: Cells, body: Sequence[Cells]) -> str:
+    """The same as HTML; every cell is escaped.
+
+    Examples
+    --------
+    >>> html_table(["arm"], [["<b>"]])
+    '<table><thead><tr><th>arm</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
+    """
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
