@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import as_recorded, only, planned_tasks, scores
 from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
-from toolkit.stats import Estimate, two_way, worst_case
+from toolkit.stats import two_way, worst_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,8 +176,7 @@ def _row(
     own = frame[frame.arm == arm]
     ran = runs[runs.arm == arm]
     score = two_way(own.score, _runs(own), own.unit, level=level, unit=_unit(own))
-    around = {} if gap is None else beside(gap, arm, baseline, level, tested)
-    difference: Estimate | None = around.get("difference")
+    difference = None if gap is None else gap.estimate(level)
     pairs = difference.n if difference else 0
     missing = tasks - pairs if gap is not None else 0
     bounds = (math.nan, math.nan)
@@ -184,13 +184,14 @@ def _row(
         bounds = worst_case(difference.value, pairs, missing) if pairs else (-1.0, 1.0)
     found = doubts(own, ran, score, difference, missing, pairs, bounds, wanted)
     if gap is not None and difference is not None:
-        found += of_contrast(gap, difference, ran, runs[runs.arm == baseline], around["registered"], confirmatory)
+        found += of_contrast(gap, difference, ran, runs[runs.arm == baseline], _standing(tested), confirmatory)
     first = ran.iloc[0]
-    return ArmRow(
+    row = ArmRow(
         arm=arm,
         on=tuple(first.traits),
         model=str(first.model),
         score=score,
+        difference=difference,
         bounds=bounds,
         episodes=len(own),
         runs=int((ran.status == "finished").sum()),
@@ -202,25 +203,28 @@ def _row(
         dollars=float(own.dollars.mean(skipna=False)),
         labels=float((own.labels.sum() + ran.labels_before.sum()) / max(1, len(ran))),
         doubts=tuple(found),
-        **({"difference": None} | around),
+    )
+    return row if gap is None else beside(row, gap, baseline, level, tested)
+
+
+def beside(row: ArmRow, gap: Gap, baseline: str, level: float, tested: Finding | None = None) -> ArmRow:
+    """A row with what stands beside its headline: the same by other roads, and its standing among the hypotheses."""
+    permutation_p, exchangeable = gap.permutation([row.arm, baseline])
+    return replace(
+        row,
+        bootstrap=gap.bootstrap(level, [row.arm, baseline]),
+        permutation_p=permutation_p,
+        exchangeable=exchangeable,
+        size=gap.size(level),
+        target=row.difference.target if row.difference else "",
+        registered=_standing(tested),
+        adjusted_p=tested.adjusted_p if tested else math.nan,
+        verdict=str(tested) if tested else "",
     )
 
 
-def beside(gap: Gap, arm: str, baseline: str, level: float, tested: Finding | None) -> dict[str, Any]:
-    """What a row says of its difference: fields of `ArmRow`."""
-    difference = gap.estimate(level)
-    permutation_p, exchangeable = gap.permutation([arm, baseline])
-    return {
-        "difference": difference,
-        "bootstrap": gap.bootstrap(level, [arm, baseline]),
-        "permutation_p": permutation_p,
-        "exchangeable": exchangeable,
-        "size": gap.size(level),
-        "target": difference.target,
-        "registered": tested.registered if tested else "exploratory",
-        "adjusted_p": tested.adjusted_p if tested else math.nan,
-        "verdict": str(tested) if tested else "",
-    }
+def _standing(tested: Finding | None) -> str:
+    return tested.registered if tested else "exploratory"
 
 
 def _unit(frame: pd.DataFrame) -> str:

@@ -143,22 +143,21 @@ def _row(
 ) -> ArmRow:
     name = str(own.arm.iloc[0])
     score = _estimate(own, level)
-    around: dict[str, Any] = {"difference": None}
-    bounds, missing, found = (math.nan, math.nan), 0, []
+    difference, bounds, missing = None, (math.nan, math.nan), 0
     if paired is None:
         found = _doubts(own, score, None, 0, bounds, "")
     else:
         gap, alone = paired
-        around = beside(gap, name, baseline, level, None)
-        difference = around["difference"]
+        difference = gap.estimate(level)
         missing = len(gap.values) - difference.n
         bounds = _bounds(difference, missing, span[1] - span[0])
         found = [*_doubts(own, score, difference, missing, bounds, alone), *decisive(gap, difference)]
-    return ArmRow(
+    row = ArmRow(
         arm=name,
         on=(),
         model=str(own.model.iloc[0]),
         score=score,
+        difference=difference,
         bounds=bounds,
         episodes=len(own),
         runs=own.run.nunique(),
@@ -170,8 +169,8 @@ def _row(
         dollars=float(own.dollars.mean(skipna=False)),
         labels=math.nan,
         doubts=tuple(found),
-        **around,
     )
+    return row if paired is None else beside(row, paired[0], baseline, level)
 
 
 def _pairs(own: pd.DataFrame, base: pd.DataFrame) -> tuple[Gap, str]:
