@@ -21,7 +21,7 @@ check: $(READY)  ## lint, types, dependencies
 	$(BIN)/deptry toolkit
 
 bench: $(READY)  ## side-by-side ratios, measured in one run; BENCH='--only loop,replay --json FILE'
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(BENCH)
+	PYTHONPATH=$(CURDIR) OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(BENCH)
 
 lab: $(READY)  ## JupyterLab on the first notebook; studies go to ./ledger, as from the command line
 	TOOLKIT_LEDGER="$${TOOLKIT_LEDGER:-$(CURDIR)/ledger}" $(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/01_first_study.ipynb
