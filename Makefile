@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 run: $(READY)  ## install, run the first study on the embedded model, print where the report is
 	$(BIN)/toolkit run experiments/first-study
 
+# Two files at a time, whatever the machine: many tests start processes of their own, and wait for them.
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 validate: $(READY)  ## the long simulations that "make test" leaves out: minutes
 	$(BIN)/python -m pytest -m validate
