@@ -18,6 +18,7 @@ from scipy import stats
 import toolkit as tk
 from toolkit.errors import SpecError
 from toolkit.evaluation.study import Study
+from toolkit.stats import holm
 
 
 def grid(arms: str = "ab", runs: int = 3, tasks: int = 20, seed: int = 0) -> pd.DataFrame:
@@ -43,6 +44,21 @@ def test_a_studys_episodes_give_the_studys_numbers(study: Callable[..., Study], 
     for arm in ("static", "memory"):
         assert numbers(ours.row(arm)) == pytest.approx(numbers(theirs.row(arm)), abs=1e-12, nan_ok=True)
         assert ours.row(arm).bounds == pytest.approx(theirs.row(arm).bounds, abs=1e-12, nan_ok=True)
+
+
+def test_several_arms_are_one_family(study: Callable[..., Study]) -> None:
+    arms = [tk.Arm("memory", memory=tk.Retrieval(k=3)), tk.Arm("short", memory=tk.Retrieval(k=1))]
+    made = study(tk.Arm.static(), *arms, seeds=3)
+    made.run()
+    theirs, ours = tk.compare(made), tk.compare(made.episodes())
+    for found in (theirs, ours):
+        rows = [found.row(arm.name) for arm in arms]
+        raw = [row.difference.p_value for row in rows if row.difference]
+        assert [row.adjusted_p for row in rows] == pytest.approx(holm(raw).tolist(), abs=1e-12)
+        assert [row.registered for row in rows] == ["exploratory"] * 2
+        assert math.isnan(found.row("static").adjusted_p)
+        assert "Holm" in str(found.contrast("memory"))
+    assert ours.row("memory").adjusted_p == pytest.approx(theirs.row("memory").adjusted_p, abs=1e-12)
 
 
 def test_one_run_is_a_paired_t_test_over_tasks_and_says_so() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrast import Gap, OneRun, decisive
-from toolkit.analysis.contrasts import beside, labels
+from toolkit.analysis.contrasts import beside, labels, over_all
 from toolkit.analysis.doubts import FEW_RUNS
 from toolkit.analysis.tidy import OPTIONAL, tidy
 from toolkit.errors import SpecError, nearest
@@ -98,7 +98,7 @@ def compare(
     groups = {name: own for name, own in frame.groupby("arm", sort=False)}
     ordered = [chosen, *(name for name in arms if name != chosen)]
     pairs = {name: _pairs(groups[name], groups[chosen]) for name in ordered[1:]}
-    rows = tuple(_row(groups[name], chosen, pairs.get(name), span, level) for name in ordered)
+    rows = over_all([_row(groups[name], chosen, pairs.get(name), span, level) for name in ordered])
     called = Path(source).stem if isinstance(source, str | os.PathLike) else "results"
     told = "" if baseline else f"Baseline: {chosen!r}, because it is called so; another: baseline=..."
     notes = (*_notes(frame, rows, span, level), *filter(None, [told]))
