@@ -364,15 +364,16 @@ def _draw_worth(rows: Sequence[PayoffRow], found: Payoff, drawn: Mapping[str, Lo
     figure = Figure(figsize=(8.6, 4.0), layout="constrained")
     axes = figure.add_subplot()
     axes.axhline(0, color=INK, linewidth=1.4)
-    told = []
+    told, banded = [], sum(drawn[row.arm].band for row in rows) <= 2 * _TOGETHER
     for place, row in enumerate(rows):
         net, even, look = row.net, row.break_even, drawn[row.arm]
         if net is None or even is None:
             continue
-        _course(axes, net, look, 0, place, banded=len(rows) <= 2 * _TOGETHER)
+        _course(axes, net, look, 0, place, banded=banded)
         told.append((axes.get_lines()[-1], row.arm if math.isnan(even.median) else f"{row.arm}: from {even.median:g}"))
-        if not math.isnan(even.median):
-            axes.plot([even.median] * 2, [0, 1], color=look.colour, linewidth=0.9, linestyle=look.dashes, zorder=1)
+        if look.band and not math.isnan(even.median):
+            (dot,) = axes.plot([even.median], [0], look.marker or "o", color=look.colour, markersize=9, zorder=5)
+            dot.set(markerfacecolor=_PAPER, markeredgewidth=1.8)
     _frame(axes)
     axes.set_xlabel("tasks met so far")
     axes.set_ylabel(f"dollars ahead of {found.baseline} so far")

@@ -54,8 +54,8 @@ def _paid(found: Payoff, drawing: Drawn) -> Html:
         )
     caption = (
         f"Dollars ahead of {found.baseline} so far: what all that was gained is worth, less what it cost more. Bands: "
-        f"{100 * found.level:g} % at each point by itself, over runs. Thin upright lines: the median task from which "
-        "on an arm has paid."
+        f"{100 * found.level:g} % at each point by itself, over runs. Hollow marks on the line of 0, and the "
+        "legend: the median task from which on an arm has paid."
     )
     never = [row.arm for row in found.rows if _never(row)]
     told = f"Not paid for within the stream in half of the runs or more: {', '.join(never)}." if never else ""
