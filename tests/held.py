@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from pathlib import Path
 
 from errands import Errands
 
 from toolkit.agents.arm import Arm
+from toolkit.evaluation.run import Control
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.traits.memory import Retrieval
@@ -34,6 +36,27 @@ class Held(Scripted):
                 return engine.complete(request)
 
         return Holding()
+
+
+class Patient(Scripted):
+    """Lets no run go beyond its 120th call before the study, of which ``PATIENT`` is the folder, is told to stop."""
+
+    def engine(self, stream):
+        engine, control, seen = ScriptedEngine(self, list(stream.pairs())), Path(os.environ["PATIENT"]), []
+
+        class Waiting:
+            supported_params = engine.supported_params
+
+            def complete(self, request):
+                seen.append(1)
+                if len(seen) == 121:
+                    for _ in range(200):  # 20 seconds at most, once
+                        if Control(control / "control.json").read() == "stop":
+                            break
+                        threading.Event().wait(0.1)
+                return engine.complete(request)
+
+        return Waiting()
 
 
 def _wait(path: str) -> None:

@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     planning.set_defaults(command=_plan)
     report = commands.add_parser("report", help="print a study's table and write its report.html")
     report.add_argument("name", help="a study in the ledger; see 'toolkit ls'")
-    worth = "dollars that a right answer is worth: also print what each arm gains for its cost, and when it has paid"
+    worth = "dollars that a right answer is worth: also what each arm gains for its cost, and when it has paid"
     report.add_argument("--value", type=float, metavar="DOLLARS", help=worth)
     report.set_defaults(command=_report)
     listing = commands.add_parser("ls", help="list the studies in the ledger")
@@ -264,7 +264,7 @@ def _report(given: argparse.Namespace) -> int:
     print(compare(given.name, ledger=ledger), end="\n\n")
     if given.value is not None:
         print(payoff(given.name, value=given.value, ledger=ledger), end="\n\n")
-    print(f"report: {write(ledger, given.name)}")
+    print(f"report: {write(ledger, given.name, given.value)}")
     return 0
 
 

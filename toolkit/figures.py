@@ -169,6 +169,19 @@ def costs(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
     return _drawn(lambda: _draw_costs(rows, found.baseline, drawn)) if len(rows) > 1 else Drawn()
 
 
+def worth(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
+    """What each arm has brought so far over the baseline, at the value of a right answer, less what it has cost.
+
+    Returns
+    -------
+    Drawn
+        A curve an arm with its band, and a mark at the task from which on it has paid; empty where no value was given
+        or no price is known.
+    """
+    rows = [row for row in found.rows if row.net is not None and len(row.net.t) > 1 and row.arm in drawn]
+    return _drawn(lambda: _draw_worth(rows, found, drawn)) if rows else Drawn()
+
+
 def window_for(tasks: int) -> int | None:
     """A window for curves over so many tasks: a fifth of them, at least 10; None (all so far) below 20 tasks.
 
@@ -342,4 +355,27 @@ def _draw_costs(rows: Sequence[PayoffRow], baseline: str, drawn: Mapping[str, Lo
     axes.set_xlabel("tokens for one task, adapting included")
     axes.set_ylabel("mean score")
     figure.legend(loc="outside right upper", markerscale=0.9)
+    return figure
+
+
+def _draw_worth(rows: Sequence[PayoffRow], found: Payoff, drawn: Mapping[str, Look]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8.6, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhline(0, color=INK, linewidth=1.4)
+    told, banded = [], sum(drawn[row.arm].band for row in rows) <= 2 * _TOGETHER
+    for place, row in enumerate(rows):
+        net, even, look = row.net, row.break_even, drawn[row.arm]
+        if net is None or even is None:
+            continue
+        _course(axes, net, look, 0, place, banded=banded)
+        told.append((axes.get_lines()[-1], row.arm if math.isnan(even.median) else f"{row.arm}: from {even.median:g}"))
+        if look.band and not math.isnan(even.median):
+            (dot,) = axes.plot([even.median], [0], look.marker or "o", color=look.colour, markersize=9, zorder=5)
+            dot.set(markerfacecolor=_PAPER, markeredgewidth=1.8)
+    _frame(axes)
+    axes.set_xlabel("tasks met so far")
+    axes.set_ylabel(f"dollars ahead of {found.baseline} so far")
+    figure.legend(*zip(*told, strict=True), loc="outside right upper", handlelength=4.2)
     return figure

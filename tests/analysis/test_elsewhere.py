@@ -18,6 +18,7 @@ from scipy import stats
 import toolkit as tk
 from toolkit.errors import SpecError
 from toolkit.evaluation.study import Study
+from toolkit.stats import holm
 
 
 def grid(arms: str = "ab", runs: int = 3, tasks: int = 20, seed: int = 0) -> pd.DataFrame:
@@ -43,6 +44,54 @@ def test_a_studys_episodes_give_the_studys_numbers(study: Callable[..., Study], 
     for arm in ("static", "memory"):
         assert numbers(ours.row(arm)) == pytest.approx(numbers(theirs.row(arm)), abs=1e-12, nan_ok=True)
         assert ours.row(arm).bounds == pytest.approx(theirs.row(arm).bounds, abs=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("streams", range(1, 7))
+def test_runs_of_pooled_streams_are_counted_as_a_studys(study: Callable[..., Study], streams: int) -> None:
+    """Each order of each stream is drawn by itself: one seed on several streams is as many runs."""
+    drawn = [Errands(tasks=6 + place) for place in range(streams)]
+    for seeds in (1, 2, 3):
+        memory = tk.Arm("memory", memory=tk.Retrieval(k=3))
+        made = study(tk.Arm.static(), memory, stream=drawn[0], streams=drawn[1:], seeds=seeds, name=f"of{seeds}")
+        made.run()
+        theirs, ours = tk.compare(made).row("memory"), tk.compare(made.episodes()).row("memory")
+        assert theirs.difference
+        assert ours.difference
+        assert ours.difference.runs == theirs.difference.runs == ours.runs == theirs.runs == streams * seeds
+        if streams * seeds == 1:  # the one place where a frame says more than a study: of this run alone
+            assert math.isnan(theirs.difference.low)
+            assert ours.difference.method.startswith("one-way")
+            continue
+        for part in ("score", "difference", "size"):
+            one, other = getattr(ours, part), getattr(theirs, part)
+            assert (one.method, one.target) == (other.method, other.target)
+            assert [one.value, one.low, one.high, one.p_value, one.df] == pytest.approx(
+                [other.value, other.low, other.high, other.p_value, other.df], abs=1e-12, nan_ok=True
+            )
+        if streams * seeds <= 12:  # every pattern of signs is tried: nothing is drawn
+            assert ours.permutation_p == pytest.approx(theirs.permutation_p, abs=1e-12)
+
+
+def test_streams_without_runs_are_one_run() -> None:
+    frame = grid(runs=1).assign(stream=lambda f: f.task.str[-1]).drop(columns="order")
+    row = tk.compare(frame, baseline="a").row("b")
+    assert row.difference
+    assert row.difference.method.startswith("one-way")
+
+
+def test_several_arms_are_one_family(study: Callable[..., Study]) -> None:
+    arms = [tk.Arm("memory", memory=tk.Retrieval(k=3)), tk.Arm("short", memory=tk.Retrieval(k=1))]
+    made = study(tk.Arm.static(), *arms, seeds=3)
+    made.run()
+    theirs, ours = tk.compare(made), tk.compare(made.episodes())
+    for found in (theirs, ours):
+        rows = [found.row(arm.name) for arm in arms]
+        raw = [row.difference.p_value for row in rows if row.difference]
+        assert [row.adjusted_p for row in rows] == pytest.approx(holm(raw).tolist(), abs=1e-12)
+        assert [row.registered for row in rows] == ["exploratory"] * 2
+        assert math.isnan(found.row("static").adjusted_p)
+        assert "Holm" in str(found.contrast("memory"))
+    assert ours.row("memory").adjusted_p == pytest.approx(theirs.row("memory").adjusted_p, abs=1e-12)
 
 
 def test_one_run_is_a_paired_t_test_over_tasks_and_says_so() -> None:

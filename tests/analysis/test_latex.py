@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from errands import finish
@@ -12,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.agents.arm import Arm, floors
-from toolkit.analysis import ArmRow, Comparison
+from toolkit.agents.designs import factorial
+from toolkit.analysis import ArmRow, Comparison, main_effects, payoff
 from toolkit.analysis.latex import Tex, escaped, marked, number, tabular
 from toolkit.evaluation.study import Study
 from toolkit.stats import two_way
+from toolkit.traits.learning import DemoBuffer
 from toolkit.traits.memory import Retrieval
 
 COMMANDS = {
@@ -120,3 +125,40 @@ def test_arms_of_any_name_stand_in_a_table(names: list[str]) -> None:
     row = ArmRow("a", (), "m", score, score, (0.0, 0.0), 4, 2, 0, 1.0, 0.0, 1.0, 0.0, float("nan"), 0.0, ())
     made = Comparison(names[0], names[-1], tuple(hostile(row, name) for name in names), 0.95, (names[0],))
     assert len(lines_of(made.to_latex())) == len(names) + 1
+
+
+@pytest.fixture
+def crossed(study: Callable[..., Study]) -> Study:
+    """A factorial of two traits, carried out."""
+    full = Arm("full", memory=Retrieval(k=2), learning=DemoBuffer(size=3))
+    return finish(study(*factorial(full).arms, name="of_traits", seeds=3))
+
+
+def test_effects_for_a_paper(crossed: Study) -> None:
+    found = main_effects(crossed)
+    tex = found.to_latex()
+    head, *body = lines_of(tex)
+    assert [cell.strip(" \\") for cell in head][:3] == ["trait", "estimand", "difference"]
+    assert len(body) == len(found.rows) == 3
+    for row, line in zip(found.rows, body, strict=True):
+        assert line[0].startswith(row.trait)
+        assert line[2].strip() == number(f"{row.estimate.value:+.3f}")
+        assert escaped(row.effect) in tex
+    assert all(escaped(note) in tex for note in found.notes)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex: Debian's texlive-latex-recommended")
+def test_latex_takes_it_all(crossed: Study, tmp_path: Path) -> None:
+    crossed.report()
+    strange = [[r"a\b{c}$d&e#f%g_h^i~j<k>l|m\"n`o[p]*q", "[x]"], ["*", "--- ,, ''"]]
+    parts = [crossed.compare(), payoff(crossed, value=0.1), main_effects(crossed)]
+    body = [part.to_latex() for part in parts]
+    body += [tabular(["a", "[b]"], strange, caption=strange[0][0], label="x", notes=strange[0])]
+    body += [(crossed.folder / name).read_text(encoding="utf-8") for name in ("table.tex", "methods.tex")]
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{textcomp}\usepackage{booktabs}"
+    paper = "\n".join([head, r"\begin{document}", *body, r"\end{document}", ""])
+    (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert told.returncode == 0, told.stdout.decode(errors="replace")[-2000:]
+    assert b"Missing character" not in (tmp_path / "paper.log").read_bytes()

@@ -149,6 +149,42 @@ def test_words_go_as_far_as_intervals(gain: Estimate, tokens: Estimate, dollars:
     assert row.verdict == words
 
 
+def test_the_report_draws_when_an_arm_has_paid_if_it_is_told_what_an_answer_is_worth(paid: Study) -> None:
+    import pandas as pd
+
+    folder = paid.folder / "figures"
+    html = paid.report(value=0.01).read_text(encoding="utf-8")
+    assert all((folder / f"worth.{form}").exists() for form in ("svg", "pdf", "csv"))
+    data = pd.read_csv(folder / "worth.csv").set_index(["arm", "tasks"])
+    found = payoff(paid, value=0.01)
+    row = found.row("memory")
+    assert row.break_even is not None
+    assert row.gain is not None
+    assert row.extra_dollars is not None
+    last = data.loc["memory"].iloc[-1]
+    assert last["mean"] == pytest.approx(24 * (0.01 * row.gain.value - row.extra_dollars.value))
+    assert last.low < last["mean"] < last.high
+    assert f"memory: from {row.break_even.median:g}" in (folder / "worth.svg").read_text(encoding="utf-8")
+    assert "Figure 4. Dollars ahead of static so far" in html
+    assert "worth.svg" not in paid.report().read_text(encoding="utf-8")
+    assert not (folder / "worth.svg").exists()
+    assert not (folder / "worth.csv").exists()
+
+
+def test_a_missing_pair_adds_nothing_to_what_was_brought_so_far(paid: Study) -> None:
+    from toolkit.analysis.cost import _Paired
+
+    frame = paid.ledger.sql("SELECT 1 AS n")
+    frame = frame.loc[frame.index.repeat(6)].assign(
+        stream="s", order="o", seed=[0, 0, 0, 1, 1, 1], t=[0, 1, 2] * 2, gain=[1, math.nan, 1, 0, 1, math.nan],
+        extra_dollars=[1.0] * 6, dollars=1.0,
+    )  # fmt: skip
+    even, net = _Paired(frame, "static", 0.95, 3.0)._even(frame, "")
+    assert even is not None
+    assert net is not None
+    assert (even.tasks, net.mean.tolist(), net.n_runs.tolist()) == ((1.0, 2.0), [0.5, 1.5, 4.0], [2, 2, 1])
+
+
 def test_it_prints_as_table_page_frame_and_latex(paid: Study) -> None:
     found = payoff(paid, value=0.01)
     assert isinstance(found, Payoff)

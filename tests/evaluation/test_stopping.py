@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from errands import Errands, finish
+from held import Patient
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,6 +148,26 @@ def test_another_process_of_runs_is_watched_as_well(study: Make) -> None:
     """The conditions are watched from files: whoever wrote them is of no account."""
     made = stopped(study(*ARMS, **GAP, stop_when="memory>static"))
     assert Lookout(made).look().startswith("early stop: memory>static")
+
+
+@pytest.mark.parametrize("executor", ["processes", "dask"])
+def test_runs_elsewhere_end_when_the_condition_is_met(
+    study: Make, executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = GAP | {"lm": Patient(p=0.05, p_example=1.0), "seeds": 2, "stop_when": "memory>static"}
+    made = study(*ARMS, **rest)
+    monkeypatch.setenv("PATIENT", str(made.folder))
+    records = made.run(executor=executor)
+    (reason,) = {record.error for record in records}
+    assert reason.startswith("early stop: memory>static: met at task ")
+    assert {record.status for record in records} == {"stopped"}
+    assert all(0 < record.episodes <= 121 for record in records)
+    assert [record.error for record in made.records()] == [reason] * 4
+    rows = made.episodes().pivot_table(index=["arm", "t"], values="score", aggfunc="mean").score
+    band = confidence_sequence((rows["memory"] - rows["static"]).dropna().to_numpy(), low=-1, high=1, level=0.975)
+    assert f"met at task {int((band.low > 0).argmax()) + 1}: " in reason
+    before = [record.episodes for record in records]
+    assert [record.episodes for record in made.run(executor=executor)] == before, "it does not go on by accident"
 
 
 @given(st.text("ab", min_size=1), st.sampled_from("<>"), st.text("cd", min_size=1), st.text(" ", max_size=2))

@@ -57,7 +57,8 @@ class ArmRow:
         ``"primary"``: a hypothesis set down before the first run; ``"late"``: one set down afterwards;
         ``"exploratory"``: none. Empty for the baseline.
     adjusted_p
-        P value of the primary hypothesis, adjusted by Holm over all of them; NaN where the row is none.
+        P value of the primary hypothesis, adjusted by Holm over all of them; NaN where the row is none. Where nothing
+        was set down, as of results made elsewhere: that of the difference, adjusted over all arms of the table.
     verdict
         What became of the row's hypothesis, in words with numbers; empty where there is none.
     """

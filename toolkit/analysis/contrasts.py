@@ -20,7 +20,7 @@ from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import as_recorded, only, planned_tasks, scores
 from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
-from toolkit.stats import two_way, worst_case
+from toolkit.stats import holm, two_way, worst_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +148,7 @@ def compared(
         for arm in arms
     )
     below = (*notes(planned, runs, level, tested, bool(gaps)), *told)
+    rows = rows if tested else over_all(rows)
     return Comparison(name, baseline, rows, level, below, tested, gaps)
 
 
@@ -221,6 +222,14 @@ def beside(row: ArmRow, gap: Gap, baseline: str, level: float, tested: Finding |
         adjusted_p=tested.adjusted_p if tested else math.nan,
         verdict=str(tested) if tested else "",
     )
+
+
+def over_all(rows: Sequence[ArmRow]) -> tuple[ArmRow, ...]:
+    """Rows of a comparison for which nothing was set down: p values of all its contrasts are one family (Holm)."""
+    contrasts = [row for row in rows if row.difference is not None]
+    adjusted = holm([row.difference.p_value for row in contrasts if row.difference]) if contrasts else ()
+    p_values = {row.arm: float(p) for row, p in zip(contrasts, adjusted, strict=True)}
+    return tuple(replace(row, adjusted_p=p_values.get(row.arm, math.nan)) for row in rows)
 
 
 def _standing(tested: Finding | None) -> str:

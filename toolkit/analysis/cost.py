@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from toolkit.analysis.cost_table import Payoff, PayoffRow, with_bounds
 from toolkit.analysis.recorded import RUN, found, plan
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only, scores
 from toolkit.ledger.store import Ledger
-from toolkit.stats import BreakEven, Estimate, break_even, front, ratio, two_way
+from toolkit.stats import BreakEven, CurveBand, Estimate, break_even, cumulative_band, front, ratio, two_way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,6 +125,7 @@ class _Paired:
         both = both.assign(gain=both.score - both.score_base, of_run=_runs(both))
         both = both.assign(**{f"extra_{name}": both[name] - both[f"{name}_base"] for name in _COSTS})
         gain, unpriced = self._mean(both, "gain"), self._unpriced(both)
+        even, net = self._even(both, unpriced)
         return PayoffRow(
             arm,
             *means,
@@ -134,7 +137,8 @@ class _Paired:
             per_1k_tokens=self._over(both, "tokens", "1,000 tokens", 1000),
             per_dollar=_unknown(gain, unpriced) if unpriced else self._over(both, "dollars", "dollar"),
             per_label=self._over(both, "labels", "label"),
-            break_even=self._even(both, unpriced),
+            break_even=even,
+            net=net,
         )
 
     def _unpriced(self, frame: pd.DataFrame) -> str:
@@ -159,15 +163,21 @@ class _Paired:
             return _unknown(found, f"it costs less, and loses {with_bounds(found)} for each {each} that it saves")
         return _unknown(found, "it costs less: there is no gain for more")
 
-    def _even(self, both: pd.DataFrame, unpriced: str) -> BreakEven | None:
+    def _even(self, both: pd.DataFrame, unpriced: str) -> tuple[BreakEven | None, CurveBand | None]:
+        """From which task on it has paid, and the course of what it has brought so far; a missing pair adds nothing."""
         if self.value is None:
-            return None
+            return None, None
         if unpriced or both.empty:
             nothing = math.nan
             why = unpriced or "no pairs: see which episodes failed"
-            return BreakEven((), nothing, nothing, nothing, self.level, 0, 0, why)
-        gain, cost = (both.pivot(index=RUN, columns="t", values=name) for name in ("gain", "extra_dollars"))
-        return break_even(gain.to_numpy(dtype=float), cost.to_numpy(dtype=float), self.value, level=self.level)
+            return BreakEven((), nothing, nothing, nothing, self.level, 0, 0, why), None
+        gain, cost = (
+            both.pivot(index=RUN, columns="t", values=name).to_numpy(dtype=float) for name in ("gain", "extra_dollars")
+        )
+        net = self.value * gain - cost
+        later = np.logical_or.accumulate(~np.isnan(net[:, ::-1]), axis=1)[:, ::-1]  # a pair is still to come
+        course = cumulative_band(np.where(later, np.nan_to_num(net), math.nan), level=self.level)
+        return break_even(gain, cost, self.value, level=self.level), course
 
 
 def _unit(both: pd.DataFrame) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolkit.analysis.latex import Tex, escaped, marked, number, tabular
 from toolkit.analysis.shown import Shown
 from toolkit.errors import nearest
-from toolkit.stats import BreakEven, Estimate
+from toolkit.stats import BreakEven, CurveBand, Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +37,9 @@ class PayoffRow:
         Right answers (points of score) gained for each extra 1,000 tokens, dollar, label.
     break_even
         From which task on the arm has paid; None where no value of a right answer was given.
+    net
+        What it has gained so far, at that value, less what it has cost, in dollars, with a pointwise interval over
+        runs; None where there is no break-even task to look for.
     """
 
     arm: str
@@ -53,6 +56,7 @@ class PayoffRow:
     per_dollar: Estimate | None = None
     per_label: Estimate | None = None
     break_even: BreakEven | None = None
+    net: CurveBand | None = None
 
     @property
     def verdict(self) -> str:

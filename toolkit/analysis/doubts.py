@@ -125,7 +125,7 @@ def notes(
 def _standing(planned: Row, tested: tuple[Finding, ...], level: float) -> Iterator[str]:
     """What was set down beforehand and what became of it; or that nothing was."""
     if not tested:
-        yield "Nothing was set down beforehand: every contrast is exploratory."
+        yield "Nothing was set down beforehand: every contrast is exploratory; p by Holm is over all arms here."
         return
     yield from (f"Hypothesis: {one}." for one in tested)
     primary = [one for one in tested if one.registered == "primary"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrast import Gap, OneRun, decisive
-from toolkit.analysis.contrasts import beside, labels
+from toolkit.analysis.contrasts import beside, labels, over_all
 from toolkit.analysis.doubts import FEW_RUNS
 from toolkit.analysis.tidy import OPTIONAL, tidy
 from toolkit.errors import SpecError, nearest
@@ -41,7 +41,8 @@ def compare(
 ) -> Comparison:
     """Each arm of a frame against its baseline, paired by task and run.
 
-    With two runs or more per arm the interval is that of a study (`toolkit.stats.two_way`, runs crossed with tasks).
+    With two runs or more per arm the interval is that of a study (`toolkit.stats.two_way`, runs crossed with tasks; one
+    order or seed on two streams is two runs).
     With one run it rests on the tasks alone (`toolkit.stats.one_way`): it speaks of new tasks for this one run, and
     the row says so. Rows without a score count as missing, never as 0.
 
@@ -98,7 +99,7 @@ def compare(
     groups = {name: own for name, own in frame.groupby("arm", sort=False)}
     ordered = [chosen, *(name for name in arms if name != chosen)]
     pairs = {name: _pairs(groups[name], groups[chosen]) for name in ordered[1:]}
-    rows = tuple(_row(groups[name], chosen, pairs.get(name), span, level) for name in ordered)
+    rows = over_all([_row(groups[name], chosen, pairs.get(name), span, level) for name in ordered])
     called = Path(source).stem if isinstance(source, str | os.PathLike) else "results"
     told = "" if baseline else f"Baseline: {chosen!r}, because it is called so; another: baseline=..."
     notes = (*_notes(frame, rows, span, level), *filter(None, [told]))
@@ -160,7 +161,7 @@ def _row(
         difference=difference,
         bounds=bounds,
         episodes=len(own),
-        runs=own.run.nunique(),
+        runs=_passes(own.stream, own.run),
         failed=int(own.score.isna().sum()),
         tokens=float(own.tokens.mean(skipna=False)),
         adapting_tokens=math.nan,
@@ -183,9 +184,17 @@ def _pairs(own: pd.DataFrame, base: pd.DataFrame) -> tuple[Gap, str]:
     runs = both.run_base if len(lone) == 1 and lone[0] is own else both.run
     gap = (both.score - both.score_base).to_numpy(dtype=float)
     there = runs[~np.isnan(gap)]
-    kind = OneRun if there.nunique() < 2 else Gap
+    kind = OneRun if _passes(both.stream[there.index], there) < 2 else Gap
     found = kind(gap, labels(both.stream + " " + runs.fillna("")), labels(units), labels(both.stream), _unit(own))
     return found, str(lone[0].arm.iloc[0]) if len(lone) == 1 else ""
+
+
+def _passes(streams: pd.Series[Any], runs: pd.Series[Any]) -> int:
+    """How many runs there are that are independent of each other: a seed on two streams is two, as in a study.
+
+    Rows without any label were not said to be of several runs, whatever they were drawn from: those are one.
+    """
+    return (streams + " " + runs).nunique() if bool((runs != "").any()) else min(1, len(runs))
 
 
 def _unit(own: pd.DataFrame) -> str:
@@ -196,7 +205,7 @@ def _estimate(own: pd.DataFrame, level: float) -> Estimate:
     """An arm's mean score with the interval that its runs allow."""
     rows = own[own.score.notna()]
     units = _codes(rows.unit)
-    if rows.run.nunique() < 2:
+    if _passes(rows.stream, rows.run) < 2:
         return one_way(rows.score, units, level=level, unit=_unit(own))
     return two_way(rows.score, _codes(rows.stream + " " + rows.run), units, level=level, unit=_unit(own))
 

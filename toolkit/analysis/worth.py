@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from toolkit.analysis.latex import Tex, escaped, marked, number, tabular
 from toolkit.analysis.shown import Shown
 from toolkit.stats import Estimate
 from toolkit.stats.factorial import BY, in_words
@@ -86,6 +87,32 @@ class TraitEffects(Shown):
         head = ["effect of", "trait", "estimand", "difference", "interval", "p (Holm)", "log odds", "interval", "share"]
         return [*head, "remarks"], [_cells(row) for row in self.rows]
 
+    def to_latex(self) -> str:
+        r"""The table for a paper, a ``table`` of its own: needs ``\usepackage{booktabs}`` and nothing else.
+
+        The policy that an effect is of, and remarks, stand below the table as notes: they are too long for a column.
+
+        Examples
+        --------
+        >>> print(TraitEffects("a_b", (), 0.95, ()).to_latex().splitlines()[3])
+        \label{tab:a-b-effects}
+        """
+        head, body = self.table()
+        marks, notes = marked([[row.effect, *_remarks(row)] for row in self.rows])
+        rows = [
+            [Tex(escaped(trait) + mark), escaped(estimand), *map(number, cells)]
+            for (_, trait, estimand, *cells, _), mark in zip(body, marks, strict=True)
+        ]
+        methods = sorted({row.estimate.method for row in self.rows})
+        told = f" ({'; '.join(methods)})" if methods else ""
+        caption = (
+            f"What each trait is worth in study {self.study}: effects on the score and on the log odds of mean scores, "
+            f"with {100 * self.level:g} % intervals{told}."
+        )
+        return tabular(
+            head[1:-1], rows, caption=caption, label=f"tab:{self.study}-effects", notes=[*notes, *self.notes]
+        )
+
 
 def _flat(row: TraitEffect) -> dict[str, object]:
     one, odds = row.estimate, row.log_odds
@@ -116,10 +143,6 @@ def _flat(row: TraitEffect) -> dict[str, object]:
 
 def _cells(row: TraitEffect) -> list[str]:
     one, odds = row.estimate, row.log_odds
-    reasons = [one.reason] if one.reason else []
-    reasons += [f"log odds: {odds.reason}"] if odds.reason and odds.reason != one.reason else []
-    alias = [f"aliased with {in_words(row.alias)}"] if row.alias else []
-    pair = [" - ".join(row.arms)] if row.arms else []
     return [
         row.effect,
         row.trait,
@@ -130,8 +153,18 @@ def _cells(row: TraitEffect) -> list[str]:
         _number(odds.value, "+.2f"),
         f"[{_number(odds.low, '+.2f')}, {_number(odds.high, '+.2f')}]",
         _number(row.share, "+.3f"),
-        "; ".join([*pair, *alias, *reasons]),
+        "; ".join(_remarks(row)),
     ]
+
+
+def _remarks(row: TraitEffect) -> list[str]:
+    """Of which arms it is, what it cannot be told from, and why a number is missing."""
+    one, odds = row.estimate, row.log_odds
+    reasons = [one.reason] if one.reason else []
+    reasons += [f"log odds: {odds.reason}"] if odds.reason and odds.reason != one.reason else []
+    alias = [f"aliased with {in_words(row.alias)}"] if row.alias else []
+    pair = [" - ".join(row.arms)] if row.arms else []
+    return [*pair, *alias, *reasons]
 
 
 def _number(value: float, form: str) -> str:

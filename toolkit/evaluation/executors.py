@@ -95,13 +95,14 @@ def _manned(kind: str, study: Study, waiting: Sequence[Run], watch: Watcher | No
     if kind == "threads":
         served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
         room = min(len(waiting), *(served or [8]))
-        # What ends a study early is a task that all runs have passed: so they go side by side.
         return study.workers or (len(waiting) if study.stop_when else room), lambda: _Here(study, watch)
     return _width(study, waiting), lambda: _Child(setting(study))
 
 
 def _width(study: Study, waiting: Sequence[Run]) -> int:
-    return study.workers or max(1, min(len(waiting), max(2, os.cpu_count() or 2)))
+    """How many processes. What ends a study early is a task that all runs have passed: there they go side by side."""
+    room = len(waiting) if study.stop_when else max(2, os.cpu_count() or 2)
+    return study.workers or max(1, min(len(waiting), room))
 
 
 class _Hand(Protocol):

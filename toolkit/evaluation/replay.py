@@ -301,7 +301,7 @@ def _report_note(folder: Path, other: Ledger, name: str) -> Iterator[str]:
     elif stored.exists():
         yield (
             "note: report.html has the same numbers but not the same bytes: it was written before the study was "
-            "finished, or by another version of the toolkit"
+            "finished, with a value of a right answer, or by another version of the toolkit"
         )
 
 

@@ -336,11 +336,14 @@ class Study:
 
         return main_effects(self)
 
-    def report(self) -> Path:
-        """Write ``report.html`` into the study's folder, one self-contained file; beside it what a paper needs."""
+    def report(self, value: float | None = None) -> Path:
+        """Write ``report.html`` into the study's folder, one self-contained file; beside it what a paper needs.
+
+        With ``value``, the dollars that a right answer is worth, it says and shows when each arm has paid.
+        """
         from toolkit.report import write
 
-        path: Path = write(self.ledger, self.name)
+        path: Path = write(self.ledger, self.name, value)
         return path
 
     def replay(self) -> Replay:

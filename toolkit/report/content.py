@@ -22,12 +22,13 @@ def drawn(facts: Facts) -> dict[str, Drawn]:
     """The figures of a report by name, in their order; empty ones where there is nothing to draw."""
     found = facts.comparison
     if found is None:
-        return dict.fromkeys(("differences", "curves", "costs"), Drawn())
+        return dict.fromkeys(("differences", "curves", "costs", "worth"), Drawn())
     looks = figures.looks(found.rows, found.baseline, facts.floors)
     return {
         "differences": figures.differences(found, looks, facts.floors),
         "curves": figures.curves(facts.bands, looks, facts.window),
         "costs": figures.costs(facts.payoff, looks) if facts.payoff else Drawn(),
+        "worth": figures.worth(facts.payoff, looks) if facts.payoff else Drawn(),
     }
 
 
@@ -37,7 +38,7 @@ def content(facts: Facts, drawings: Mapping[str, Drawn]) -> Iterator[Html]:
         "compared": ("What was compared", _compared(facts)),
         "outcome": ("What came out", _outcome(facts, drawings)),
         "sure": ("How sure this is", evidence.sure(facts)),
-        "cost": ("At what cost", costs.cost(facts, drawings["costs"])),
+        "cost": ("At what cost", costs.cost(facts, drawings)),
         "doubt": ("What to doubt", evidence.doubt(facts)),
         "methods": ("Methods, for a paper", paper.paper(facts)),
         "episodes": ("Some episodes", evidence.episodes(facts)),

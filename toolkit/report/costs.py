@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from toolkit.analysis import Payoff
+from toolkit.analysis import Payoff, PayoffRow
 from toolkit.figures import Drawn
 from toolkit.report.facts import Facts, count, plain
 from toolkit.report.page import Html, element, figure, paragraphs, table
@@ -16,32 +16,55 @@ if TYPE_CHECKING:
 _KINDS = ("acting", "adapting", "judging")
 
 
-def cost(facts: Facts, drawing: Drawn) -> Html:
-    """What arms gained for what they cost, with the figure of it; then the sums that were spent."""
-    return element("div", _gains(facts, drawing), element("h3", "All that was spent"), _spent(facts))
+def cost(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
+    """What arms gained for what they cost, with the figures of it; then the sums that were spent."""
+    return element("div", _gains(facts, drawings), element("h3", "All that was spent"), _spent(facts))
 
 
-def _gains(facts: Facts, drawing: Drawn) -> Html:
+def _gains(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
     found = facts.payoff
     if found is None or len(found.rows) < 2:
         return paragraphs("Gains for their cost are n/a because there is no pair of arms to compare.")
     head = found.table()[0]
     ratios = [place for place, name in enumerate(head) if "per " in name]
     rest = [place for place in range(len(head)) if place not in ratios]
-    value = (
-        "From which task on an arm has paid depends on what a right answer is worth, in dollars: "
-        f"tk.payoff({found.study!r}, value=...), or 'toolkit report {found.study} --value ...'."
-    )
     caption = "Score against tokens for one task. Filled: no other arm scores as much for less, or more for as little."
     return element(
         "div",
         _columns(found, rest),
-        figure(drawing, 3, "costs", caption),
+        figure(drawings["costs"], 3, "costs", caption),
         element("h3", "Gain for each extra unit of cost"),
         _columns(found, [0, *ratios]),
         element("ul", *(element("li", note) for note in found.notes), class_="small"),
-        paragraphs(value),
+        _paid(found, drawings["worth"]),
     )
+
+
+def _paid(found: Payoff, drawing: Drawn) -> Html:
+    """From which task on an arm has paid; without a value of a right answer, how to give one."""
+    if found.value is None:
+        return paragraphs(
+            "From which task on an arm has paid depends on what a right answer is worth, in dollars: "
+            f"tk.payoff({found.study!r}, value=...), or 'toolkit report {found.study} --value ...'."
+        )
+    title = element("h3", f"When it has paid, at ${found.value:g} for a right answer")
+    if not drawing:
+        return element(
+            "div", title, paragraphs("No figure: see above why there are no costs in dollars to set against.")
+        )
+    caption = (
+        f"Dollars ahead of {found.baseline} so far: what all that was gained is worth, less what it cost more. Bands: "
+        f"{100 * found.level:g} % at each point by itself, over runs. Hollow marks on the line of 0, and the "
+        "legend: the median task from which on an arm has paid."
+    )
+    never = [row.arm for row in found.rows if _never(row)]
+    told = f"Not paid for within the stream in half of the runs or more: {', '.join(never)}." if never else ""
+    return element("div", title, figure(drawing, 4, "worth", caption), paragraphs(told))
+
+
+def _never(row: PayoffRow) -> bool:
+    even = row.break_even
+    return even is not None and even.runs > 0 and 2 * even.reached <= even.runs
 
 
 def _columns(found: Payoff, places: Sequence[int]) -> Html:

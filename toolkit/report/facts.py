@@ -72,8 +72,8 @@ class Facts:
         return sorted(set(self.runs.arm[self.runs.scripted.astype(bool)]), key=list(self.planned["arms"]).index)
 
 
-def gather(ledger: Ledger, study: str) -> Facts:
-    """All that is known of a study; `LedgerError` if there is none of that name."""
+def gather(ledger: Ledger, study: str, value: float | None = None) -> Facts:
+    """All that is known of a study, a right answer being worth ``value`` dollars; `LedgerError` if there is none."""
     planned: dict[str, Any] = {**plan(ledger, study)}
     ids = [run["id"] for run in planned["runs"]]
     query = "SELECT * FROM runs WHERE study = $1 AND list_contains($2, run) ORDER BY arm, seed"
@@ -81,7 +81,7 @@ def gather(ledger: Ledger, study: str) -> Facts:
     window = figures.window_for(min(lengths(planned).values()))
     bands = learning_curves(study, ledger=ledger, window=window) if comparison else {}
     based = comparison is not None and any(row.arm == planned["baseline"] for row in comparison.rows)
-    paid = payoff(study, ledger=ledger) if based else None
+    paid = payoff(study, value=value, ledger=ledger) if based else None
     return Facts(study, ledger, planned, ledger.sql(query, study, ids), comparison, paid, bands, window)
 
 

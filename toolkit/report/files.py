@@ -13,6 +13,7 @@ from toolkit.report.content import content, drawn
 from toolkit.report.facts import Facts, gather
 from toolkit.report.methods import methods
 from toolkit.report.page import page, portable
+from toolkit.stats import CurveBand
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _writing = threading.Lock()
 
 
-def write(ledger: Ledger, study: str) -> Path:
-    """Write a study's report into its folder; the same bytes for the same ledger.
+def write(ledger: Ledger, study: str, value: float | None = None) -> Path:
+    """Write a study's report into its folder; the same bytes for the same ledger and value.
 
     Beside ``report.html`` there are ``figures/*.svg``, ``*.pdf`` and, with the numbers behind them, ``*.csv``;
     ``table.tex`` (booktabs), ``methods.md``, ``methods.tex`` and ``references.bib``.
@@ -32,6 +33,8 @@ def write(ledger: Ledger, study: str) -> Path:
         Where the study is kept.
     study
         Its name. It may still be running, or have failed: the report says so.
+    value
+        What one right answer is worth, in dollars, above 0: then the report says, and shows, when each arm has paid.
 
     Returns
     -------
@@ -42,8 +45,10 @@ def write(ledger: Ledger, study: str) -> Path:
     ------
     LedgerError
         If there is no such study.
+    ValueError
+        If ``value`` is not above 0.
     """
-    facts = gather(ledger, study)
+    facts = gather(ledger, study, value)
     figures = drawn(facts)
     files: dict[str, str | bytes] = {"report.html": _page(facts, figures), **_texts(facts)}
     data = _data(facts)
@@ -93,19 +98,24 @@ def _texts(facts: Facts) -> dict[str, str]:
 
 def _data(facts: Facts) -> dict[str, str]:
     """The numbers behind each figure as CSV; empty where there are none."""
+    net = {row.arm: row.net for row in facts.payoff.rows if row.net is not None} if facts.payoff else {}
+    return {
+        "worth": _csv(_courses(net)) if net else "",
+        "differences": _csv(facts.comparison.frame) if facts.comparison else "",
+        "curves": _csv(_courses(facts.bands)) if facts.bands else "",
+        "costs": _csv(facts.payoff.frame) if facts.payoff else "",
+    }
+
+
+def _courses(bands: Mapping[str, CurveBand]) -> pd.DataFrame:
     import pandas as pd
 
-    bands = [
+    return pd.concat(
         pd.DataFrame(
             {"arm": arm, "tasks": band.t, "mean": band.mean, "low": band.low, "high": band.high, "runs": band.n_runs}
         )
-        for arm, band in facts.bands.items()
-    ]
-    return {
-        "differences": _csv(facts.comparison.frame) if facts.comparison else "",
-        "curves": _csv(pd.concat(bands)) if bands else "",
-        "costs": _csv(facts.payoff.frame) if facts.payoff else "",
-    }
+        for arm, band in bands.items()
+    )
 
 
 def _csv(frame: pd.DataFrame) -> str:
