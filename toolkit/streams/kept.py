@@ -52,7 +52,7 @@ class Kept(Stream, abstract=True):
 
 def written(stream: Stream) -> str:
     """A stream's tasks, keys and step as JSON."""
-    told = {
+    told: dict[str, object] = {
         "label": stream.label,
         "licence": stream.licence,
         "step": asdict(stream.step),
