@@ -80,6 +80,9 @@ def test_the_oracle_is_right_under_every_regime_and_in_the_pool() -> None:
     desk = Desk(tasks=120, drift=2, redrawn=1.0)
     for task, key in [*desk.pairs(), *desk.pool()]:
         assert key.answers == (desk.oracle(task),)
+    for place, (task, key) in enumerate(desk.pairs()):
+        company = desk.companies()[place // 40]
+        assert key.answers == (company.route(wordings().topic(task.inputs["ticket"]), task.user),)
     handled = {one.user: one.handler for one in desk.company().regulars if one.handler}
     for (task, key), hard in zip(desk.pairs(), desk.difficulty(), strict=True):
         assert not hard or key.answers == (handled[task.user],)
