@@ -34,6 +34,7 @@ _FACE = {
         "TraitEffects",
         "compare",
         "day_one",
+        "drifts",
         "learning_curves",
         "main_effects",
         "payoff",

@@ -14,7 +14,7 @@ from errands import TABLES, finish, tables
 from serving import Stub, fails, says, serving
 
 from toolkit.agents.arm import Arm
-from toolkit.analysis import compare
+from toolkit.analysis import compare, drifts
 from toolkit.cli import main
 from toolkit.evaluation.pack import pack, replay_archive
 from toolkit.evaluation.replay import replay
@@ -139,6 +139,15 @@ def test_an_archive_replays_and_unpacks(form: str, desk: Study, tmp_path: Path) 
     unpack(read_archive(tmp_path / "x.zip"), other)
     assert str(compare("desk", ledger=other)) == str(compare("desk", ledger=desk.ledger))
     assert replay(other, "desk").identical
+
+
+def test_a_declared_drift_is_in_the_archive(study: Callable[..., Study], tmp_path: Path) -> None:
+    made = finish(study(Arm.static(), stream=Desk(tasks=12, drift=2), name="drift"))
+    pack(made.ledger, "drift", tmp_path / "x.zip")
+    assert replay_archive(tmp_path / "x.zip").identical
+    other = Ledger(tmp_path / "other")
+    unpack(read_archive(tmp_path / "x.zip"), other)
+    assert drifts("drift", ledger=other) == (4, 8)
 
 
 def test_a_table_in_an_archive_that_says_something_else_is_shown(

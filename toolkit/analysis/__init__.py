@@ -5,7 +5,7 @@ from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.cost import payoff
 from toolkit.analysis.cost_table import Payoff, PayoffRow
-from toolkit.analysis.courses import learning_curves, recovery, regret, slopes
+from toolkit.analysis.courses import drifts, learning_curves, recovery, regret, slopes
 from toolkit.analysis.effects import main_effects
 from toolkit.analysis.probes import day_one, transfer
 from toolkit.analysis.readers import read_results
@@ -24,6 +24,7 @@ __all__ = [
     "TraitEffects",
     "compare",
     "day_one",
+    "drifts",
     "episodes",
     "learning_curves",
     "main_effects",

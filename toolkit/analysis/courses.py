@@ -126,7 +126,7 @@ def slopes(
 
 def recovery(
     study: Study | str,
-    at: int,
+    at: int | None = None,
     *,
     window: int = 20,
     tolerance: float = 0.0,
@@ -139,8 +139,9 @@ def recovery(
     Parameters
     ----------
     at
-        How many tasks every run has met before the change. Streams do not say where they change, and an order that
-        shuffles them has no such place: use ``order="given"``.
+        How many tasks every run has met before the change; None = the first that the stream declares, see
+        `toolkit.Stream.drifts` and `drifts`. Orders keep a change that was declared in its place; for one that was
+        not, use ``order="given"``. Each arm's tasks end, for this, where the next declared change comes.
     window, tolerance
         As in `toolkit.stats.recovery_time`.
     study, ledger, stream, level
@@ -154,14 +155,47 @@ def recovery(
     Raises
     ------
     LedgerError
-        As `learning_curves`.
+        As `learning_curves`; without ``at``, also where no change was declared.
     ValueError
         As `toolkit.stats.recovery_time`.
     """
     own, _ = _scores(study, ledger, stream)
-    return {
-        arm: recovery_time(matrix, at, window=window, tolerance=tolerance, level=level) for arm, matrix in own.items()
-    }
+    told = drifts(study, ledger=ledger, stream=stream) if at is None else _declared(study, ledger, stream)
+    start = told[0] if at is None else at
+    end = next((place for place in told if place > start), None)
+    how = {"tolerance": tolerance, "level": level}
+    return {arm: recovery_time(matrix[:, :end], start, window=window, **how) for arm, matrix in own.items()}
+
+
+def drifts(study: Study | str, *, ledger: Ledger | None = None, stream: str = "") -> tuple[int, ...]:
+    """How many tasks every run has met before each change that a study's streams declare, from its plan.
+
+    Parameters
+    ----------
+    study, ledger, stream
+        As in `learning_curves`.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such study or stream, none is declared, or several streams declare different ones.
+    """
+    if told := _declared(study, ledger, stream):
+        return told
+    raise LedgerError(
+        f"no stream of study {found(study, ledger)[0]!r} declares where it drifts; "
+        "give the change as at=, or its class a drifts()"
+    )
+
+
+def _declared(study: Study | str, ledger: Ledger | None, stream: str) -> tuple[int, ...]:
+    name, ledger = found(study, ledger)
+    planned = only(plan(ledger, name), stream)
+    rows = [row for row in planned.get("streams", ()) if not stream or row["label"] == stream]
+    told = {row["label"]: tuple(row.get("drifts", ())) for row in rows}
+    if len(set(told.values())) > 1:
+        raise LedgerError(f"the streams of study {name!r} drift at different places: {told}; name one as stream=")
+    return next(iter(told.values()), ())
 
 
 Matrices = dict[str, "NDArray[np.float64]"]

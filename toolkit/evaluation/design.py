@@ -73,7 +73,8 @@ def order(stream: Stream, kind: str, study_seed: int, seed: int) -> tuple[int, .
         ``"shuffled"``: sessions in random order, another for each seed; ``"given"``: the stream's own, in which
         sessions may be interleaved; ``"by-session"``: one session after another, each from its first task on, in the
         order in which they begin; ``"easy-first"``, ``"hard-first"``: by the mean difficulty of sessions, see
-        `toolkit.Stream.difficulty`; equal ones in random order, another for each seed.
+        `toolkit.Stream.difficulty`; equal ones in random order, another for each seed. Where the stream drifts, each
+        orders the tasks from one change to the next by themselves (a session that a change cuts counts as two).
 
     Raises
     ------
@@ -85,12 +86,15 @@ def order(stream: Stream, kind: str, study_seed: int, seed: int) -> tuple[int, .
     pairs = stream.pairs()
     if kind == "given":
         return tuple(range(len(pairs)))
-    if kind == "by-session":
-        return tuple(place for session in sessions(pairs) for place in session)
     rng = generator(study_seed, seed, "order")
-    if kind == "shuffled":
-        return shuffled(pairs, rng)
-    return by_difficulty(stream, rng, hard_first=kind == "hard-first")
+    if kind not in ("by-session", "shuffled"):
+        return by_difficulty(stream, rng, hard_first=kind == "hard-first")
+    found: list[int] = []
+    for stretch in stream.stretches():
+        within = pairs[stretch.start : stretch.stop]
+        whole = shuffled(within, rng) if kind == "shuffled" else [place for one in sessions(within) for place in one]
+        found += [stretch.start + place for place in whole]
+    return tuple(found)
 
 
 def labels(streams: Sequence[Stream]) -> tuple[str, ...]:

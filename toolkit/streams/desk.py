@@ -24,7 +24,7 @@ from toolkit.errors import SpecError
 from toolkit.records import Key, Step, Task
 from toolkit.streams.stream import Pair, Stream
 
-_COMPANY, _POOL, _TICKETS = range(3)
+_COMPANY, _POOL, _TICKETS, _DRIFT = range(4)
 """What a generator is for: the spawn key beside the draw, so that no part's randomness shifts another's."""
 
 _MOST_TASKS = 10_000
@@ -86,6 +86,12 @@ class Company:
         handlers = [names[int(rng.integers(queues))] if place in handled else "" for place in range(len(roster))]
         regulars = tuple(Customer(name, handler) for name, handler in zip(roster, handlers, strict=True))
         return cls(tuple(str(name) for name in rng.permutation(names)), rules, regulars)
+
+    def reorganised(self, rng: np.random.Generator, share: float) -> Company:
+        """The same company after this share of its topics, rounded, has each gone to another queue; handlers stay."""
+        moved = rng.permutation(list(self.rules))[: round(share * len(self.rules))]
+        new = {str(topic): [queue for queue in self.queues if queue != self.rules[topic]] for topic in moved}
+        return Company(self.queues, {**self.rules, **{topic: _pick(rng, new[topic]) for topic in new}}, self.regulars)
 
     def route(self, topic: str, user: str) -> str:
         """The queue that handles a ticket: the customer's own handler, else the rule of its topic."""
@@ -181,11 +187,16 @@ class Desk(Stream):
         up to 40 of them; all visit once before any visits again.
     delay
         Tickets that pass before feedback arrives, at least 0.
+    drift
+        How often the company reorganises, after equal parts of the tickets; fewer than there are tickets. None = never.
+        See `toolkit.Stream.drifts`. Words and customers stay, and the pool is labelled as before the first time.
+    redrawn
+        Share of the topics that each go to another queue then, in (0, 1]; None = half. Only with ``drift``.
 
     Notes
     -----
     The randomness of a part comes from ``numpy.random.SeedSequence(draw, spawn_key=(part,))``: part 0 draws the
-    company, 1 the pool, 2 the tickets.
+    company, 1 the pool, 2 the tickets, 3 what reorganisations change.
 
     Examples
     --------
@@ -204,16 +215,25 @@ class Desk(Stream):
     licence: ClassVar[str] = "written for this toolkit; the toolkit's own licence"
 
     def __init__(
-        self, tasks: int = 60, queues: int = 20, draw: int = 0, returning: float = 0.5, delay: int = 0
+        self,
+        tasks: int = 60,
+        queues: int = 20,
+        draw: int = 0,
+        returning: float = 0.5,
+        delay: int = 0,
+        drift: int | None = None,
+        redrawn: float | None = None,  # left out of the settings where there is none
     ) -> None:
         self.tasks = tasks
         self.queues = queues
         self.draw = draw
         self.returning = returning
         self.delay = delay
+        self.drift = drift
+        self.redrawn = redrawn
 
     def company(self) -> Company:
-        """The company behind the tickets: its rules, queues and returning customers.
+        """The company behind the tickets, before any reorganisation: its rules, queues and returning customers.
 
         Raises
         ------
@@ -223,12 +243,25 @@ class Desk(Stream):
         self._check()
         return Company.drawn(self.draw, self.queues)
 
+    def companies(self) -> tuple[Company, ...]:
+        """The company from each place of `drifts` to the next: `company`, then what each reorganisation made of it."""
+        found, rng = [self.company()], _rng(self.draw, _DRIFT)
+        for _ in self.drifts():
+            found.append(found[-1].reorganised(rng, 0.5 if self.redrawn is None else self.redrawn))
+        return tuple(found)
+
+    def drifts(self) -> Sequence[int]:
+        """The first tickets after each reorganisation."""
+        parts = (self.drift or 0) + 1
+        return tuple(self.tasks * part // parts for part in range(1, parts))
+
     def load(self) -> Sequence[Pair]:
         """All tickets in the order they come in, with their keys; no text occurs twice, nor in the pool."""
-        company, rng = self.company(), _rng(self.draw, _TICKETS)
-        cases = list(_cases(rng, self.tasks, round(self.tasks * self.returning), company.regulars))
+        regimes, rng = self.companies(), _rng(self.draw, _TICKETS)
+        cases = list(_cases(rng, self.tasks, round(self.tasks * self.returning), regimes[0].regulars))
         seen = {task.inputs["ticket"] for task, _ in self.pool()}
-        return tuple(self._pairs_of(rng, company, cases, "t", seen))
+        under = [regimes[self._regime(place)] for place in range(len(cases))]
+        return tuple(self._pairs_of(rng, under, cases, "t", seen))
 
     def pool(self) -> Sequence[Pair]:
         """Three labelled tickets on every topic (72), from customers who never write in the stream."""
@@ -236,10 +269,10 @@ class Desk(Stream):
         topics = rng.permutation(list(wordings().topics) * _PER_TOPIC)
         users = (f"earlier-{place:02}" for place in range(len(topics)))
         cases = [Case(str(topic), user, f"{user}/1", _stranger(rng)) for topic, user in zip(topics, users, strict=True)]
-        return tuple(self._pairs_of(rng, company, cases, "p", set()))
+        return tuple(self._pairs_of(rng, [company] * len(cases), cases, "p", set()))
 
     def oracle(self, task: Task) -> str:
-        """The right queue for a ticket of the stream or the pool, from its words, its customer and the company's rules.
+        """The right queue for a ticket of the stream or the pool, by its words, its customer and the rules of its time.
 
         It reads the ticket instead of the stored keys, so it also finds keys that do not belong to their texts.
 
@@ -248,19 +281,27 @@ class Desk(Stream):
         ValueError
             If the task is no ticket of a desk.
         """
-        return self.company().route(wordings().topic(task.inputs.get("ticket", "")), task.user)
+        place = -1 if task.id.startswith("p") or task.time is None else int(task.time)
+        return self.companies()[self._regime(place)].route(wordings().topic(task.inputs.get("ticket", "")), task.user)
 
     def difficulty(self) -> Sequence[float]:
         """1 where the customer's own handler overrules the topic's rule, so that both must be known; else 0."""
-        company, words = self.company(), wordings()
-        routed = ((key.answers[0], company.rules[words.topic(task.inputs["ticket"])]) for task, key in self.pairs())
-        return tuple(float(queue != rule) for queue, rule in routed)
+        regimes, words = self.companies(), wordings()
+        rules = (
+            regimes[self._regime(place)].rules[words.topic(task.inputs["ticket"])]
+            for place, (task, _) in enumerate(self.pairs())
+        )
+        return tuple(float(key.answers[0] != rule) for (_, key), rule in zip(self.pairs(), rules, strict=True))
+
+    def _regime(self, place: int) -> int:
+        """How many reorganisations came before the ticket at a place."""
+        return sum(start <= place for start in self.drifts())
 
     def _pairs_of(
-        self, rng: np.random.Generator, company: Company, cases: Iterable[Case], prefix: str, seen: set[str]
+        self, rng: np.random.Generator, under: Sequence[Company], cases: Iterable[Case], prefix: str, seen: set[str]
     ) -> Iterator[Pair]:
         """Tasks and keys of cases, each in words not ``seen`` before."""
-        for place, case in enumerate(cases):
+        for place, (case, company) in enumerate(zip(cases, under, strict=True)):
             text = wordings().write(rng, case.topic, case.name)
             while text in seen:
                 text = wordings().write(rng, case.topic, case.name)
@@ -278,6 +319,12 @@ class Desk(Stream):
         ]
         if not _is_number(self.returning) or not 0 <= self.returning <= 1:
             mistakes.append(f"Desk: returning must be a share in [0, 1] but is {self.returning!r}; 0.5 is usual")
+        if self.drift is not None:
+            mistakes += _outside("drift", self.drift, 0, max(0, self.tasks - 1) if _is_number(self.tasks) else None)
+        if self.redrawn is not None and not (_is_number(self.redrawn) and 0 < self.redrawn <= 1):
+            mistakes.append(f"Desk: redrawn must be a share in (0, 1] but is {self.redrawn!r}; 0.5 is usual")
+        if self.redrawn is not None and not self.drift:
+            mistakes.append(f"Desk: redrawn is {self.redrawn!r} but nothing drifts; give drift=1, or leave it out")
         if mistakes:
             raise SpecError(mistakes)
 

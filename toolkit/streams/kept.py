@@ -40,6 +40,10 @@ class Kept(Stream, abstract=True):
         """The stream's pool."""
         return [_pair(one) for one in self._held["pool"]]
 
+    def drifts(self) -> Sequence[int]:
+        """The stream's own."""
+        return [int(place) for place in self._held.get("drifts", ())]
+
     @property
     def label(self) -> str:
         """The stream's own."""
@@ -48,7 +52,7 @@ class Kept(Stream, abstract=True):
 
 def written(stream: Stream) -> str:
     """A stream's tasks, keys and step as JSON."""
-    told = {
+    told: dict[str, object] = {
         "label": stream.label,
         "licence": stream.licence,
         "step": asdict(stream.step),
@@ -56,6 +60,8 @@ def written(stream: Stream) -> str:
         "pairs": [_plain(pair) for pair in stream.pairs()],
         "pool": [_plain(pair) for pair in stream.pool()],
     }
+    if drifts := list(stream.drifts()):
+        told["drifts"] = drifts
     return json.dumps(told, ensure_ascii=True, separators=(",", ":")) + "\n"
 
 

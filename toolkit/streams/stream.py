@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, TypeAlias
 
@@ -52,6 +53,34 @@ class Stream(Component, kind="stream"):
         It must be known before any answer is seen, as a property of the task and its key, and no agent is told.
         """
         return ()
+
+    def drifts(self) -> Sequence[int]:
+        """Places of the reference order from which the truth is another, ascending; empty where it stays the same.
+
+        No order moves a task across such a place, so that every run meets a change after the same number of tasks. No
+        agent is told.
+        """
+        return ()
+
+    def stretches(self) -> tuple[range, ...]:
+        """Places of the reference order from one drift to the next; a single range where nothing drifts.
+
+        Raises
+        ------
+        SpecError
+            If `drifts` are not ascending whole numbers that leave a task on either side.
+        """
+        told, size = list(self.drifts()), len(self.pairs())
+        bounds = [0, *told, size]
+        whole = all(isinstance(place, int) and not isinstance(place, bool) for place in told)
+        if not whole or any(later <= earlier for earlier, later in pairwise(bounds)):
+            raise SpecError(
+                [
+                    f"{self!r}: drifts() must be ascending places from 1 to {size - 1} but is {told!r}; "
+                    "give each first task under a new truth once"
+                ]
+            )
+        return tuple(range(earlier, later) for earlier, later in pairwise(bounds))
 
     def pairs(self) -> tuple[Pair, ...]:
         """`load`, once, checked: there are tasks, their ids differ, choices have their answers among the options."""
@@ -128,14 +157,14 @@ def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool 
     """An order of a stream's tasks from easy to hard, or the other way round.
 
     Sessions stay whole, in the order within, and go by the mean difficulty of their tasks; equal ones come in random
-    order.
+    order. Where the stream drifts, each stretch is ordered by itself.
 
     Raises
     ------
     SpecError
         If the stream does not say how hard its tasks are, or not of each.
     """
-    hard, groups = np.asarray(stream.difficulty(), dtype=float), sessions(stream.pairs())
+    hard = np.asarray(stream.difficulty(), dtype=float)
     if not len(hard):
         raise SpecError(
             [
@@ -147,8 +176,18 @@ def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool 
         told = f"{len(hard)} numbers, {int((~np.isfinite(hard)).sum())} of them not finite"
         raise SpecError([f"{stream!r}: difficulty() must be {len(stream.pairs())} finite numbers but is {told}"])
     sign = -1.0 if hard_first else 1.0
-    order = sorted(rng.permutation(len(groups)), key=lambda group: sign * float(hard[groups[group]].mean()))
-    return tuple(place for group in order for place in groups[group])
+    found: list[int] = []
+    for stretch in stream.stretches():
+        groups = [[stretch.start + place for place in one] for one in sessions(_within(stream.pairs(), stretch))]
+        means = [sign * float(hard[group].mean()) for group in groups]
+        found += [
+            place for group in sorted(rng.permutation(len(groups)), key=means.__getitem__) for place in groups[group]
+        ]
+    return tuple(found)
+
+
+def _within(pairs: Sequence[Pair], stretch: range) -> Sequence[Pair]:
+    return pairs[stretch.start : stretch.stop]
 
 
 def delayed(pairs: Sequence[Pair], delay: int) -> tuple[Pair, ...]:
