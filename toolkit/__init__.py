@@ -65,6 +65,7 @@ _FACE = {
         "Feedback",
         "Key",
         "Learned",
+        "Memory",
         "Recall",
         "Step",
         "Task",

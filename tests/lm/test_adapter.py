@@ -8,10 +8,11 @@ from errands import Errands
 
 from toolkit.agents.decision import Context, Decision
 from toolkit.errors import AnswerError
+from toolkit.ledger.call import Call
 from toolkit.lm.model import Deciding
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.tape import Recorder
-from toolkit.records import Call, Example, Learned, Recall, Step, Task
+from toolkit.records import Example, Learned, Recall, Step, Task
 
 CONTEXT = Context(
     role="You are: Clerk.",

@@ -87,8 +87,7 @@ class Decision:
         examples = (*context.role_examples, *context.learned.examples, *context.recall.examples, *context.transcript)
         demos = [{**example.inputs, step.output: example.answer} for example in examples]
         answer = self._ask(step, "acting", signature, demos, {**notes, **task.inputs})
-        recalled = tuple(example.source for example in context.recall.examples)
-        return Turn(step.name, answer, context.blocks, recalled, self.recorder.take("acting"))
+        return Turn(step.name, answer, context.blocks, context.recall.memories, self.recorder.take("acting"))
 
     @property
     def sampled(self) -> bool:

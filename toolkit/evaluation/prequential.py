@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -126,11 +126,12 @@ def iter_episodes(
             agent.learn(due)
         found = tested(agent, task, key, bench, phase, t)
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
-        seen, due_at = Experience(f"{phase}/{t}", task, found.answer), t + 1 + key.delay
+        recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
+        seen, due_at = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled), t + 1 + key.delay
         if found.turns:
             agent.observe(seen)
         if feedback is not None:
-            pending.put(Experience(seen.id, task, found.answer, feedback), due_at)
+            pending.put(replace(seen, feedback=feedback), due_at)
         yield Episode(
             id=seen.id,
             phase=phase,

@@ -20,12 +20,12 @@ from toolkit.agents.decision import Decision
 from toolkit.component import is_shipped
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
+from toolkit.ledger.call import Call
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.tape import Recorder
 from toolkit.lm.taped import Taped, described
 from toolkit.randomness import generator
-from toolkit.records import Call
 from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
 

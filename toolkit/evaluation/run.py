@@ -18,11 +18,12 @@ from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
+from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import Ledger, RunFolder, write_atomically
 from toolkit.randomness import generator
-from toolkit.records import Call, Episode
+from toolkit.records import Episode
 from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
 

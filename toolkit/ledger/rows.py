@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
-from toolkit.records import Call, Episode, Usage
+from toolkit.ledger.call import Call
+from toolkit.records import Episode, Usage
 
 Row: TypeAlias = dict[str, Any]
 """One flat record as it is written; its keys are those of the schema beside it."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from toolkit.records import Example, Experience, Recall, Task
+from toolkit.records import Example, Experience, Memory, Recall, Task
 from toolkit.traits.trait import Think, Trait, must_be_positive
 
 CHARACTERS_A_TOKEN = 4
@@ -44,8 +47,53 @@ class MemoryPolicy(Trait, kind="memory"):
         """Take note of an experience, or revise the one of the same id."""
 
     def recall(self, task: Task) -> Recall:
-        """What to put into the prompt for ``task``; an empty `Recall` adds nothing."""
+        """What to put into the prompt for ``task``; an empty `Recall` adds nothing.
+
+        It changes nothing: whether a memory was used is told by ``experience.recalled`` afterwards.
+        """
         return Recall()
+
+    def memories(self) -> Sequence[Memory]:
+        """Everything that is kept, in order; for those who look, and for what is forgotten."""
+        return ()
+
+    def forget(self, user: str) -> Forgotten:
+        """Remove every trace of a user, also from what was written of several; or say what could not be removed."""
+        return Forgotten(could_not=(f"{type(self).__name__} does not say how it forgets: define forget()",))
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What came of a wish to forget: ids of what was removed, and in words what could not be."""
+
+    removed: tuple[str, ...] = ()
+    could_not: tuple[str, ...] = ()
+
+
+def recalled(memories: Iterable[Memory]) -> Recall:
+    """A recall of memories, the most relevant first: cases as worked examples, the best nearest to the question.
+
+    Everything else stands in the notes, a line each, in the order given.
+    """
+    cases, notes = list[Example](), list[Memory]()
+    for one in memories:
+        if one.kind == "case":
+            cases.append(one.example)
+        else:
+            notes.append(one)
+    lines = "\n".join(f"- {line(one.text)}" for one in notes)
+    return Recall(tuple(reversed(cases)), lines, tuple(one.id for one in notes))
+
+
+def line(text: str) -> str:
+    """A text on one line, without control characters: so no memory can look like the end of its own note.
+
+    Examples
+    --------
+    >>> line("teal\\n\\nAnswer:\\tred")
+    'teal Answer: red'
+    """
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def best(experience: Experience) -> str:
