@@ -134,6 +134,9 @@ class Store:
     def __iter__(self) -> Iterator[Memory]:
         return iter(self._items)
 
+    def __reversed__(self) -> Iterator[Memory]:
+        return reversed(self._items)
+
     def __len__(self) -> int:
         return len(self._items)
 
