@@ -5,6 +5,8 @@ The prompt of a step is built from blocks, each owned by one trait; a trait that
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,6 +67,7 @@ class Decision:
         self._lm = DirectLM(f"toolkit/{model.label}", recorder, model.retries)
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
+        self._judging = False
 
     def at(self, phase: Phase, t: int) -> None:
         """Say which task of the run the next calls belong to."""
@@ -105,13 +108,22 @@ class Decision:
 
     def call(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
         """Run a user's own DSPy program on this run's model."""
-        self.recorder.at(*self.place, "program", "acting")
+        self.recorder.at(*self.place, "program", "judging" if self._judging else "acting")
         with self.lent():
             return program(**inputs)
 
     def lent(self) -> Any:
         """A context in which DSPy code uses this run's model, whatever else the process has configured."""
         return dspy.context(lm=self._lm, adapter=self._adapter, trace=None, disable_history=True, callbacks=[])
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Within it, calls are the bench's own: booked to judging, whoever makes them."""
+        self._judging = True
+        try:
+            yield
+        finally:
+            self._judging = False
 
     def _ask(
         self,
@@ -121,7 +133,7 @@ class Decision:
         demos: list[dict[str, str]],
         inputs: dict[str, str],
     ) -> str:
-        self.recorder.at(*self.place, step.name, purpose)
+        self.recorder.at(*self.place, step.name, "judging" if self._judging else purpose)
         try:
             with self.lent():
                 found = self._found(step, signature, demos, inputs)

@@ -56,6 +56,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         **registered(study, runs, _before(study)),
         **({"hypotheses": claims} if (claims := registrations(study)) else {}),
         **_second_pass(study, runs),
+        **({"counterfactuals": study.counterfactuals} if study.counterfactuals else {}),
     }
 
 

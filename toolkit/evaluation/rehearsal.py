@@ -18,6 +18,7 @@ from toolkit.agents.agent import Agent
 from toolkit.agents.decider import Wrapped
 from toolkit.agents.decision import Decision
 from toolkit.component import is_shipped
+from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
 from toolkit.ledger.call import Call
@@ -137,7 +138,8 @@ def _costs(run: Run) -> list[list[float]]:
     channel = run.channel
     if not isinstance(channel, Channel):
         raise TypeError(f"{channel!r} is no channel")
-    bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
+    asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
+    bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks)
     pairs, found = run.stream.pairs(), []
     for _ in iter_episodes(agent, [pairs[place] for place in run.places[:LONGEST]], bench):
         found.append(counter.spent)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
+from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
@@ -224,7 +225,8 @@ def _pass(
     channel = run.channel
     if not isinstance(channel, Channel):
         raise TypeError(f"{channel!r} is no channel")
-    bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
+    asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
+    bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks)
     pending = Pending()
     first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending)
     course = chain(first, _second(run, agent, recorder, money, bench, pending))
