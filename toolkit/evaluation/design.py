@@ -143,8 +143,8 @@ def runs(
                 alike = [FORMAT, arm.fingerprint(), _model_of(arm, arm.lm or model), *shared]
                 for seed in seeds:
                     places = orders[seed]
-                    frozen = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
-                    frozen += ["counterfactuals", counterfactuals] if counterfactuals else []
+                    frozen: list[object] = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
+                    frozen += [["counterfactuals", counterfactuals]] if counterfactuals else []
                     key = digest(
                         [*alike, seed, places, *frozen]
                     )  # equal for runs that do the same, whatever their names
