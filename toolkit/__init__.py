@@ -28,10 +28,12 @@ _FACE = {
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "analysis": (
         "Across",
+        "Attribution",
         "Comparison",
         "Payoff",
         "SecondPass",
         "TraitEffects",
+        "attribution",
         "compare",
         "day_one",
         "learning_curves",

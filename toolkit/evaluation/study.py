@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.analysis import Comparison, TraitEffects
+    from toolkit.evaluation.asked import AskedAgain
     from toolkit.evaluation.forecast import Forecast
     from toolkit.evaluation.replay import Replay
     from toolkit.widgets.live import LiveStudy
@@ -329,6 +330,12 @@ class Study:
         from toolkit.analysis import episodes
 
         return episodes(self.ledger, self.name)
+
+    def episode(self, arm: str, t: int, *, seed: int | None = None, stream: str = "") -> AskedAgain:
+        """One episode, which can be asked again without a memory: ``study.episode("memory", 12).without("stream/3")``."""
+        from toolkit.evaluation.asked import asked_again
+
+        return asked_again(self, arm, t, seed=seed, stream=stream)
 
     def compare(self) -> Comparison:
         """Each arm against the baseline; see `toolkit.compare`."""
