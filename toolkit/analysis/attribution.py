@@ -24,7 +24,10 @@ _ABOUT = (
     "judging. 'changed': share of answers that are others without the memories. 'gain': score with the memories less "
     "score without them. 'relevance': less the score with what had been recalled for another task."
 )
-_DRAWN = "'by itself': share of answers that changed when the same prompt was sampled once more. Change beyond it is memory's."
+_DRAWN = (
+    "'by itself': share of answers that changed when the same prompt was sampled once more. Change beyond it is "
+    "memory's."
+)
 
 
 @dataclass(frozen=True)

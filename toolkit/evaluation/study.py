@@ -332,7 +332,7 @@ class Study:
         return episodes(self.ledger, self.name)
 
     def episode(self, arm: str, t: int, *, seed: int | None = None, stream: str = "") -> AskedAgain:
-        """One episode, which can be asked again without a memory: ``study.episode("memory", 12).without("stream/3")``."""
+        """One episode, which can be asked again: ``study.episode("memory", 12).without("stream/3")``."""
         from toolkit.evaluation.asked import asked_again
 
         return asked_again(self, arm, t, seed=seed, stream=stream)
