@@ -121,8 +121,8 @@ class Attribution(Shown):
             [
                 row.arm,
                 str(row.gain.n),
-                _told(row.changed, "")[1:],
-                *[_told(row.by_itself, "")[1:] if row.by_itself else "n/a"] * drawn,
+                _told(row.changed, ".3f"),
+                *[_told(row.by_itself, ".3f") if row.by_itself else "n/a"] * drawn,
                 _told(row.gain),
                 _told(row.relevance),
                 str(row.helped),
@@ -243,8 +243,6 @@ def striking(found: Attribution, count: int = 3) -> Iterator[tuple[str, str, str
                 yield str(row.arm), str(row.memory), str(row.text), int(row.recalled), float(row.gain)
 
 
-def _told(one: Estimate, sign: str = "+") -> str:
-    value, low, high = (
-        "n/a" if math.isnan(x) else format(x, f"{sign or ' '}.3f") for x in (one.value, one.low, one.high)
-    )
-    return f"{value} [{low.strip()}, {high.strip()}]"
+def _told(one: Estimate, form: str = "+.3f") -> str:
+    value, low, high = ("n/a" if math.isnan(x) else format(x, form) for x in (one.value, one.low, one.high))
+    return f"{value} [{low}, {high}]"
