@@ -75,6 +75,8 @@ _FACE = {
         "Usage",
     ),
     "streams.benchmarks": ("Banking77", "benchmark"),
+    "streams.answers": ("Contains", "TokenF1"),
+    "streams.conversations": ("ChatLog", "Locomo", "LongMemEval"),
     "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
     "streams.desk": ("Desk",),
     "streams.scoring": ("Scorer", "scorer"),

@@ -242,11 +242,12 @@ class Memory:
 
     @classmethod
     def of(cls, experience: Experience) -> Memory:
-        """A case as it was met."""
+        """A case as it was met; a note where there was nothing to answer, since it was merely told."""
         task, right = experience.task, experience.known_answer
         return cls(
             id=experience.id,
             text=task.text,
+            kind="case" if experience.answer or right is not None else "note",
             fields=task.inputs,
             answer=experience.answer if right is None else right,
             known=right is not None,

@@ -56,6 +56,12 @@ class Agent:
             if place < self.memory.labels:
                 self.memory.observe(experience)
 
+    def tell(self, told: Iterable[Task]) -> None:
+        """Remember what is told before the first task: there is nothing to answer, and nothing to learn from."""
+        for place, task in enumerate(told):
+            self.decision.at("prepare", place)
+            self.memory.observe(Experience(f"prepare/told-{place}", task, ""))
+
     def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
         """Answer a task; nothing is learned yet."""
         self.decision.at(phase, t)

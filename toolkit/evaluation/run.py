@@ -252,6 +252,7 @@ def begun(
     if agent.decider.peeks:
         agent.decider.reveal({task.id: key.answers[0] for task, key in run.stream.pairs()})
     labels = prepare(agent, run.stream.pool())
+    agent.tell(run.stream.told())
     channel = run.channel
     if not isinstance(channel, Channel):
         raise TypeError(f"{channel!r} is no channel")

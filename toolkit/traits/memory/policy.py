@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolkit.records import Example, Experience, Memory, Recall, Task
@@ -70,19 +70,16 @@ class Forgotten:
     could_not: tuple[str, ...] = ()
 
 
-def recalled(memories: Iterable[Memory]) -> Recall:
-    """A recall of memories, the most relevant first: cases as worked examples, the best nearest to the question.
+def recalled(memories: Sequence[Memory]) -> Recall:
+    """A recall of memories given in order of relevance, the most relevant first: it stands nearest to the question.
 
-    Everything else stands in the notes, a line each, in the order given.
+    Cases are worked examples; everything else stands in the notes, a line each.
     """
-    cases, notes = list[Example](), list[Memory]()
-    for one in memories:
-        if one.kind == "case":
-            cases.append(one.example)
-        else:
-            notes.append(one)
+    placed = list(reversed(memories))
+    notes = [one for one in placed if one.kind != "case"]
     lines = "\n".join(f"- {line(one.text)}" for one in notes)
-    return Recall(tuple(reversed(cases)), lines, tuple(one.id for one in notes))
+    cases = tuple(one.example for one in placed if one.kind == "case")
+    return Recall(cases, lines, tuple(one.id for one in notes))
 
 
 def line(text: str) -> str:

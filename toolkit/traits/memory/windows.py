@@ -49,7 +49,7 @@ class Window(MemoryPolicy, abstract=True):
     def recall(self, task: Task) -> Recall:
         """The window, oldest first."""
         window = self.windows.get(within(self.scope, task)[1], {})
-        return recalled(one for one in reversed(window.values()))
+        return recalled(list(reversed(window.values())))
 
     def memories(self) -> Sequence[Memory]:
         """What is in all windows."""
