@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.records import Example, Experience, Memory, Recall, Task
+from toolkit.records import Experience, Memory, Recall, Task
 from toolkit.traits.trait import Trait
 
 
