@@ -22,7 +22,15 @@ WITH = {
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
-BY_DATA = {"Banking77", "ChatLog", "Gguf", "Locomo", "LongMemEval", "Table", "Wrapped"}  # identified by content: tested where the content is
+BY_DATA = {
+    "Banking77",
+    "ChatLog",
+    "Gguf",
+    "Locomo",
+    "LongMemEval",
+    "Table",
+    "Wrapped",
+}  # identified by content: tested where the content is
 
 
 def shipped() -> list[Component]:

@@ -153,6 +153,8 @@ class Decision:
     ) -> Any:
         if isinstance(self._adapter, PlainAdapter):  # what a Predict adds is a trace, and nobody is lent one here
             return self._adapter(self._lm, {}, signature, demos, inputs)[0]
+        demos = [{name: _sendable(text) for name, text in demo.items()} for demo in demos]
+        inputs = {name: _sendable(text) for name, text in inputs.items()}
         predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
         return predictor(signature=signature, demos=demos, **inputs)
 
@@ -181,6 +183,11 @@ def _signature(step: Step, options: tuple[str, ...], head: str, notes: bool) -> 
     fields[step.output] = (answer, dspy.OutputField())
     made: type[dspy.Signature] = dspy.Signature(fields, head)
     return made
+
+
+def _sendable(text: str) -> str:
+    """Without half characters, which an answer that was cut off may end in and no provider takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _number(value: object) -> str:
