@@ -18,7 +18,7 @@ from toolkit import Arm, Key, Retrieval, Step, Stream, Study, Task
 from toolkit.agents.decision import Decision  # noqa: F401  (loaded before anything is timed)
 from toolkit.ledger.store import Ledger
 from toolkit.lm.model import Engine, Model
-from toolkit.traits.memory.store import embed
+from toolkit.traits.memory.embedding import embed
 
 STREAMS, STEPS, LATENCY = 64, 30, 0.2
 _MEMORY, _STATIC = Arm("memory", memory=Retrieval(k=4)), Arm("plain", transcript=False)

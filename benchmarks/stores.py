@@ -9,37 +9,37 @@ from pathlib import Path
 import measure
 import numpy as np
 
-from toolkit import Experience, Task
+from toolkit import Memory
 from toolkit.ledger.log import Log
 from toolkit.traits.memory import store
+from toolkit.traits.memory.embedding import embed
 
 SIZES = (1000, 10_000, 100_000)
 
 
-def filled(count: int) -> tuple[store.Store, list[Experience]]:
+def filled(count: int) -> tuple[store.Store, list[Memory]]:
     """A store with so many memories, and 300 more to put into it."""
     kept, rng = store.Store(), np.random.default_rng(0)
     words = [f"w{n}" for n in range(300)]
-    rows = rng.normal(size=(count, len(store.embed("x")))).astype(np.float32)
+    rows = rng.normal(size=(count, len(embed("x")))).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    task = Task("t", {"text": "x"})
     kept._matrix = np.concatenate([rows, np.zeros_like(rows)])  # as it is after doubling
-    kept._items = [Experience(f"old{n}", task, "yes") for n in range(count)]
+    kept._items = [Memory(f"old{n}", "x") for n in range(count)]
     kept._places = {one.id: n for n, one in enumerate(kept._items)}
-    return kept, [Experience(f"new{word}", Task(word, {"text": f"the number {word}"}), "yes") for word in words]
+    return kept, [Memory(f"new{word}", f"the number {word}") for word in words]
 
 
-def ours(kept: store.Store, more: list[Experience], start: int) -> None:
+def ours(kept: store.Store, more: list[Memory], start: int) -> None:
     """Search, then insert, as a run does."""
     for one in more[start : start + 50]:
-        kept.nearest(one.task.text, 4)
+        kept.nearest(one.text, 4)
         kept.put(one)
 
 
-def numpys(matrix: np.ndarray, count: int, more: list[Experience], start: int) -> None:
+def numpys(matrix: np.ndarray, count: int, more: list[Memory], start: int) -> None:
     """The same by numpy alone, in a matrix that has room."""
     for place, one in enumerate(more[start : start + 50], start=count + start):
-        vector = store.embed(one.task.text)
+        vector = embed(one.text)
         similar = matrix[:place] @ vector
         nearest = np.argpartition(-similar, 4)[:4]
         nearest[np.argsort(-similar[nearest])]
@@ -52,7 +52,7 @@ def measure_memories() -> None:
         kept, more = filled(count)
         matrix = kept._matrix.copy()
         for one in more:
-            store.embed(one.task.text)
+            embed(one.text)
         starts = iter(range(0, 300, 50)), iter(range(0, 300, 50))
         name = f"insert + query, {count} memories / numpy exact"
         measure.row(

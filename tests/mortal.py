@@ -131,7 +131,7 @@ def serve() -> None:
 
     from toolkit.agents import agent, decision  # noqa: F401  (what a first run would import)
     from toolkit.evaluation.environment import environment
-    from toolkit.traits.memory.store import embed
+    from toolkit.traits.memory.embedding import embed
 
     environment(), embed("warm")
     for order in sys.stdin:

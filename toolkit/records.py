@@ -160,7 +160,7 @@ class Turn:
     blocks
         Which blocks stood in the prompt and how many examples each had, e.g. ``("memory:4",)``.
     recalled
-        Episode ids of the memories that stood in the prompt.
+        Ids of the memories that stood in the prompt: of cases, the episode's.
     """
 
     step: str
@@ -172,12 +172,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived."""
+    """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
+
+    ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
+    """
 
     id: str
     task: Task
     answer: str
     feedback: Feedback | None = None
+    recalled: tuple[str, ...] = ()
 
     @property
     def known_answer(self) -> str | None:
@@ -194,14 +198,113 @@ class Experience:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """One thing that a memory keeps.
+
+    Parameters
+    ----------
+    id
+        Unique within its store: a case has its episode's id, what a policy wrote itself ``"<kind>/<number>"``.
+    text
+        What it is found by; of a note, also what stands in the prompt.
+    kind
+        ``"case"`` (a task and its answer), or whatever a policy calls what it writes: ``"fact"``, ``"lesson"``, …
+    fields, answer
+        Of a case: the task's inputs, and the right answer where it is known, else the agent's own. Of a note: its named
+        parts, if it has any.
+    known
+        Of a case: whether the answer is known to be right.
+    user, session, time
+        Whose it is, from which conversation, and the logical time at which it was written.
+    sources
+        The episodes it was made from.
+    links
+        Ids of memories that it is connected with.
+    importance
+        In [0, 1], where a policy weighs it.
+    until
+        The logical time at which a newer one took its place; None = it still holds.
+    """
+
+    id: str
+    text: str
+    kind: str = "case"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    answer: str = ""
+    known: bool = False
+    user: str = ""
+    session: str = ""
+    time: float = 0.0
+    sources: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    importance: float = 0.0
+    until: float | None = None
+
+    @classmethod
+    def of(cls, experience: Experience) -> Memory:
+        """A case as it was met; a note where there was nothing to answer, since it was merely told."""
+        task, right = experience.task, experience.known_answer
+        return cls(
+            id=experience.id,
+            text=task.text,
+            kind="case" if experience.answer or right is not None else "note",
+            fields=task.inputs,
+            answer=experience.answer if right is None else right,
+            known=right is not None,
+            user=task.user,
+            session=task.session,
+            time=task.time,
+            sources=(experience.id,),
+        )
+
+    @property
+    def example(self) -> Example:
+        """The case, worked."""
+        return Example(self.fields, self.answer, self.id)
+
+
+@dataclass(frozen=True, slots=True)
 class Recall:
-    """What memory puts into the prompt of one task: worked examples, free notes, or nothing."""
+    """What memory puts into the prompt of one task: worked examples, free notes, or nothing.
+
+    Parameters
+    ----------
+    sources
+        Ids of the memories that the notes were made of; examples name their own.
+    """
 
     examples: tuple[Example, ...] = ()
     notes: str = ""
+    sources: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.examples or self.notes)
+
+    @property
+    def memories(self) -> tuple[str, ...]:
+        """Ids of all memories in it, those of the notes first."""
+        return (*self.sources, *(example.source for example in self.examples))
+
+    def without(self, memory: str) -> Recall:
+        """The same with one memory left out.
+
+        Raises
+        ------
+        ValueError
+            If it is not in there, or the notes are not a line for each memory, so that none can be taken out.
+        """
+        if memory not in self.memories:
+            raise ValueError(f"{memory!r} was not recalled; recalled were {', '.join(self.memories) or 'none'}")
+        rest = tuple(example for example in self.examples if example.source != memory)
+        if memory not in self.sources:
+            return Recall(rest, self.notes, self.sources)
+        lines = self.notes.split("\n")
+        if len(lines) != len(self.sources):
+            raise ValueError(
+                f"{memory!r} cannot be left out: {len(self.sources)} memories are {len(lines)} lines of notes"
+            )
+        kept = [(one, line) for one, line in zip(self.sources, lines, strict=True) if one != memory]
+        return Recall(rest, "\n".join(line for _, line in kept), tuple(one for one, _ in kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +316,28 @@ class Learned:
 
     def __bool__(self) -> bool:
         return bool(self.examples or self.instruction)
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What the arm would have answered, had something else been recalled; asked beside the episode, charged to judging.
+
+    Parameters
+    ----------
+    instead
+        What stood in place of the recall: ``"nothing"``; ``"another's"`` (what had been recalled for another task);
+        ``"the same"`` (once more, which tells how much a sampled answer changes by itself); ``"all but one"``.
+    memory
+        The one left out, if one was.
+    score
+        The main metric of `answer`.
+    """
+
+    instead: Literal["nothing", "another's", "the same", "all but one"]
+    memory: str
+    answer: str
+    status: Status
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +376,7 @@ class Episode:
     acting: Usage = field(default_factory=Usage)
     adapting: Usage = field(default_factory=Usage)
     judging: Usage = field(default_factory=Usage)
+    counterfactuals: tuple[Counterfactual, ...] = ()
 
     @property
     def score(self) -> float:
@@ -273,48 +399,3 @@ def names(values: Sequence[str]) -> str:
     """
     shown = ", ".join(values[:8])
     return shown if len(values) <= 8 else f"{shown}, … ({len(values)} in all)"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One model call as it stands on the tape.
-
-    Parameters
-    ----------
-    phase, t, step, ordinal
-        Its key: where in the run it was made, and the how-manieth call of that step there, from 0.
-    purpose
-        ``"acting"``, ``"adapting"`` or ``"judging"``: what its cost is booked to.
-    hash
-        sha256 of the request; verified when the tape is read.
-    status
-        ``"ok"``, ``"truncated"`` (cut by the token limit), ``"overflow"`` (the prompt did not fit the context; no
-        answer) or ``"error"`` (no answer; repeated or given up).
-    prompt
-        Pairs of role and text, as the model was sent them.
-    response
-        The response in DSPy's wire form, as JSON; empty where there is none.
-    memo
-        True if an equal request had been answered before by a deterministic model; its cost is what it was then.
-    server
-        What answered, in its own words: the model's version, and the server's fingerprint where it tells one.
-    adapted
-        What the provider was asked for and does not do, e.g. ``("seed dropped",)``.
-    """
-
-    phase: Phase
-    t: int
-    step: str
-    ordinal: int
-    purpose: Literal["acting", "adapting", "judging"]
-    hash: str
-    status: Literal["ok", "truncated", "overflow", "error"]
-    answer: str
-    prompt: tuple[tuple[str, str], ...]
-    response: str
-    usage: Usage
-    seed: int = 0
-    memo: bool = False
-    error: str = ""
-    server: str = ""
-    adapted: tuple[str, ...] = ()

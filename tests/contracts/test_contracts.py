@@ -12,16 +12,25 @@ from toolkit.component import Component, is_shipped, kinds, registered
 from toolkit.lm.hosted import Hosted
 from toolkit.records import Recall
 from toolkit.streams.table import Table
-from toolkit.traits.memory import MemoryPolicy, PermutedLabels, Retrieval, Shuffled
+from toolkit.traits.memory import Bounded, MemoryPolicy, PermutedLabels, Retrieval, Shuffled
 from toolkit.traits.role import Role
 
 WITH = {
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
+    "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
-BY_DATA = {"Banking77", "Table", "Gguf", "Wrapped"}  # identified by content: tested where the content is
+BY_DATA = {
+    "Banking77",
+    "ChatLog",
+    "Gguf",
+    "Locomo",
+    "LongMemEval",
+    "Table",
+    "Wrapped",
+}  # identified by content: tested where the content is
 
 
 def shipped() -> list[Component]:

@@ -18,8 +18,9 @@ from toolkit.errors import SpecError
 from toolkit.evaluation.budget import Budget, BudgetSpent, Purse, tally
 from toolkit.evaluation.spec import load, save
 from toolkit.evaluation.study import Study
+from toolkit.ledger.call import Call
 from toolkit.lm.scripted import Scripted, ScriptedEngine
-from toolkit.records import Call, Task, Usage
+from toolkit.records import Task, Usage
 from toolkit.traits.learning import DemoBuffer
 from toolkit.traits.memory import Retrieval
 

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study, StudyBusy
+from toolkit.ledger.call import Call
 from toolkit.ledger.log import LedgerError, Log, read_log
 from toolkit.ledger.rows import CALL, call_of, call_row, line
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.tables import LONG, pack
-from toolkit.records import Call, Usage
+from toolkit.records import Usage
 from toolkit.traits.memory import Retrieval
 
 

@@ -8,10 +8,10 @@ from dspy.lm15 import Config, Message, Request
 from dspy.utils.callback import BaseCallback
 from errands import Errands
 
+from toolkit.ledger.call import Call
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.lm.tape import Recorder
-from toolkit.records import Call
 
 NAME = "toolkit/test"
 

@@ -10,10 +10,11 @@ from errands import Errands
 
 from toolkit.agents.decision import Context, Decision
 from toolkit.errors import AnswerError
+from toolkit.ledger.call import Call
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.lm.tape import Recorder, TapeError
-from toolkit.records import Call, Step, Turn, Usage
+from toolkit.records import Step, Turn, Usage
 
 STREAM = Errands()
 PAIRS = STREAM.pairs()

@@ -10,8 +10,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.records import Experience, Task
-from toolkit.traits.memory.store import Store, _products, embed
+from toolkit.records import Memory
+from toolkit.traits.memory.embedding import embed
+from toolkit.traits.memory.store import Store, _products
 
 WORDS = st.lists(
     st.sampled_from(["late", "parcel", "lost", "card", "broken", "lamp", "refund", "owed", "password", "reset"]),
@@ -19,8 +20,8 @@ WORDS = st.lists(
 )
 
 
-def seen(number: int, text: str, answer: str = "a") -> Experience:
-    return Experience(f"e{number}", Task(f"t{number}", {"text": text}), answer)
+def seen(number: int, text: str, answer: str = "a") -> Memory:
+    return Memory(f"e{number}", text, answer=answer)
 
 
 @given(st.lists(WORDS.map(" ".join), max_size=90), WORDS.map(" ".join), st.integers(1, 100))
@@ -63,7 +64,7 @@ def test_a_text_without_known_words_is_stored_and_found() -> None:
 def test_embedding_leaves_the_programs_logging_alone() -> None:
     code = (
         "import logging; before = (logging.root.level, logging.root.handlers[:]);"
-        "from toolkit.traits.memory.store import embed; embed('x');"
+        "from toolkit.traits.memory.embedding import embed; embed('x');"
         "assert (logging.root.level, logging.root.handlers) == before, logging.root.handlers"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -72,7 +72,7 @@ class NearestNeighbour(Decider):
         """Copy."""
         recalled = context.recall.examples
         answer = recalled[-1].answer if recalled else self._draw(task)
-        return Turn(step.name, answer, context.blocks, tuple(example.source for example in recalled))
+        return Turn(step.name, answer, context.blocks, context.recall.memories)
 
 
 class MostFrequent(Decider):

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from toolkit.component import Config
 from toolkit.errors import SpecError, Stopped, nearest
 from toolkit.evaluation.design import Run
+from toolkit.ledger.call import Call
 from toolkit.ledger.disk import held, writing
 from toolkit.ledger.store import Ledger
 from toolkit.lm.model import Engine
-from toolkit.records import Call
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from toolkit.agents.agent import Agent
 from toolkit.errors import AnswerError
+from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.records import Episode, Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
 from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.scoring import Scorer
@@ -27,11 +28,14 @@ class Bench:
         Turns the main score and the key into feedback.
     rng
         For channels that draw.
+    counterfactuals
+        Asks again, if anybody does, on the first pass.
     """
 
     scorers: tuple[Scorer, ...]
     channel: Channel
     rng: np.random.Generator
+    counterfactuals: Counterfactuals | None = None
 
     def scores(self, task: Task, answer: str, key: Key) -> dict[str, float]:
         """Every metric by name."""
@@ -125,12 +129,14 @@ def iter_episodes(
         for due in pending.arrived(t):
             agent.learn(due)
         found = tested(agent, task, key, bench, phase, t)
+        asked = bench.counterfactuals.asked(agent, task, key, bench.scores) if bench.counterfactuals else ()
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
-        seen, due_at = Experience(f"{phase}/{t}", task, found.answer), t + 1 + key.delay
+        recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
+        seen, due_at = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled), t + 1 + key.delay
         if found.turns:
             agent.observe(seen)
         if feedback is not None:
-            pending.put(Experience(seen.id, task, found.answer, feedback), due_at)
+            pending.put(replace(seen, feedback=feedback), due_at)
         yield Episode(
             id=seen.id,
             phase=phase,
@@ -147,6 +153,8 @@ def iter_episodes(
             labels=int(feedback is not None and learns),
             acting=found.acting,
             adapting=agent.spent(),
+            judging=agent.decision.recorder.take("judging"),
+            counterfactuals=asked,
         )
 
 

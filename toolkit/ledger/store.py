@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.component import canonical, digest
 from toolkit.errors import nearest
+from toolkit.ledger.call import Call
 from toolkit.ledger.disk import writing
 from toolkit.ledger.log import LedgerError, Log, read_log
 from toolkit.ledger.parquet import replace_parquet
@@ -28,7 +29,6 @@ from toolkit.ledger.rows import (
 )
 from toolkit.ledger.tables import LONG, clear_parquet, pack
 from toolkit.ledger.views import from_lines, quoted, views
-from toolkit.records import Call
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from toolkit.component import canonical, digest
 from toolkit.errors import Stopped, ToolkitError
+from toolkit.ledger.call import Call
 from toolkit.lm.model import Engine, Model
 from toolkit.lm.taped import Absent
 from toolkit.randomness import call_seed
-from toolkit.records import Call, Phase, Usage
+from toolkit.records import Phase, Usage
 
 if TYPE_CHECKING:
     from dspy.lm15 import Message, Request, Response

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from toolkit.records import Experience, Recall, Task
-from toolkit.traits.memory.policy import MemoryPolicy, best
-from toolkit.traits.memory.store import Store
+from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, best
+from toolkit.traits.memory.store import Scope, within
+from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.trait import Think, must_be_positive
 
 
-class Retrieval(MemoryPolicy):
+class Retrieval(StoredMemory):
     """The ``k`` past tasks most similar to the one at hand, the most similar nearest to the question.
 
     Parameters
@@ -23,15 +25,19 @@ class Retrieval(MemoryPolicy):
     store
         ``"all"`` keeps every task, with the right answer once it is known and the agent's own until then (or for
         good, where feedback never tells); ``"correct"`` keeps only tasks whose right answer is known.
+    scope
+        Whose memories are searched: ``"shared"`` = everybody's, ``"user"`` = the task's user's, ``"session"`` = those
+        of the running session.
 
     References
     ----------
     Storing wrong outputs hurts: Wu et al. 2024, StreamBench, arXiv 2406.08747.
     """
 
-    def __init__(self, k: int = 4, store: Literal["all", "correct"] = "all") -> None:
+    def __init__(self, k: int = 4, store: Literal["all", "correct"] = "all", scope: Scope = "shared") -> None:
         self.k = k
         self.store = store
+        self.scope = scope
 
     def check(self) -> None:
         """At least one example; a known store."""
@@ -39,26 +45,17 @@ class Retrieval(MemoryPolicy):
         if self.store not in ("all", "correct"):
             raise ValueError(f"Retrieval.store must be 'all' or 'correct' but is {self.store!r}")
 
-    def reset(self, rng: np.random.Generator, think: Think) -> None:
-        """Begin with an empty store."""
-        self._kept = Store()
-
-    def observe(self, experience: Experience) -> None:
+    def write(self, experience: Experience) -> None:
         """Keep or revise it."""
         if self.store == "all" or experience.known_answer is not None:
-            self._kept.put(experience)
+            self._store.put(Memory.of(experience))
 
-    def recall(self, task: Task) -> Recall:
-        """The nearest, least similar first."""
-        found = self._kept.nearest(task.text, self.k)
-        return Recall(tuple(kept.example(best(kept)) for kept in reversed(found)))
-
-    def state(self) -> dict[str, object]:
-        """What is kept, in order."""
-        return {"kept": [[kept.id, best(kept)] for kept in self._kept]}
+    def read(self, task: Task) -> Sequence[Memory]:
+        """The nearest."""
+        return self._store.nearest(task.text, self.k, within=within(self.scope, task))
 
 
-class PoolRetrieval(MemoryPolicy):
+class PoolRetrieval(StoredMemory):
     """The ``k`` labelled tasks most similar to the one at hand, from a pool filled beforehand that never changes.
 
     No agent's memory but a rival of one: few-shot prompting by nearest neighbour. It says what relevance alone is worth
@@ -94,23 +91,14 @@ class PoolRetrieval(MemoryPolicy):
         if self.size < self.k:
             raise ValueError(f"PoolRetrieval.size must be at least k = {self.k} but is {self.size}")
 
-    def reset(self, rng: np.random.Generator, think: Think) -> None:
-        """Begin with an empty pool."""
-        self._kept = Store()
-
-    def observe(self, experience: Experience) -> None:
+    def write(self, experience: Experience) -> None:
         """Keep it if it was handed over before the stream."""
         if experience.id.startswith("prepare/") and experience.known_answer is not None:
-            self._kept.put(experience)
+            self._store.put(Memory.of(experience))
 
-    def recall(self, task: Task) -> Recall:
-        """The nearest, least similar first."""
-        found = self._kept.nearest(task.text, self.k)
-        return Recall(tuple(kept.example(best(kept)) for kept in reversed(found)))
-
-    def state(self) -> dict[str, object]:
-        """The pool, in order."""
-        return {"kept": [[kept.id, best(kept)] for kept in self._kept]}
+    def read(self, task: Task) -> Sequence[Memory]:
+        """The nearest."""
+        return self._store.nearest(task.text, self.k)
 
 
 class _Sham(MemoryPolicy, abstract=True):
@@ -129,6 +117,14 @@ class _Sham(MemoryPolicy, abstract=True):
         """Begin anew, the policy inside too."""
         self._rng = rng
         self.of.reset(rng.spawn(1)[0], think)
+
+    def memories(self) -> Sequence[Memory]:
+        """Those of the policy inside."""
+        return self.of.memories()
+
+    def forget(self, user: str) -> Forgotten:
+        """The policy inside forgets."""
+        return self.of.forget(user)
 
     def state(self) -> dict[str, object]:
         """The state of the policy inside."""

@@ -1,53 +1,37 @@
-"""A store of experiences with exact search by meaning: the one place where memories and their vectors are kept."""
+"""The one store under all policies: memories in order, found again by meaning, by words, by whose they are.
+
+Search is exact, ties go to the older. A search may be confined to one user's or one session's memories.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from functools import cache, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from toolkit.records import Experience
+from toolkit.records import Memory, Task
+from toolkit.traits.memory.embedding import Vector, embed
 
-if TYPE_CHECKING:
-    from wordllama import WordLlamaInference
+Scope: TypeAlias = Literal["shared", "user", "session"]
+"""Whose memories a policy searches: everybody's, those of the task's user, or those of its running session."""
 
-Vector = NDArray[np.float32]
+Within: TypeAlias = tuple[Scope, str]
+"""A scope with whose it is, e.g. ``("user", "mara")``."""
+
+EVERYWHERE: Within = ("shared", "")
 _BLOCK = 1024  # rows; small enough that no library takes it apart
 
 
-@cache
-def _embedder() -> WordLlamaInference:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    import wordllama
-
-    root.handlers[:] = handlers  # importing it sets up logging for the whole program, which is not its business
-    root.setLevel(level)
-    # The weights are inside the wheel; without this the loader would look for them on a hub.
-    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
-
-
-@lru_cache(maxsize=65_536)
-def embed(text: str) -> Vector:
-    """The unit vector of a text, 256 numbers, by static word embeddings; zeros for a text without known words.
+def within(scope: Scope, task: Task) -> Within:
+    """The part of a store that a scope leaves to a task.
 
     Examples
     --------
-    >>> close = embed("the parcel is late") @ embed("my package has not arrived")
-    >>> far = embed("the parcel is late") @ embed("reset my password")
-    >>> bool(close > far)
-    True
+    >>> within("user", Task("t", {}, user="mara"))
+    ('user', 'mara')
     """
-    vector = np.asarray(_embedder().embed(text)[0], dtype=np.float32)
-    norm = float(np.linalg.norm(vector))
-    found = vector / norm if norm > 0 else np.zeros_like(vector)
-    found.setflags(write=False)
-    return found
+    return (scope, {"shared": "", "user": task.user, "session": task.session}[scope])
 
 
 def _products(matrix: Vector, vector: Vector) -> Vector:
@@ -64,60 +48,108 @@ def _products(matrix: Vector, vector: Vector) -> Vector:
 
 
 class Store:
-    """Experiences by id, in order of first insertion, with exact nearest neighbours; ties go to the older.
+    """Memories by id, in order of first insertion.
 
     Inserting is amortised O(1): the matrix of vectors doubles when it is full.
 
     Examples
     --------
-    >>> from toolkit.records import Task
     >>> store = Store()
-    >>> store.put(Experience("e1", Task("t1", {"text": "the parcel is late"}), "anchor"))
-    >>> store.put(Experience("e2", Task("t2", {"text": "reset my password"}), "ember"))
+    >>> store.put(Memory("e1", "the parcel is late", user="mara"))
+    >>> store.put(Memory("e2", "reset my password", user="tobias"))
     >>> [found.id for found in store.nearest("where is my package", k=1)]
     ['e1']
+    >>> [found.id for found in store.nearest("where is my package", k=1, within=("user", "tobias"))]
+    ['e2']
     """
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
-        self._items: list[Experience] = []
+        self._items: list[Memory] = []
         self._matrix: Vector = np.empty((0, 0), dtype=np.float32)
 
-    def put(self, experience: Experience) -> None:
-        """Insert, or replace the experience of the same id in its place."""
-        place = self._places.get(experience.id)
+    def put(self, memory: Memory) -> None:
+        """Insert, or replace the memory of the same id in its place."""
+        place = self._places.get(memory.id)
         if place is not None:
-            self._items[place] = experience
+            if self._items[place].text != memory.text:
+                self._matrix[place] = embed(memory.text)
+            self._items[place] = memory
             return
-        vector = embed(experience.task.text)
+        vector = embed(memory.text)
         count = len(self._items)
         if count == len(self._matrix):
             grown = np.zeros((max(64, 2 * count), len(vector)), dtype=np.float32)
             grown[:count] = self._matrix.reshape(-1, len(vector))[:count]
             self._matrix = grown
         self._matrix[count] = vector
-        self._places[experience.id] = count
-        self._items.append(experience)
+        self._places[memory.id] = count
+        self._items.append(memory)
 
-    def nearest(self, text: str, k: int) -> list[Experience]:
-        """The ``k`` experiences most similar to ``text`` by cosine, the most similar first."""
+    def remove(self, memory_id: str) -> None:
+        """Take one out; the others keep their order.
+
+        Raises
+        ------
+        KeyError
+            If there is none of this id.
+        """
+        place = self._places.pop(memory_id)
+        del self._items[place]
         count = len(self._items)
+        self._matrix[place:count] = self._matrix[place + 1 : count + 1]
+        for later in self._items[place:]:
+            self._places[later.id] -= 1
+
+    def get(self, memory_id: str) -> Memory | None:
+        """The memory of an id."""
+        place = self._places.get(memory_id)
+        return None if place is None else self._items[place]
+
+    def place(self, memory_id: str) -> int:
+        """Where a memory stands in the order of insertion; raises `KeyError` if there is none of this id."""
+        return self._places[memory_id]
+
+    def similar(self, text: str, *, within: Within = EVERYWHERE) -> tuple[Vector, list[Memory]]:
+        """The cosine of every memory to ``text``, and the memories, in order."""
+        places = self._confined(within)
+        matrix = self._matrix[: len(self._items)] if places is None else self._matrix[places]
+        held = self._items if places is None else [self._items[place] for place in places.tolist()]
+        return (_products(matrix, embed(text)) if held else np.empty(0, dtype=np.float32)), list(held)
+
+    def nearest(self, text: str, k: int, *, within: Within = EVERYWHERE) -> list[Memory]:
+        """The ``k`` memories most similar to ``text`` by cosine, the most similar first."""
+        places = self._confined(within)
+        count = len(self._items) if places is None else len(places)
         if not count or k < 1:
             return []
-        similar = _products(self._matrix[:count], embed(text))
+        matrix = self._matrix[: len(self._items)] if places is None else self._matrix[places]
+        similar = _products(matrix, embed(text))
         if k >= count:
             order = np.argsort(-similar, kind="stable")
         else:
             least = np.partition(similar, count - k)[count - k]
             candidates = np.flatnonzero(similar >= least)
             order = candidates[np.argsort(-similar[candidates], kind="stable")][:k]
-        return [self._items[place] for place in order.tolist()]
+        chosen = order if places is None else places[order]
+        return [self._items[place] for place in chosen.tolist()]
 
-    def __iter__(self) -> Iterator[Experience]:
+    def _confined(self, within: Within) -> np.ndarray | None:
+        """Places of the memories that a search is confined to; None = all."""
+        scope, whose = within
+        if scope == "shared":
+            return None
+        own = (place for place, one in enumerate(self._items) if getattr(one, scope) == whose)
+        return np.fromiter(own, dtype=np.intp)
+
+    def __iter__(self) -> Iterator[Memory]:
         return iter(self._items)
+
+    def __reversed__(self) -> Iterator[Memory]:
+        return reversed(self._items)
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def __contains__(self, experience_id: object) -> bool:
-        return experience_id in self._places
+    def __contains__(self, memory_id: object) -> bool:
+        return memory_id in self._places
