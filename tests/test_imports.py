@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "toolkit"
 
 FLOORS = [
     ("errors", "stats"),
-    ("records", "component", "randomness"),
+    ("records", "episode", "component", "randomness"),
     ("traits", "streams", "ledger"),
     ("lm", "agents", "analysis"),
     ("evaluation",),
@@ -23,6 +23,7 @@ FLOORS = [
 ]
 SIDEWAYS = {
     ("component", "errors"),
+    ("episode", "records"),
     ("agents", "lm"),  # agents use models; models know no agents
     ("report", "figures"),
     ("cli", "doctor"),

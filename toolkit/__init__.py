@@ -61,8 +61,8 @@ _FACE = {
     "lm.hosted": ("Hosted",),
     "lm.model": ("Model", "model"),
     "lm.scripted": ("Scripted",),
+    "episode": ("Episode",),
     "records": (
-        "Episode",
         "Example",
         "Experience",
         "Feedback",

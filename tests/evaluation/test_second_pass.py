@@ -13,6 +13,7 @@ from errands import Errands, finish, prompts
 from toolkit.agents.arm import Arm, floors
 from toolkit.analysis import second_pass
 from toolkit.component import digest
+from toolkit.episode import Episode
 from toolkit.errors import SpecError
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.pack import pack, replay_archive
@@ -22,7 +23,6 @@ from toolkit.evaluation.study import Study
 from toolkit.ledger.follow import Follower
 from toolkit.ledger.log import LedgerError
 from toolkit.lm.scripted import Scripted
-from toolkit.records import Episode
 from toolkit.streams.desk import Desk
 from toolkit.streams.table import Table
 from toolkit.traits.learning import DemoBuffer

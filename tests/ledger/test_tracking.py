@@ -14,6 +14,7 @@ from shown import client, everything, history, runs, traces
 
 from toolkit.agents.arm import Arm
 from toolkit.analysis import compare
+from toolkit.episode import Episode
 from toolkit.evaluation.study import Study
 from toolkit.evaluation.track import track
 from toolkit.ledger.course import SHOWN_POINTS, Course
@@ -23,7 +24,6 @@ from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.ledger.target import Target, TrackingError, locked, target
 from toolkit.ledger.tracking import Shown
 from toolkit.lm.scripted import Scripted
-from toolkit.records import Episode
 from toolkit.traits.memory import Retrieval
 
 Make = Callable[..., Study]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from toolkit.episode import Episode
 from toolkit.errors import AnswerError, SpecError, nearest
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import iter_episodes
@@ -18,7 +19,7 @@ from toolkit.ledger.call import Call
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import call_of
 from toolkit.ledger.tables import rows as rows_of
-from toolkit.records import Episode, Recall
+from toolkit.records import Recall
 
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from toolkit.episode import Episode
 from toolkit.evaluation import budget
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.executors import Shipment, opened
@@ -21,7 +22,6 @@ from toolkit.evaluation.unchanged import refuse_changed
 from toolkit.ledger.alone import alone
 from toolkit.ledger.disk import writing
 from toolkit.ledger.rows import RunRecord
-from toolkit.records import Episode
 
 if TYPE_CHECKING:
     from types import FrameType

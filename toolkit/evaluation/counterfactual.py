@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from toolkit.agents.agent import Agent
+from toolkit.episode import Counterfactual
 from toolkit.errors import AnswerError
 from toolkit.randomness import generator
-from toolkit.records import Counterfactual, Key, Recall, Status, Task
+from toolkit.records import Key, Recall, Status, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,7 +71,7 @@ class Counterfactuals:
 
 @dataclass(frozen=True, slots=True)
 class Instead:
-    """What stands in place of a recall; see `toolkit.records.Counterfactual`."""
+    """What stands in place of a recall; see `toolkit.episode.Counterfactual`."""
 
     kind: Literal["nothing", "another's", "the same", "all but one"]
     memory: str = ""

@@ -20,12 +20,12 @@ from multiprocessing import Pipe
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from toolkit.episode import Episode
 from toolkit.errors import MissingExtra, SpecError, ToolkitError, nearest
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.run import carry_out, give_up
 from toolkit.evaluation.worker import Setting, carry
 from toolkit.ledger.rows import RunRecord
-from toolkit.records import Episode
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

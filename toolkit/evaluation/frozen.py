@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from toolkit.agents.agent import Agent
+from toolkit.episode import Episode
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.prequential import Bench, Pending, tested
-from toolkit.records import Episode, Experience
+from toolkit.records import Experience
 from toolkit.streams.stream import Pair, Stream
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from toolkit.agents.agent import Agent
+from toolkit.episode import Episode
 from toolkit.errors import AnswerError
 from toolkit.evaluation.counterfactual import Counterfactuals
-from toolkit.records import Episode, Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
+from toolkit.records import Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
 from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.scoring import Scorer
 from toolkit.streams.stream import Pair

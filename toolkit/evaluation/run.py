@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from toolkit.episode import Episode
 from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.counterfactual import Counterfactuals
@@ -24,7 +25,6 @@ from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import Ledger, RunFolder, write_atomically
 from toolkit.randomness import generator
-from toolkit.records import Episode
 from toolkit.streams.channel import Channel
 from toolkit.streams.scoring import scorer_by_name
 

@@ -28,7 +28,7 @@ class Glimpse:
     run, arm, seed
         Whose episode it is.
     phase, t, status, score, labels, error
-        As of `toolkit.records.Episode`; the score is NaN where there is none.
+        As of `toolkit.episode.Episode`; the score is NaN where there is none.
     calls, tokens, seconds, dollars
         What it cost, all purposes together; dollars are NaN where the price is not known.
     """

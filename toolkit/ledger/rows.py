@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
+from toolkit.episode import Episode
 from toolkit.ledger.call import Call
-from toolkit.records import Episode, Usage
+from toolkit.records import Usage
 
 Row: TypeAlias = dict[str, Any]
 """One flat record as it is written; its keys are those of the schema beside it."""

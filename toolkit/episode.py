@@ -1,0 +1,80 @@
+"""What only the bench sees: one task as a run handled it, with its scores. No agent is ever shown one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from toolkit.records import Experience, Feedback, Phase, Status, Task, Turn, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What the arm would have answered, had something else been recalled; asked beside the episode, charged to judging.
+
+    Parameters
+    ----------
+    instead
+        What stood in place of the recall: ``"nothing"``; ``"another's"`` (what had been recalled for another task);
+        ``"the same"`` (once more, which tells how much a sampled answer changes by itself); ``"all but one"``.
+    memory
+        The one left out, if one was.
+    score
+        The main metric of `answer`.
+    """
+
+    instead: Literal["nothing", "another's", "the same", "all but one"]
+    memory: str
+    answer: str
+    status: Status
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One task handled by one run: the bench's record, never shown to an agent.
+
+    Parameters
+    ----------
+    id
+        ``"<phase>/<t>"``, unique within a run.
+    t
+        Place in the run, from 0.
+    scores
+        Every metric; the first is the main one.
+    feedback, due
+        What the channel gives, and the place in the run at which it is delivered.
+    acting, adapting, judging
+        Cost of answering, of memory and learning, and of model-based scoring, kept apart.
+    labels
+        1 if the feedback went to an agent that can learn from it, else 0.
+    """
+
+    id: str
+    phase: Phase
+    t: int
+    task: Task
+    turns: tuple[Turn, ...]
+    answer: str
+    status: Status
+    scores: Mapping[str, float]
+    feedback: Feedback | None
+    due: int
+    error: str = ""
+    oracle: float = 1.0
+    labels: int = 0
+    acting: Usage = field(default_factory=Usage)
+    adapting: Usage = field(default_factory=Usage)
+    judging: Usage = field(default_factory=Usage)
+    counterfactuals: tuple[Counterfactual, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The main metric, in [0, 1]."""
+        return next(iter(self.scores.values()))
+
+    @property
+    def experience(self) -> Experience:
+        """What the agent may keep of it, before feedback."""
+        return Experience(self.id, self.task, self.answer)
