@@ -155,10 +155,12 @@ def test_latex_takes_it_all(crossed: Study, tmp_path: Path) -> None:
     body = [part.to_latex() for part in parts]
     body += [tabular(["a", "[b]"], strange, caption=strange[0][0], label="x", notes=strange[0])]
     body += [(crossed.folder / name).read_text(encoding="utf-8") for name in ("table.tex", "methods.tex")]
-    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{textcomp}\usepackage{booktabs}"
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{textcomp}\usepackage{booktabs,graphicx}"
     paper = "\n".join([head, r"\begin{document}", *body, r"\end{document}", ""])
     (tmp_path / "paper.tex").write_text(paper, encoding="utf-8")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "paper.tex"]
     told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     assert told.returncode == 0, told.stdout.decode(errors="replace")[-2000:]
-    assert b"Missing character" not in (tmp_path / "paper.log").read_bytes()
+    log = (tmp_path / "paper.log").read_text(errors="replace")
+    assert "Missing character" not in log
+    assert not re.findall(r"Overfull .hbox \((\d{2,})", log)  # points by which a line is too wide

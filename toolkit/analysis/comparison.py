@@ -152,7 +152,7 @@ class Comparison(Shown):
         return head, [_cells(row) for row in self.rows]
 
     def to_latex(self) -> str:
-        r"""The table for a paper, a ``table`` of its own: needs ``\usepackage{booktabs}`` and nothing else.
+        r"""The table for a paper, a ``table`` of its own: needs ``\usepackage{booktabs,graphicx}``.
 
         The caption names method and target of the intervals; doubts stand below the table as notes.
 

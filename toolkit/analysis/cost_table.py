@@ -141,7 +141,7 @@ class Payoff(Shown):
         return head, [_cells(row, self.value is not None) for row in self.rows]
 
     def to_latex(self) -> str:
-        r"""The table for a paper: ``\usepackage{booktabs}``; reasons for missing numbers stand below it."""
+        r"""The table for a paper: ``\usepackage{booktabs,graphicx}``; reasons for missing numbers stand below it."""
         head, body = self.table()
         reasons = [[why for why, arms in self.missing.items() if any(a.startswith(f"{row.arm} (") for a in arms)]
                    for row in self.rows]  # fmt: skip

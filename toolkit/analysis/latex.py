@@ -59,7 +59,9 @@ def number(text: str) -> Tex:
 def tabular(
     head: Sequence[object], rows: Sequence[Sequence[object]], *, caption: object, label: str, notes: Sequence[object]
 ) -> str:
-    r"""A table with a caption above it and notes below: needs ``\usepackage{booktabs}`` and nothing else.
+    r"""A table with a caption above it and notes below: needs ``\usepackage{booktabs,graphicx}``.
+
+    A table wider than the line is drawn smaller, as wide as the line.
 
     Parameters
     ----------
@@ -85,13 +87,14 @@ def tabular(
             r"\centering",
             rf"\caption{{{escaped(caption)}}}",
             rf"\label{{{re.sub(r'[^A-Za-z0-9:-]+', '-', label)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
             r"\toprule",
             line[0],
             r"\midrule",
             *line[1:],
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             *([*below, r"\end{minipage}"] if notes else []),
             r"\end{table}",
             "",

@@ -88,7 +88,7 @@ class TraitEffects(Shown):
         return [*head, "remarks"], [_cells(row) for row in self.rows]
 
     def to_latex(self) -> str:
-        r"""The table for a paper, a ``table`` of its own: needs ``\usepackage{booktabs}`` and nothing else.
+        r"""The table for a paper, a ``table`` of its own: needs ``\usepackage{booktabs,graphicx}``.
 
         The policy that an effect is of, and remarks, stand below the table as notes: they are too long for a column.
 
