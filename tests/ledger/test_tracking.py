@@ -313,3 +313,16 @@ def test_what_the_user_has_set_stays(monkeypatch: pytest.MonkeyPatch, ledger: Le
     assert made.uri == "http://host:5000"
     assert made.environment()["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert made.environment()["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_what_comes_after_the_stream_is_shown_apart() -> None:
+    def seen(phase: str, t: int, score: float) -> Glimpse:
+        return Glimpse("r", "a", 0, phase, t, "ok", score, 1, "", 1, 20, 2.0, 0.0)
+
+    course = Course(2)
+    for one in (seen("stream", 0, 0.0), seen("stream", 1, 1.0), seen("frozen", 0, 1.0), seen("frozen", 1, 1.0)):
+        course.add(one)
+    found = {point.name: point.value for point in course.final(0)}
+    assert (found["final/score"], found["frozen/score"], found["frozen/tokens per task"]) == (0.5, 1.0, 20)
+    assert (len(course), course.recorded) == (2, 4)
+    assert {point.step for point in course.points(0)} == {1, 2}

@@ -52,14 +52,19 @@ class Course:
         self.window = 20 if tasks >= _PLACED else 5
         self.every = -(-tasks // SHOWN_POINTS)
         self._seen: list[Glimpse] = []
+        self._apart: dict[str, list[Glimpse]] = {}
+
+    @property
+    def recorded(self) -> int:
+        """Episodes of all phases."""
+        return len(self._seen) + sum(map(len, self._apart.values()))
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def add(self, glimpse: Glimpse) -> None:
-        """Take the next episode; what is no part of the stream is passed over."""
-        if glimpse.phase == "stream":
-            self._seen.append(glimpse)
+        """Take the next episode; what is no part of the stream is kept apart, by its phase."""
+        (self._seen if glimpse.phase == "stream" else self._apart.setdefault(glimpse.phase, [])).append(glimpse)
 
     def points(self, since: int) -> Iterator[Point]:
         """Every point of every curve, for the episodes from place ``since`` on; NaN is left out."""
@@ -100,6 +105,9 @@ class Course:
         }
         dollars = sum(glimpse.dollars for glimpse in self._seen)
         values |= {"final/dollars": dollars} if dollars > 0 else {}
+        for phase, seen in self._apart.items():
+            values[f"{phase}/score"] = sum(glimpse.score for glimpse in seen) / len(seen)
+            values[f"{phase}/tokens per task"] = sum(glimpse.tokens for glimpse in seen) / len(seen)
         seconds = self.before(number) + number / 1000
         yield from (Point(name, v, 0, seconds) for name, v in values.items() if not math.isnan(v))
 

@@ -135,7 +135,7 @@ class Exporter:
         self._traces(run, record, shown)
         status = "cut off" if over and record.status == "running" else record.status
         if status != "running":
-            shown.points(course.final(record.labels_before), unless=f"{status} {len(course)}")
+            shown.points(course.final(record.labels_before), unless=f"{status} {course.recorded}")
         told = {"status": status, "error": record.error, "result fingerprint": record.hash}
         shown.tag({name: value for name, value in told.items() if value or name in shown.tags})
         shown.status(status, end)
