@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.records import Memory
-from toolkit.traits.memory.embedding import embed
 from toolkit.traits.memory.dense import products
+from toolkit.traits.memory.embedding import embed
 from toolkit.traits.memory.store import Store
 
 WORDS = st.lists(

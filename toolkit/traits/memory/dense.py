@@ -15,6 +15,7 @@ Embed = Callable[[Sequence[str]], Vector]
 _BLOCK = 1024  # rows; small enough that no library takes it apart
 _LANE = 16  # rows; more than any library multiplies in one go
 _LEAST = 64
+_LINE = 64  # bytes
 _RECENT = 64
 _SHARE = 4
 
@@ -27,6 +28,10 @@ def products(matrix: Vector, vector: Vector) -> Vector:
     the whole product, by ten times what it takes. What is left over of a block after its last full group of rows is
     rounded otherwise too: a tie would go to whoever stands there.
     """
+    found: Vector
+    if len(matrix) <= _BLOCK:
+        found = matrix.dot(vector)
+        return found
     found = np.empty(len(matrix), dtype=np.float32)
     for start in range(0, len(matrix), _BLOCK):
         np.dot(matrix[start : start + _BLOCK], vector, out=found[start : start + _BLOCK])
@@ -36,6 +41,13 @@ def products(matrix: Vector, vector: Vector) -> Vector:
 def padded(count: int) -> int:
     """The next multiple of 16."""
     return -(-count // _LANE) * _LANE
+
+
+def _zeros(count: int, width: int) -> Vector:
+    """Rows that begin where the processor's own lines of memory do: a tenth faster to multiply."""
+    whole = np.zeros(count * width + _LINE // 4, dtype=np.float32)
+    start = -whole.ctypes.data % _LINE // 4
+    return whole[start : start + count * width].reshape(count, width)
 
 
 class Dense:
@@ -76,7 +88,7 @@ class Dense:
         self._waiting = {int(new[place]): text for place, text in self._waiting.items()}
         there = places[places < len(self._matrix)]
         if len(self._matrix):
-            kept = np.zeros((max(_LEAST, padded(2 * len(there))), self._matrix.shape[1]), dtype=np.float32)
+            kept = _zeros(max(_LEAST, padded(2 * len(there))), self._matrix.shape[1])
             kept[: len(there)] = self._matrix[there]
             self._matrix = kept
 
@@ -92,31 +104,27 @@ class Dense:
         if places is None or len(places) * _SHARE > count:
             found = products(self._matrix[: padded(count)], vector)
             return found[:count] if places is None else found[places]
-        gathered = np.zeros((padded(len(places)), len(vector)), dtype=np.float32)
+        gathered = _zeros(padded(len(places)), len(vector))
         np.take(self._matrix, places, axis=0, out=gathered[: len(places)])
         return products(gathered, vector)[: len(places)]
 
     def settle(self, text: str | None = None) -> None:
-        """Embed what waits, and a text to search with."""
-        if not self._waiting and (text is None or text in self._recent):
-            return
-        waiting = {place: one for place, one in self._waiting.items() if one not in self._recent}
-        asked = list(dict.fromkeys([*waiting.values(), *([] if text is None or text in self._recent else [text])]))
-        found = dict(zip(asked, self._vectors(asked), strict=True))
+        """Embed what waits, and a text to search with, in one request."""
+        recent = self._recent
+        asked = [one for one in dict.fromkeys(self._waiting.values()) if one not in recent] if self._waiting else []
+        if text is not None and text not in recent and text not in asked:
+            asked.append(text)
+        found = dict(zip(asked, self._checked(self._embed(asked), len(asked)), strict=True)) if asked else {}
         for place, one in self._waiting.items():
-            vector = found[one] if one in found else self._recent[one]
-            self._grow(place + 1, len(vector))
+            vector = recent[one] if one in recent else found[one]
+            if place >= len(self._matrix):
+                self._grow(place + 1, len(vector))
             self._matrix[place] = vector
         self._waiting.clear()
         if text is not None and text in found:
-            self._recent[text] = found[text].copy()
-            if len(self._recent) > _RECENT:
-                del self._recent[next(iter(self._recent))]
-
-    def _vectors(self, texts: list[str]) -> Vector:
-        if not texts:
-            return self._matrix[:0]
-        return self._checked(self._embed(texts), len(texts))
+            recent[text] = found[text] if len(found) == 1 else found[text].copy()  # a view keeps all rows
+            if len(recent) > _RECENT:
+                del recent[next(iter(recent))]
 
     def _checked(self, rows: object, count: int | None = None) -> Vector:
         found, known = unit_rows(rows, self._name, count), self._matrix.shape[1]
@@ -128,6 +136,6 @@ class Dense:
     def _grow(self, needed: int, width: int) -> None:
         if needed <= len(self._matrix):
             return
-        grown = np.zeros((max(_LEAST, padded(needed), 2 * len(self._matrix)), width), dtype=np.float32)
+        grown = _zeros(max(_LEAST, padded(needed), 2 * len(self._matrix)), width)
         grown[: len(self._matrix)] = self._matrix.reshape(-1, width)
         self._matrix = grown

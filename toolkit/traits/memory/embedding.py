@@ -95,6 +95,8 @@ def unit_rows(found: object, name: str, count: int | None = None) -> Vector:
     if rows.ndim != 2 or (count is not None and len(rows) != count):
         wanted = "each text" if count is None else f"each of {count} texts"
         raise ValueError(f"{name} must give one vector for {wanted} but gave an array of shape {rows.shape}")
+    if len(rows) == 1 and abs(rows[0].dot(rows[0]) - 1) < 2 * _OFF_UNIT:
+        return rows  # the usual case, quickly
     lengths = np.einsum("ij,ij->i", rows, rows)
     wrong = np.flatnonzero(~((np.abs(lengths - 1) < 2 * _OFF_UNIT) | (lengths == 0)))
     if len(wrong):
@@ -116,7 +118,7 @@ class WordLlama(Embedder):
 
     def embed(self, texts: Sequence[str]) -> Vector:
         """One row for each text."""
-        return np.stack([embed(text) for text in texts])
+        return embed(texts[0])[None] if len(texts) == 1 else np.stack([embed(text) for text in texts])
 
 
 @cache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
@@ -82,7 +82,7 @@ class Store:
         self._think = think
         self._at: dict[str, int] = {}
         self._items: list[Memory | None] = []
-        self._own: dict[Within, array[int]] = {EVERYWHERE: array("q")}
+        self._own: defaultdict[Within, array[int]] = defaultdict(_none)
         self._dense = self._empty(self.embedder)
         self._words = Lexical()
 
@@ -97,7 +97,7 @@ class Store:
         self._items.append(memory)
         self._own[EVERYWHERE].append(place)
         for part in _parts(memory):
-            self._own.setdefault(part, array("q")).append(place)
+            self._own[part].append(place)
         self._dense.put(place, memory.text)
         self._words.put(place, memory.text)
 
@@ -193,8 +193,8 @@ class Store:
             order = _best(self._fused(text, places), k)
         else:
             raise ValueError(f"a search is by one of {', '.join(map(repr, WAYS))} but is by {by!r}")
-        chosen = order if places is None else places[order]
-        return [one for place in chosen.tolist() if (one := self._items[place]) is not None]
+        chosen, items = (order if places is None else places[order]).tolist(), self._items
+        return [one for place in chosen if (one := items[place]) is not None]
 
     def similar(self, text: str, *, within: Within = EVERYWHERE) -> Vector:
         """The cosine of ``text`` with each memory, in [-1, 1], in the order of iteration."""
@@ -205,7 +205,7 @@ class Store:
 
     def vectors(self) -> Vector:
         """The vector of each memory, in order; embeds what was not yet searched."""
-        return self._dense.rows(np.array(self._own[EVERYWHERE], dtype=np.intp))
+        return self._dense.rows(self._places(EVERYWHERE))
 
     def reembed(self, embedder: Embedder, progress: Callable[[int, int], None] | None = None) -> None:
         """Let another embedder give the vectors, of all memories. Until it is done, and if it fails, the old one does.
@@ -247,23 +247,24 @@ class Store:
         for before, now in zip(_parts(old), _parts(memory), strict=True):
             if before != now:
                 self._leave(before, place)
-                own = self._own.setdefault(now, array("q"))
+                own = self._own[now]
                 own.insert(bisect_left(own, place), place)
 
     def _leave(self, part: Within, place: int) -> None:
         own = self._own[part]
         del own[bisect_left(own, place)]
-        if not own and part != EVERYWHERE:
+        if not own:
             del self._own[part]
 
     def _close_up(self) -> None:
         """Move everything together, so that no place is empty."""
-        places = np.array(self._own[EVERYWHERE], dtype=np.intp)
+        places = self._places(EVERYWHERE)
         new = np.zeros(len(self._items), dtype=np.intp)
         new[places] = np.arange(len(places))
         self._dense.keep(places, new)
         self._words.keep(places, new)
-        self._own = {part: array("q", new[np.array(own)].tobytes()) for part, own in self._own.items()}
+        for part, own in self._own.items():
+            self._own[part] = array("q", new[np.array(own)].tobytes())
         self._items = [one for one in self._items if one is not None]
         self._at = {one.id: place for place, one in enumerate(self)}
 
@@ -271,7 +272,10 @@ class Store:
         """Places that a search is confined to, in order; None = all, and none of them empty."""
         if within[0] == "shared" and len(self._at) == len(self._items):
             return None
-        return np.array(self._own.get(EVERYWHERE if within[0] == "shared" else within, ()), dtype=np.intp)
+        return self._places(EVERYWHERE if within[0] == "shared" else within)
+
+    def _places(self, part: Within) -> Places:
+        return np.array(self._own.get(part, ()), dtype=np.intp)
 
     def _fused(self, text: str, places: Places | None) -> NDArray[np.float64]:
         dense = self._dense.scores(text, places, len(self._items))
@@ -286,6 +290,10 @@ class Store:
         return Dense(embedder.bound(self._think), type(embedder).__name__)
 
 
+def _none() -> array[int]:
+    return array("q")
+
+
 def _parts(memory: Memory) -> Sequence[Within]:
     return (("user", memory.user), ("session", memory.session))
 
@@ -296,6 +304,8 @@ def _best(scores: NDArray[np.floating], k: int) -> Places:
         return np.empty(0, dtype=np.intp)
     if k >= len(scores):
         return np.argsort(-scores, kind="stable")
-    least = np.partition(scores, len(scores) - k)[len(scores) - k]
-    candidates = np.flatnonzero(scores >= least)
-    return candidates[np.argsort(-scores[candidates], kind="stable")][:k]
+    ordered = scores.copy()
+    ordered.partition(len(scores) - k)
+    candidates = (scores >= ordered[len(scores) - k]).nonzero()[0]
+    order: Places = candidates[(-scores[candidates]).argsort(kind="stable")][:k]
+    return order
