@@ -158,7 +158,7 @@ class Store:
         return None if place is None else self._items[place]
 
     def place(self, memory_id: str) -> int:
-        """Where a memory stands: the higher, the later it was inserted; raises `KeyError` if there is none of this id."""
+        """Where a memory stands: the higher, the later it was inserted. Raises `KeyError` where there is none."""
         return self._at[memory_id]
 
     def held(self, within: Within = EVERYWHERE) -> list[Memory]:
