@@ -89,6 +89,7 @@ _FACE = {
     "traits.memory.policy": ("Forgotten", "MemoryPolicy", "NoMemory"),
     "traits.memory.retrieval": ("PermutedLabels", "PoolRetrieval", "Retrieval", "Shuffled"),
     "traits.memory.stored": ("StoredMemory",),
+    "traits.memory.weighed": ("LatestWins", "Weighed"),
     "traits.memory.windows": ("FullContext", "SlidingWindow"),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
     "widgets.forms": ("ArmForm", "MemoryForm", "RoleForm"),

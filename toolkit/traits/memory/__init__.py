@@ -4,12 +4,14 @@ from toolkit.traits.memory.bounded import Bounded
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, NoMemory
 from toolkit.traits.memory.retrieval import PermutedLabels, PoolRetrieval, Retrieval, Shuffled
 from toolkit.traits.memory.stored import StoredMemory
+from toolkit.traits.memory.weighed import LatestWins, Weighed
 from toolkit.traits.memory.windows import FullContext, SlidingWindow
 
 __all__ = [
     "Bounded",
     "Forgotten",
     "FullContext",
+    "LatestWins",
     "MemoryPolicy",
     "NoMemory",
     "PermutedLabels",
@@ -18,4 +20,5 @@ __all__ = [
     "Shuffled",
     "SlidingWindow",
     "StoredMemory",
+    "Weighed",
 ]
