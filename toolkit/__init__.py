@@ -52,6 +52,7 @@ _FACE = {
     "evaluation.budget": ("Budget",),
     "evaluation.forecast": ("Forecast",),
     "evaluation.hypotheses": ("Hypothesis",),
+    "evaluation.probing": ("Probes",),
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),

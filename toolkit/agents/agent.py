@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -47,6 +48,14 @@ class Agent:
     def freeze(self) -> None:
         """From here on nothing is remembered or learned; sessions begin anew, and their transcripts go on."""
         self._transcripts, self._frozen = {}, True
+
+    def copied(self) -> Agent:
+        """Another agent in the same state, frozen, that shares nothing but the access to the model."""
+        other, shared = copy.copy(self), {id(self.decision): self.decision}
+        for part in ("role", "memory", "goals", "learning", "decider"):
+            setattr(other, part, copy.deepcopy(getattr(self, part), shared))
+        other.freeze()
+        return other
 
     def prepare(self, labelled: Iterable[Experience]) -> None:
         """Learn from labelled tasks before the stream begins: learner and memory from as many as each has asked for."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from toolkit.agents.arm import Arm
 from toolkit.component import Component, digest
 from toolkit.errors import SpecError
+from toolkit.evaluation.probing import Probes
 from toolkit.ledger.rows import FORMAT
 from toolkit.lm.model import Deciding, Model
 from toolkit.randomness import generator
@@ -32,6 +33,8 @@ class Run:
         The stream of the second pass and the order in it; None and empty where there is none.
     counterfactuals
         Share of the tasks at which the arm is asked again without what it recalled.
+    probes
+        When a copy of the agent is asked without learning; None = never.
     """
 
     id: str
@@ -50,11 +53,12 @@ class Run:
     second: Stream | None = None
     second_places: tuple[int, ...] = ()
     counterfactuals: float = 0.0
+    probes: Probes | None = None
 
     @property
     def length(self) -> int:
-        """How many episodes it comes to, both passes together."""
-        return len(self.places) + len(self.second_places)
+        """How many episodes it comes to, both passes and all probes together."""
+        return len(self.places) + len(self.second_places) + (self.probes.count(self.places) if self.probes else 0)
 
     @property
     def folder(self) -> str:
@@ -130,6 +134,7 @@ def runs(
     scorers: Sequence[Component],
     second_pass: str | Stream = "",
     counterfactuals: float = 0.0,
+    probes: Probes | None = None,
 ) -> tuple[Run, ...]:
     """Every run of a crossed design: each arm meets the same tasks in the same orders.
 
@@ -149,6 +154,7 @@ def runs(
                     places = orders[seed]
                     frozen: list[object] = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
                     frozen += [["counterfactuals", counterfactuals]] if counterfactuals else []
+                    frozen += [["probes", probes.config()]] if probes else []
                     key = digest(
                         [*alike, seed, places, *frozen]
                     )  # equal for runs that do the same, whatever their names
@@ -169,6 +175,7 @@ def runs(
                         second=second,
                         second_places=again[seed],
                         counterfactuals=counterfactuals,
+                        probes=probes,
                     )
                     found.setdefault(key, run)
     return tuple(found.values())

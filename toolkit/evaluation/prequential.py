@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -95,7 +95,13 @@ def tested(agent: Agent, task: Task, key: Key, bench: Bench, phase: Phase, t: in
 
 
 def iter_episodes(
-    agent: Agent, pairs: Sequence[Pair], bench: Bench, *, phase: Phase = "stream", pending: Pending | None = None
+    agent: Agent,
+    pairs: Sequence[Pair],
+    bench: Bench,
+    *,
+    phase: Phase = "stream",
+    pending: Pending | None = None,
+    probe: Callable[[int], Iterator[Episode]] | None = None,
 ) -> Iterator[Episode]:
     """Episodes of one pass, each scored at once, with feedback delivered when it is due.
 
@@ -111,6 +117,9 @@ def iter_episodes(
         Under which phase the episodes are booked.
     pending
         Where feedback waits; what is still in it at the end can then be delivered by whoever gave it.
+    probe
+        Gives the episodes of a probe, if there is one when so many tasks have been met; see
+        `toolkit.evaluation.probing`.
 
     Yields
     ------
@@ -129,6 +138,9 @@ def iter_episodes(
         agent.decision.at(phase, t)
         for due in pending.arrived(t):
             agent.learn(due)
+        if probe is not None:
+            yield from probe(t)
+            agent.decision.at(phase, t)
         found = tested(agent, task, key, bench, phase, t)
         asked = bench.counterfactuals.asked(agent, task, key, bench.scores) if bench.counterfactuals else ()
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
@@ -157,6 +169,8 @@ def iter_episodes(
             judging=agent.decision.recorder.take("judging"),
             counterfactuals=asked,
         )
+    if probe is not None:
+        yield from probe(len(pairs))
 
 
 def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ...], Status, str]:

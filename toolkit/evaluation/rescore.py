@@ -117,7 +117,7 @@ def _rescore(ledger: Ledger, study: str, planned: Row, keys: Mapping[str, Pairs]
             kept += 1
             continue
         pairs = keys[run.get("stream", planned["stream"])]
-        of = {"stream": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
+        of = {"stream": pairs, "probe": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
         new = [row | {"scorer": mark, "computed": at} for row in _figures(ledger, study, run["id"], of, scorer)]
         later.write(folder, [row for row in old if row["metric"] != scorer.name] + new)
         written += 1
@@ -145,7 +145,7 @@ def _differ(ledger: Ledger, study: str, planned: Row, metric: str) -> int | None
     if metric not in planned["scorers"]:
         return None
     found = ledger.sql(
-        "SELECT count(*) AS n FROM rescored r JOIN episodes e USING (study, run, phase, t) "
+        "SELECT count(*) AS n FROM rescored r JOIN episodes e USING (study, run, phase, t, task) "
         "WHERE study = $1 AND metric = $2 AND list_contains($3, run) AND e.scores[$2] IS DISTINCT FROM r.score",
         study,
         metric,

@@ -20,6 +20,7 @@ from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
+from toolkit.evaluation.probing import prober
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
@@ -215,7 +216,8 @@ def _pass(
     agent, bench, labels = begun(run, money.engine(engine), money.kept(folder.call), tape)
     recorder, pairs = agent.decision.recorder, run.stream.pairs()
     pending = Pending()
-    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending)
+    probe = prober(run.probes, agent, pairs, run.places, bench) if run.probes else None
+    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending, probe=probe)
     course = chain(first, _second(run, agent, recorder, money, bench, pending))
     record, done = folder.record, 0
     try:

@@ -16,6 +16,7 @@ from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.conduct import Watcher, conduct
 from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.mistakes import mistakes, usual_baseline
+from toolkit.evaluation.probing import Probes
 from toolkit.evaluation.run import Control
 from toolkit.evaluation.track import Tracking
 from toolkit.evaluation.unchanged import StudyChanged
@@ -85,6 +86,8 @@ class Study:
     counterfactuals
         Share of the tasks, in [0, 1], at which each arm is asked again without what it recalled, with what another task
         recalled, and without each single memory; charged to judging. See `toolkit.attribution`.
+    probes
+        When a copy of each agent is asked, with all updating off: on day one, and on the way. See `toolkit.Probes`.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
     stop_when
@@ -128,6 +131,7 @@ class Study:
         hypotheses: Sequence[Hypothesis] = (),
         second_pass: str | Stream = "",
         counterfactuals: float = 0.0,
+        probes: Probes | None = None,
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -143,7 +147,7 @@ class Study:
         self.baseline = baseline or usual_baseline(self.arms)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.workers, self.reuse, self.second_pass = workers, reuse, second_pass
-        self.counterfactuals = counterfactuals
+        self.counterfactuals, self.probes = counterfactuals, probes
         self.code = tuple(Path(path) for path in code)
         self.budget = budget or Budget()
         self.stop_when = stopping.written(stop_when)
@@ -186,6 +190,7 @@ class Study:
             scorers=self.scorers,
             second_pass=self.second_pass,
             counterfactuals=self.counterfactuals,
+            probes=self.probes,
         )
 
     def plan(self, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
@@ -239,12 +244,9 @@ class Study:
         return conduct(self, watch=watch, executor=executor, begun=lambda: None)
 
     def start(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> None:
-        """The same as `run` in the background; returns as soon as it has begun. `wait` waits, `stop` stops.
+        """The same as `run` in the background; returns as soon as it has begun, or raises what `run` raises.
 
-        Raises
-        ------
-        StudyBusy, StudyChanged
-            As `run`.
+        `wait` waits, `stop` stops.
         """
         self._background.begin(lambda begun: conduct(self, watch=watch, executor=executor, begun=begun))
 
@@ -275,12 +277,7 @@ class Study:
     def resume(self) -> None:
         """Go on: where runs are paused, in whatever process; a study that was stopped or cut off is started again here.
 
-        After a kernel restart: ``tk.Study.open("name").resume()``.
-
-        Raises
-        ------
-        StudyBusy, StudyChanged
-            As `run`.
+        After a kernel restart: ``tk.Study.open("name").resume()``. Raises what `run` raises.
         """
         if holder(self.folder):
             Control(self.folder / "control.json").write("run")
@@ -384,6 +381,8 @@ class Study:
             found["second_pass"] = second if isinstance(second, str) else second.config()
         if self.counterfactuals:
             found["counterfactuals"] = self.counterfactuals
+        if self.probes:
+            found["probes"] = self.probes.config()
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]

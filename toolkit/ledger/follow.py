@@ -145,7 +145,8 @@ class Follower:
         columns = ", ".join(["run", *_COLUMNS, *_cost_columns()])
         with duckdb.connect() as con:
             query = (
-                f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true) ORDER BY run, phase = 'frozen', t"
+                f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true, file_row_number=true) "
+                "ORDER BY run, file_row_number"
             )
             rows = con.execute(query).fetchall()
         names = columns.split(", ")
