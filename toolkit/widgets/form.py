@@ -164,7 +164,7 @@ class ComponentForm(Form):
     'Retrieval.k must be an integer of at least 1 but is 0'
     >>> form.fields["k"].control.value = "3"
     >>> form.value
-    Retrieval(k=3, store='all')
+    Retrieval(k=3)
     """
 
     def __init__(self, kind: str, value: Component | None = None, name: str = "", nested: bool = False) -> None:

@@ -136,7 +136,7 @@ class ArmForm(Form):
     >>> form = ArmForm(Arm("memory", memory=Retrieval(k=3)))
     >>> form.parts["memory"].fields["k"].control.value = "5"
     >>> form.value.memory
-    Retrieval(k=5, store='all')
+    Retrieval(k=5)
     """
 
     def __init__(self, value: Arm | None = None, name: str = "arm", nested: bool = False) -> None:

@@ -29,8 +29,8 @@ def parameter_help(cls: type[Component]) -> dict[str, str]:
     Examples
     --------
     >>> from toolkit.traits.memory import SlidingWindow
-    >>> parameter_help(SlidingWindow)
-    {'k': 'Number of tasks, at least 1.'}
+    >>> parameter_help(SlidingWindow)["k"]
+    'Number of tasks, at least 1.'
     """
     found = dict(_section(_lines(cls)))
     for name, text in found.items():

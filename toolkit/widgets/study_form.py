@@ -162,7 +162,7 @@ class StudyForm(Form):
     >>> form = StudyForm()
     >>> form.arms.arm("memory").parts["memory"].fields["k"].control.value = "2"
     >>> form.value.arms[1].memory
-    Retrieval(k=2, store='all')
+    Retrieval(k=2)
     """
 
     def __init__(self, value: Study | str | Path | None = None, ledger: Ledger | str | Path | None = None) -> None:

@@ -44,7 +44,7 @@ class Weighed(StoredMemory):
         How important a memory is: ``"mistakes"``: 1 where the answer turned out wrong, 0 where right, 0.5 while nobody
         has said; ``"model"``: as the model rates it, a call for each task.
     scope
-        As in `Retrieval`.
+        As of `Retrieval`.
 
     References
     ----------
@@ -153,7 +153,7 @@ class LatestWins(StoredMemory):
     alike
         Share of words in common (Jaccard) from which two memories say nearly the same, in (0, 1].
     scope
-        As in `Retrieval`.
+        As of `Retrieval`.
 
     References
     ----------

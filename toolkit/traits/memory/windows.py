@@ -103,7 +103,7 @@ class FullContext(Window):
         Budget of the recalled block, in tokens estimated at four characters each; at least 1. What is longer than the
         budget by itself is recalled if it came last.
     scope
-        As in `SlidingWindow`.
+        As of `SlidingWindow`.
     """
 
     def __init__(self, max_tokens: int = 2000, scope: Scope = "shared") -> None:
