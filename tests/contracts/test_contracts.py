@@ -21,7 +21,7 @@ WITH = {
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
-BY_DATA = {"Banking77", "Table", "Gguf", "Wrapped"}  # identified by content: tested where the content is
+BY_DATA = {"Banking77", "Table", "Gguf", "OwnEmbedder", "Wrapped"}  # identified by content: tested where the content is
 
 
 def shipped() -> list[Component]:
@@ -39,7 +39,7 @@ def test_contract(component: Component, one: Check) -> None:
 
 
 def test_every_kind_is_crossed() -> None:
-    kinds_known = {"channel", "decider", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
+    kinds_known = {"channel", "decider", "embedder", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
     assert {c.kind for c in shipped()} == kinds_known
     assert "Table" in registered("stream")
     assert Table is registered("stream")["Table"]
