@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from toolkit.records import Memory
 from toolkit.traits.memory import store as module
 from toolkit.traits.memory.embedding import Embedder
-from toolkit.traits.memory.store import Store, Within
+from toolkit.traits.memory.store import EVERYWHERE, Store, Within
 
 WORDS = ["late", "parcel", "lost", "Card", "lamp", "refund", "17", "schlüssel", "\x00", "\u202e", "\ud800", "😀"]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
@@ -102,6 +102,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(query=TEXTS, k=st.integers(0, 16), within=SCOPES)
     def search(self, query: str, k: int, within: Within) -> None:
+        self.agree(query, k, within)
+
+    def agree(self, query: str, k: int, within: Within) -> None:
         own = [one for one in self.model if within[0] == "shared" or getattr(one, within[0]) == within[1]]
         texts, embedder = [one.text for one in own], Directions()
         vectors = embedder.embed([*texts, query])
@@ -138,9 +141,14 @@ class StoreMachine(RuleBasedStateMachine):
         assert len(self.store) == len(self.model)
         assert all(self.store.get(one.id) == one for one in self.model)
 
+    @invariant()
+    def finds_the_same(self) -> None:
+        if len(self.model) % 2:  # else changes wait for each other
+            self.agree("late Card 17 late", 9, EVERYWHERE)
+
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestStore.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)
 
 
 def test_a_search_by_one_user_is_untouched_by_what_others_store() -> None:
