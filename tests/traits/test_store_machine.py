@@ -162,3 +162,26 @@ def test_a_search_by_one_user_is_untouched_by_what_others_store() -> None:
     for by in ("dense", "lexical", "hybrid"):
         found = crowded.search("red lamp", 4, by=by, within=("user", "mara"))
         assert found == alone.search("red lamp", 4, by=by)
+
+
+def test_after_a_long_life_a_store_finds_what_a_new_one_does() -> None:
+    rng = np.random.default_rng(6)
+    old, kept = Store(Directions()), dict[str, Memory]()
+    for step in range(1500):
+        name = f"m{rng.integers(90)}"
+        if name in kept and rng.random() < 0.6:
+            old.remove(name)
+            del kept[name]
+        else:
+            words = rng.choice(["late", "parcel", "lost", "card", "lamp"], size=rng.integers(5))
+            kept[name] = Memory(name, " ".join(words), user=str(rng.integers(3)))
+            old.put(kept[name])
+        if step % 5 == 0:
+            new = Store(Directions())
+            new.fill(kept.values())
+            assert list(old) == list(new)
+            for part in (EVERYWHERE, ("user", "1")):
+                assert (old.similar("late card", within=part) == new.similar("late card", within=part)).all()
+                for by in ("lexical", "hybrid"):
+                    found = old.search("late card lamp", 40, by=by, within=part)
+                    assert found == new.search("late card lamp", 40, by=by, within=part)
