@@ -13,6 +13,7 @@ import curves
 import hosted
 import loop
 import measure
+import memories
 import peers
 import resampling
 import startup
@@ -25,6 +26,8 @@ SUBJECTS = {
     "streams": loop.measure_streams,
     "hosted": hosted.measure_hosted,
     "memories": stores.measure_memories,
+    "words": memories.measure_words,
+    "memory-peers": memories.measure_peers,
     "rows": stores.measure_rows,
     "bootstrap": resampling.measure_bootstrap,
     "curves": curves.measure_curves,

@@ -28,6 +28,7 @@ BY_DATA = {
     "Gguf",
     "Locomo",
     "LongMemEval",
+    "OwnEmbedder",
     "Table",
     "Wrapped",
 }  # identified by content: tested where the content is

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import dspy
+import numpy as np
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
 from toolkit.lm.adapter import PlainAdapter, adapter
@@ -21,7 +22,9 @@ from toolkit.lm.tape import Purpose, Recorder
 from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from toolkit.traits.memory.embedding import Embedder, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Decision:
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
         self._judging = False
+        self.think = Thinking(self)
 
     def at(self, phase: Phase, t: int) -> None:
         """Say which task of the run the next calls belong to."""
@@ -102,9 +106,9 @@ class Decision:
         head = "\n\n".join(part for part in (context.role, context.goal, step.instruction) if part)
         return self._ask(step, "acting", _signature(step, (), head, False), [], dict(task.inputs))
 
-    def think(self, step: Step, **inputs: str) -> str:
+    def thought(self, step: Step, inputs: Mapping[str, str]) -> str:
         """Take a step that a trait declared; its cost is booked to adapting."""
-        return self._ask(step, "adapting", _signature(step, (), step.instruction, False), [], inputs)
+        return self._ask(step, "adapting", _signature(step, (), step.instruction, False), [], dict(inputs))
 
     def call(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
         """Run a user's own DSPy program on this run's model."""
@@ -157,6 +161,30 @@ class Decision:
         inputs = {name: _sendable(text) for name, text in inputs.items()}
         predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
         return predictor(signature=signature, demos=demos, **inputs)
+
+
+class Thinking:
+    """What traits get to ask the outside: the model (see `toolkit.traits.trait.Think`), or an embedder.
+
+    Parameters
+    ----------
+    decision
+        The run's access to its model.
+    """
+
+    def __init__(self, decision: Decision) -> None:
+        self._decision = decision
+
+    def __call__(self, step: Step, **inputs: str) -> str:
+        """The answer of one call."""
+        return self._decision.thought(step, inputs)
+
+    def embed(self, embedder: Embedder, texts: Sequence[str]) -> Vector:
+        """One row for each text, by as many requests as the embedder needs, each on the tape."""
+        recorder = self._decision.recorder
+        recorder.at(*self._decision.place, "embed", "adapting")
+        starts = range(0, len(texts), embedder.batch)
+        return np.concatenate([recorder.embed(embedder, texts[start : start + embedder.batch]) for start in starts])
 
 
 def translated(error: Exception) -> Exception:

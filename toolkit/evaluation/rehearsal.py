@@ -23,6 +23,8 @@ from toolkit.ledger.call import Call
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.taped import Taped, described
+from toolkit.records import Usage
+from toolkit.traits.memory.embedding import Embedder, Vector, WordLlama
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -120,6 +122,12 @@ class _Counter:
         read, wrote = _size(request, self._limit)
         self.spent = [now + more for now, more in zip(self.spent, (1.0, read, wrote), strict=True)]
         return self._engine.complete(request)
+
+    def embed(self, embedder: Embedder, texts: Sequence[str]) -> tuple[Vector, Usage]:
+        """Count, and let the toolkit's own embedder stand in for one that costs."""
+        read = sum(map(len, texts)) / 4
+        self.spent = [now + more for now, more in zip(self.spent, (1.0, read, 0.0), strict=True)]
+        return WordLlama().measured(texts)
 
 
 def _costs(run: Run) -> list[list[float]]:

@@ -1,8 +1,9 @@
 """Language models: how they are named, reached, taped and prompted."""
 
 from toolkit.lm.embedded import Embedded, Gguf
+from toolkit.lm.embedders import HostedEmbedder, OwnEmbedder
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.scripted import Scripted
 
-__all__ = ["Embedded", "Gguf", "Hosted", "Model", "Scripted", "model"]
+__all__ = ["Embedded", "Gguf", "Hosted", "HostedEmbedder", "Model", "OwnEmbedder", "Scripted", "model"]

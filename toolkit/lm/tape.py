@@ -10,20 +10,23 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never
 
 from toolkit.component import canonical, digest
 from toolkit.errors import Stopped, ToolkitError
 from toolkit.ledger.call import Call
+from toolkit.lm import vectors
 from toolkit.lm.model import Engine, Model
-from toolkit.lm.taped import Absent
+from toolkit.lm.taped import Absent, Taped
 from toolkit.randomness import call_seed
 from toolkit.records import Phase, Usage
 
 if TYPE_CHECKING:
     from dspy.lm15 import Message, Request, Response
+
+    from toolkit.traits.memory.embedding import Embedder, Vector
 
 Purpose = Literal["acting", "adapting", "judging"]
 _MEMO_SIZE = 50_000
@@ -171,6 +174,35 @@ class Recorder:
         self._book(call)
         return response
 
+    def embed(self, embedder: Embedder, texts: Sequence[str]) -> Vector:
+        """The vectors of some texts, from the tape or from an embedder that is outside; recorded and charged.
+
+        Raises
+        ------
+        TapeError
+            If the tape has another request here, or ends and the run's model is absent.
+        """
+        phase, t, step, purpose = self._place
+        ordinal = self._ordinals.get((phase, t, step), 0)
+        key, prompt = vectors.request_hash(embedder, texts), vectors.prompt(embedder, texts)
+        call = Call(phase, t, step, ordinal, purpose, key, "ok", "", prompt, "", Usage(calls=1))
+        known = self._tape.get((phase, t, step, ordinal))
+        if known is not None:
+            self._verify(call, known)
+            return vectors.unpacked(known.response)
+        stand_in = getattr(self._engine, "embed", None)  # a rehearsal's
+        if stand_in is None and isinstance(self._model, Taped):
+            self._ended(call)
+        started = time.perf_counter()
+        try:
+            rows, usage = (stand_in or vectors.asked)(embedder, texts)
+        except Exception as error:
+            self._lost(call, error)
+            raise
+        usage = replace(usage, seconds=usage.seconds or time.perf_counter() - started)
+        self._book(replace(call, answer=f"{len(rows)} vectors", response=vectors.packed(rows), usage=usage))
+        return rows
+
     def _lost(self, call: Call, error: Exception) -> None:
         from dspy.lm15 import ContextLengthError
 
@@ -181,8 +213,7 @@ class Recorder:
 
     def _ask(self, request: Request, call: Call) -> tuple[Response, Call]:
         if self._engine is None or isinstance(self._engine, Absent):
-            place = f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
-            raise TapeError(f"the tape ends before {place}, and the model is absent: run it with the model")
+            self._ended(call)
         found = self._memo.get(call.hash) if self._memo else None
         if found is not None:
             return found[0], _answered(replace(call, memo=True), *found, self._model)
@@ -197,14 +228,20 @@ class Recorder:
         from dspy._vendor.lm15.serde import response_from_dict
         from dspy.lm15 import ContextLengthError
 
-        if known.hash != call.hash:
-            place = f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
-            raise TapeError(f"the tape holds another request at {place}: {known.hash[:12]} instead of {call.hash[:12]}")
-        self.replayed += 1
-        self._count(known)
+        self._verify(call, known)
         if known.status == "overflow":
             raise ContextLengthError(known.error)
         return response_from_dict(json.loads(known.response))
+
+    def _verify(self, call: Call, known: Call) -> None:
+        if known.hash != call.hash:
+            told = f"{known.hash[:12]} instead of {call.hash[:12]}"
+            raise TapeError(f"the tape holds another request at {_where(call)}: {told}")
+        self.replayed += 1
+        self._count(known)
+
+    def _ended(self, call: Call) -> Never:
+        raise TapeError(f"the tape ends before {_where(call)}, and the model is absent: run it with the model")
 
     def _book(self, call: Call) -> None:
         self._write(call)
@@ -223,6 +260,10 @@ class Recorder:
 
 def _may_memo(model: Model) -> bool:
     return model.deterministic and model.temperature == 0
+
+
+def _where(call: Call) -> str:
+    return f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
 
 
 def request_hash(request: Request) -> str:

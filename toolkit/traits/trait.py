@@ -11,7 +11,11 @@ from toolkit.records import Step
 
 
 class Think(Protocol):
-    """How a trait asks the model: it names a `Step` and gives its inputs; the call is metered, taped and tunable."""
+    """How a trait asks the model: it names a `Step` and gives its inputs; the call is metered, taped and tunable.
+
+    A run's own also has ``embed(embedder, texts)``: one row for each text, metered and taped likewise. Stores use it
+    for an embedder whose answers come from outside (`toolkit.traits.memory.embedding.Embedder.bound`).
+    """
 
     def __call__(self, step: Step, **inputs: str) -> str:
         """The answer of one call."""

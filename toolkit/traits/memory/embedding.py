@@ -121,6 +121,10 @@ class WordLlama(Embedder):
         return embed(texts[0])[None] if len(texts) == 1 else np.stack([embed(text) for text in texts])
 
 
+USUAL = WordLlama()
+"""What embeds where nothing else is named."""
+
+
 @cache
 def _embedder() -> WordLlamaInference:
     root = logging.getLogger()

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.traits.memory.embedding import USUAL, Embedder
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, best
-from toolkit.traits.memory.store import Scope, within
+from toolkit.traits.memory.store import SCOPES, WAYS, Scope, Way, within
 from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.trait import Think, must_be_positive
 
@@ -28,22 +29,41 @@ class Retrieval(StoredMemory):
     scope
         Whose memories are searched: ``"shared"`` = everybody's, ``"user"`` = the task's user's, ``"session"`` = those
         of the running session.
+    search
+        ``"dense"``: by meaning, the cosine of vectors; ``"lexical"``: by words, BM25, and nothing where no word is in
+        common; ``"hybrid"``: by both ranks together. See `toolkit.traits.memory.store.Store.search`.
+    embedder
+        What turns texts into vectors for ``"dense"`` and ``"hybrid"``.
 
     References
     ----------
     Storing wrong outputs hurts: Wu et al. 2024, StreamBench, arXiv 2406.08747.
     """
 
-    def __init__(self, k: int = 4, store: Literal["all", "correct"] = "all", scope: Scope = "shared") -> None:
+    def __init__(
+        self,
+        k: int = 4,
+        store: Literal["all", "correct"] = "all",
+        scope: Scope = "shared",
+        search: Way = "dense",
+        embedder: Embedder = USUAL,
+    ) -> None:
         self.k = k
         self.store = store
         self.scope = scope
+        self.search = search
+        self.embedder = embedder
 
     def check(self) -> None:
-        """At least one example; a known store."""
+        """At least one example; a known store, scope and way of searching; an embedder in order."""
         must_be_positive("Retrieval.k", self.k)
-        if self.store not in ("all", "correct"):
-            raise ValueError(f"Retrieval.store must be 'all' or 'correct' but is {self.store!r}")
+        for name, known in {"store": ("all", "correct"), "scope": SCOPES, "search": WAYS}.items():
+            if getattr(self, name) not in known:
+                told = " or ".join([", ".join(map(repr, known[:-1])), repr(known[-1])])
+                raise ValueError(f"Retrieval.{name} must be {told} but is {getattr(self, name)!r}")
+        if not isinstance(self.embedder, Embedder):
+            raise ValueError(f"Retrieval.embedder must be an Embedder, e.g. WordLlama(), but is {self.embedder!r}")
+        self.embedder.check()
 
     def write(self, experience: Experience) -> None:
         """Keep or revise it."""
@@ -52,7 +72,7 @@ class Retrieval(StoredMemory):
 
     def read(self, task: Task) -> Sequence[Memory]:
         """The nearest."""
-        return self._store.nearest(task.text, self.k, within=within(self.scope, task))
+        return self._store.search(task.text, self.k, by=self.search, within=within(self.scope, task))
 
 
 class PoolRetrieval(StoredMemory):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from toolkit.records import Memory, Task
 from toolkit.traits.memory.dense import Dense, Places
-from toolkit.traits.memory.embedding import Embedder, Vector, WordLlama
+from toolkit.traits.memory.embedding import USUAL, Embedder, Vector
 from toolkit.traits.memory.lexical import Lexical
 from toolkit.traits.trait import Think
 
@@ -31,6 +31,7 @@ Within: TypeAlias = tuple[Scope, str]
 """A scope with whose it is, e.g. ``("user", "mara")``."""
 
 EVERYWHERE: Within = ("shared", "")
+SCOPES: tuple[Scope, ...] = ("shared", "user", "session")
 WAYS: tuple[Way, ...] = ("dense", "lexical", "hybrid")
 FUSED = 60
 """What is added to a rank before it is turned over; the value of the paper."""
@@ -78,7 +79,7 @@ class Store:
     """
 
     def __init__(self, embedder: Embedder | None = None, think: Think | None = None) -> None:
-        self.embedder = embedder or WordLlama()
+        self.embedder = embedder or USUAL
         self._think = think
         self._at: dict[str, int] = {}
         self._items: list[Memory | None] = []

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.traits.memory.embedding import USUAL, Embedder
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, recalled
 from toolkit.traits.memory.store import Store
 from toolkit.traits.trait import Think
@@ -17,13 +18,17 @@ class StoredMemory(MemoryPolicy, abstract=True):
 
     Attributes
     ----------
+    embedder
+        What turns texts into vectors: `WordLlama`, or a parameter of the policy of that name.
     _store
         The `Store`, made in `reset`.
     """
 
+    embedder: Embedder = USUAL
+
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin with an empty store."""
-        self._store = Store()
+        self._store = Store(self.embedder, think)
 
     def write(self, experience: Experience) -> None:
         """Put into the store what is to be kept of an experience."""
