@@ -1,0 +1,191 @@
+"""An agent that writes down what it meets, and how another one lives through it again: how live agents outlast a kernel.
+
+An agent's state follows from what it met, in order, and from what the model said where memory or learning asked it. So
+that is what is kept, whatever the policy: no policy says how it is saved. (Law 5 does the same for runs of a study.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+
+from toolkit.agents.agent import Agent
+from toolkit.agents.arm import Arm
+from toolkit.agents.decision import Decision
+from toolkit.component import Component
+from toolkit.errors import AnswerError
+from toolkit.ledger.call import Call
+from toolkit.ledger.events import Event, EventKind, Stage
+from toolkit.lm.model import Deciding, Engine, Model
+from toolkit.lm.tape import Recorder
+from toolkit.records import Experience, Phase, Step, Task, Turn
+from toolkit.traits.memory.policy import MemoryPolicy
+
+Seeds = tuple[int | str, ...]
+
+
+class Diary(Agent):
+    """An agent that writes down what it meets.
+
+    Parameters
+    ----------
+    arm, step, seeds
+        As of an `Agent`.
+    model, deciding
+        How it is prompted, and how it chooses among closed options.
+    engine
+        What answers; None = the model is absent, and every call must stand on the tape.
+    tape
+        Calls that were made before.
+    lenient
+        Whether a request that differs from the one on the tape is asked anew.
+
+    Attributes
+    ----------
+    events
+        What was met since `take`.
+    """
+
+    def __init__(
+        self,
+        arm: Arm,
+        step: Step,
+        model: Model,
+        deciding: Deciding,
+        seeds: Seeds,
+        *,
+        engine: Engine | None = None,
+        tape: Iterable[Call] = (),
+        lenient: bool = False,
+    ) -> None:
+        self.events: list[Event] = []
+        self._calls: list[tuple[Stage, Call]] = []
+        self._stage: Stage = "learn"
+        drawn = (*seeds, "repeat", arm.repeat)
+        recorder = Recorder(model, engine, drawn, lambda call: None, tape, heard=self._hear, lenient=lenient)
+        super().__init__(arm, step, Decision(model, deciding, recorder), seeds)
+
+    def take(self) -> list[Event]:
+        """What was met since this was last asked."""
+        taken, self.events = self.events, []
+        return taken
+
+    def prepare(self, labelled: Iterable[Experience]) -> None:
+        """As `Agent`; one event each."""
+        seen = list(labelled)
+        super().prepare(seen)
+        for experience in seen[:-1]:
+            self._note("prepare", experience, bare=True)
+        if seen:
+            self._note("prepare", seen[-1])
+
+    def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
+        """As `Agent`; what goes wrong by its own doing is an event, too."""
+        self._stage = "act"
+        try:
+            return super().act(task, phase, t)
+        except AnswerError as error:
+            self._note("failed", Experience(f"{phase}/{t}", task, ""), status=error.status, error=str(error))
+            raise
+        finally:
+            self._stage = "learn"
+
+    def recall(self, task: Task) -> None:
+        """Recall for a task that was answered already, where that changes memory."""
+        self._stage = "act"
+        self.memory.recall(task)
+        self._stage = "learn"
+
+    def observe(self, experience: Experience) -> None:
+        """As `Agent`."""
+        super().observe(experience)
+        self._note("answer", experience)
+
+    def learn(self, experience: Experience) -> None:
+        """As `Agent`."""
+        super().learn(experience)
+        self._note("feedback", experience)
+
+    def _hear(self, call: Call) -> None:
+        self._calls.append((self._stage, call))
+
+    def _note(
+        self, kind: EventKind, experience: Experience, *, bare: bool = False, status: str = "ok", error: str = ""
+    ) -> None:
+        phase, t = self.decision.place
+        calls: tuple[tuple[Stage, Call], ...] = ()
+        if not bare:
+            calls, self._calls = tuple(self._calls), []
+        self.events.append(Event(kind, phase, t, experience, calls, status, error))
+
+
+def relive(
+    diary: Diary,
+    events: Iterable[Event],
+    passed: Mapping[int, Mapping[str, int]],
+    told: Callable[[Event, list[Event]], object] = lambda event, written: None,
+) -> None:
+    """Let a new agent meet what another one met, in order, without answering anything again.
+
+    Parameters
+    ----------
+    diary
+        Newly made, with the other one's tape.
+    events
+        What was met.
+    passed
+        By event: calls of its answer that are not made again; see `AgentFile.passed`.
+    told
+        Is told of each event when it is done, and of what the agent has written down of it.
+
+    Raises
+    ------
+    TapeError
+        If memory or learning ask the model something else than they did then, and may not.
+    """
+    recalls = draws(diary.memory)
+    for kind, group in groupby(events, key=lambda event: event.kind):
+        if kind == "prepare":
+            _prepared(diary, list(group), told)
+            continue
+        for event in group:
+            diary.decision.at(event.phase, event.t)
+            for step, calls in passed.get(event.seq, {}).items():
+                diary.decision.recorder.passed(event.phase, event.t, step, calls)
+            if recalls and kind in ("answer", "failed"):
+                diary.recall(event.experience.task)
+            if kind == "answer":
+                diary.observe(event.experience)
+            elif kind == "feedback":
+                diary.learn(event.experience)
+            told(event, diary.take())
+
+
+def _prepared(diary: Diary, events: Sequence[Event], told: Callable[[Event, list[Event]], object]) -> None:
+    diary.decision.at(events[0].phase, events[0].t)
+    diary.prepare([event.experience for event in events])
+    for event, written in zip(events, diary.take(), strict=True):
+        told(event, [written])
+
+
+def draws(policy: MemoryPolicy) -> bool:
+    """Whether recalling changes a policy, or one inside it, so that it has to be done again when life is.
+
+    Examples
+    --------
+    >>> from toolkit.traits.memory import Retrieval, Shuffled
+    >>> draws(Retrieval()), draws(Shuffled(Retrieval()))
+    (False, True)
+    """
+    return policy.draws or any(draws(one) for one in _inside(policy))
+
+
+def _inside(part: Component) -> list[MemoryPolicy]:
+    values = [getattr(part, name) for name in part.parameters()]
+    listed = [one for value in values for one in (value if isinstance(value, tuple | list) else (value,))]
+    return [one for one in listed if isinstance(one, MemoryPolicy)]
+
+
+def known(call: Call) -> tuple[str, int, str, int, str]:
+    """What tells a call from others, its request among it."""
+    return call.phase, call.t, call.step, call.ordinal, call.hash
