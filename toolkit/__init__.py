@@ -25,6 +25,7 @@ _FACE = {
         "Wrapped",
     ),
     "agents.designs": ("Factorial", "by_channel", "factorial"),
+    "agents.live": ("Answer", "LiveAgent"),
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "analysis": (
         "Across",

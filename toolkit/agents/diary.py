@@ -1,4 +1,4 @@
-"""An agent that writes down what it meets, and how another one lives through it again: how live agents outlast a kernel.
+"""An agent that writes down what it meets, and how another one lives through it: so a live agent outlasts a kernel.
 
 An agent's state follows from what it met, in order, and from what the model said where memory or learning asked it. So
 that is what is kept, whatever the policy: no policy says how it is saved. (Law 5 does the same for runs of a study.)
@@ -105,6 +105,14 @@ class Diary(Agent):
         """As `Agent`."""
         super().learn(experience)
         self._note("feedback", experience)
+
+    def lost(self, task: Task, error: Exception) -> list[Event]:
+        """What is to be written down where something raised: calls that were paid for, and why they came to nothing."""
+        if self._calls:
+            phase, t = self.decision.place
+            told = f"{type(error).__name__}: {error}"[:500]
+            self._note("failed", Experience(f"{phase}/{t}", task, ""), status="failed", error=told)
+        return [event for event in self.take() if event.kind == "failed"]
 
     def _hear(self, call: Call) -> None:
         self._calls.append((self._stage, call))

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -23,6 +25,7 @@ from toolkit.ledger.events import Event, Stage, event_of, event_row, kept_call_r
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.migrations import migrate
 from toolkit.ledger.rows import call_of
+from toolkit.records import Usage
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,7 +64,6 @@ class AgentFile:
         try:
             self._con = _connect(path)
             self.migrated = migrate(self._con, str(path))
-            self._next = self._one("SELECT coalesce(max(seq) + 1, 0) FROM events")
             if "purge" in self.meta():
                 self.purge()  # it was killed between forgetting and writing the file anew
         except BaseException:
@@ -90,7 +92,8 @@ class AgentFile:
         Unwritable
             If the file takes no more: then none of them is in it.
         """
-        written = [numbered(event, self._next + place) for place, event in enumerate(events)]
+        first = int(self._one("SELECT coalesce(max(seq) + 1, 0) FROM events"))
+        written = [numbered(event, first + place) for place, event in enumerate(events)]
         with self._transaction():
             self._describe(values or {})
             self._insert("events", [event_row(event) for event in written])
@@ -100,12 +103,11 @@ class AgentFile:
                 for place, (stage, call) in enumerate(event.calls)
             ]
             self._insert("calls", calls)
-        self._next += len(written)
         return written
 
     def events(self) -> Iterator[Event]:
         """Everything that was met, in order; without the calls, see `tape`."""
-        found = self._con.cursor().execute("SELECT seq, kind, phase, t, experience, at, body FROM events ORDER BY seq")
+        found = self._con.cursor().execute("SELECT seq, kind, phase, t, experience, moment, body FROM events ORDER BY seq")
         while rows := found.fetchmany(4096):
             yield from map(event_of, rows)
 
@@ -141,6 +143,20 @@ class AgentFile:
         while rows := found.fetchmany(1024):
             yield from ((event, stage, call_of(json.loads(body))) for event, stage, body in rows)
 
+    def count(self) -> int:
+        """How many events there are."""
+        return int(self._one("SELECT count(*) FROM events"))
+
+    def spent(self) -> Usage:
+        """What all calls have cost, those included whose words are gone."""
+        numbers = {one.name: "DOUBLE" if one.type == "float" else "BIGINT" for one in fields(Usage)}
+        # A price that is not known is null: then the sum is not known either.
+        summed = (f"sum(CAST(body ->> '{name}' AS {kind}))" for name, kind in numbers.items())
+        unknown = "count(*) FILTER (body ->> 'dollars' IS NULL)"
+        *found, nameless = self._all(f"SELECT {', '.join([*summed, unknown])} FROM calls")[0]
+        told = Usage(**{name: value or 0 for name, value in zip(numbers, found, strict=True)})
+        return replace(told, dollars=math.nan) if nameless else told
+
     def rewrite(
         self,
         *,
@@ -168,6 +184,7 @@ class AgentFile:
         event
             Says that there was more once.
         """
+        last = int(self._one("SELECT coalesce(max(seq), -1) FROM events"))
         with self._transaction():
             for seq in gone:
                 self._con.execute("DELETE FROM events WHERE seq = ?", [seq])
@@ -180,8 +197,7 @@ class AgentFile:
             self._insert("calls", rows)
             self._describe({**values, "purge": True})
             if event is not None:
-                self._insert("events", [event_row(numbered(event, self._next))])
-        self._next += event is not None
+                self._insert("events", [event_row(numbered(event, last + 1))])
         self.purge()
 
     def purge(self) -> None:
@@ -235,7 +251,7 @@ class AgentFile:
 
     def _describe(self, values: Mapping[str, object]) -> None:
         for name, value in values.items():
-            self._con.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, canonical(value)])
+            self._con.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, json.dumps(value, ensure_ascii=True)])
 
     def _silence(self, which: str, values: Sequence[object], *, gone: bool) -> None:
         """Take the words out of calls; what they cost stays."""

@@ -22,7 +22,7 @@ def m001_events_calls_meta(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE TABLE meta (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)")
     con.execute(
         "CREATE TABLE events (seq BIGINT PRIMARY KEY, kind VARCHAR NOT NULL, phase VARCHAR NOT NULL, t BIGINT NOT "
-        "NULL, experience VARCHAR NOT NULL, at TIMESTAMP NOT NULL, body VARCHAR NOT NULL)"
+        "NULL, experience VARCHAR NOT NULL, moment TIMESTAMP NOT NULL, body VARCHAR NOT NULL)"
     )
     con.execute(
         "CREATE TABLE calls (event BIGINT NOT NULL, place BIGINT NOT NULL, stage VARCHAR NOT NULL, purpose VARCHAR "
@@ -58,7 +58,7 @@ def migrate(con: duckdb.DuckDBPyConnection, where: str, known: Sequence[Migratio
     LedgerError
         If the file has been through a migration that is not known here: it was written by a newer toolkit.
     """
-    con.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY, at TIMESTAMP NOT NULL)")
+    con.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR PRIMARY KEY, moment TIMESTAMP NOT NULL)")
     done = [str(row[0]) for row in con.execute("SELECT name FROM migrations ORDER BY name").fetchall()]
     names = [one.__name__ for one in known]
     if strange := [name for name in done if name not in names]:
