@@ -6,15 +6,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.diary import Seeds
 from toolkit.component import Component, build, canonical
-from toolkit.errors import SpecError, ToolkitError
+from toolkit.errors import Outage, SpecError, ToolkitError
 from toolkit.lm.model import Deciding, Engine, Model, model
+from toolkit.lm.taped import Absent, Taped, described
 from toolkit.records import Step
 from toolkit.streams.stream import Pair, Stream
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
 
 DEFAULT_STEP = Step("answer", "Answer the message.", ("message",), "answer")
 """What an agent does that was given no step of its own."""
@@ -34,6 +38,23 @@ class _Nowhere(Stream):
     def pairs(self) -> tuple[Pair, ...]:
         """None."""
         return ()
+
+
+class _OnCall:
+    """An engine that is opened by its first request."""
+
+    supports_response_schema = True
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self.supported_params = identity.absent().supported_params
+
+    def complete(self, request: Request) -> Response:
+        """Open it and ask."""
+        engine = self._identity.engine()
+        if engine is None:
+            raise Outage(f"{self._identity.arm!r} uses no model, but memory or learning asked one")
+        return engine.complete(request)
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,18 @@ class Identity:
     def engine(self) -> Engine | None:
         """What answers, opened on first use; None where nobody asks a model."""
         return self.model.engine(self.stream or _Nowhere()) if self.arm.decider.uses_model else None
+
+    def absent(self) -> Absent:
+        """In place of what answers, where all calls stand on a tape."""
+        told: dict[str, Any] = described(self.model)
+        engine = Taped(**{**told, "offered": tuple(told["offered"])}).engine(_Nowhere())
+        if not isinstance(engine, Absent):
+            raise AssertionError("unreachable")
+        return engine
+
+    def on_call(self) -> Engine:
+        """What answers, opened when it is asked, as it may never be."""
+        return _OnCall(self)
 
     def config(self) -> dict[str, object]:
         """As plain values, as they stand in the file; secrets are no part of a model's configuration."""

@@ -124,7 +124,7 @@ class LiveAgent:
         """
         with self._lock:
             task = self._task(given, user, session, tuple(options))
-            with self._working(task) as life:
+            with self._working(task, asked=True) as life:
                 return self._answered(life, task)
 
     def feedback(
@@ -157,7 +157,7 @@ class LiveAgent:
                 raise ValueError(f"agent {self.name!r} has no answer of the id {name!r} (any more): {known}")
             if seen.task.options and correction is not None and correction not in seen.task.options:
                 raise ValueError(f"correction must be one of {', '.join(seen.task.options)} but is {correction!r}")
-            with self._working(seen.task) as life:
+            with self._working(seen.task, asked=False) as life:
                 life.decision.at("stream", self._next)
                 life.learn(replace(seen, feedback=told))
                 self._keep(life.take())
@@ -270,11 +270,11 @@ class LiveAgent:
         return Task(f"live/{self._next}", ordered, closed, user, session, float(self._next))
 
     @contextmanager
-    def _working(self, task: Task) -> Iterator[Diary]:
+    def _working(self, task: Task, *, asked: bool) -> Iterator[Diary]:
         """The agent, awake. Where anything raises, what it half did is undone: it is made anew from its file."""
         life = self._living()
-        life.decision.recorder.turn_to(self.identity.engine())
         try:
+            life.decision.recorder.turn_to(self.identity.engine() if asked else self.identity.on_call())
             yield life
         except BaseException as error:
             self._life = None
@@ -318,7 +318,7 @@ class LiveAgent:
             who.model,
             who.deciding,
             who.seeds,
-            engine=who.engine() if anew else None,
+            engine=who.on_call() if anew else who.absent(),
             tape=self._file.tape(recalls=recalls),
             lenient=anew,
         )

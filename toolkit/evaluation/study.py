@@ -31,6 +31,7 @@ from toolkit.streams.stream import Stream
 if TYPE_CHECKING:
     import pandas as pd
 
+    from toolkit.agents.live import LiveAgent
     from toolkit.analysis import Comparison, TraitEffects
     from toolkit.evaluation.forecast import Forecast
     from toolkit.evaluation.replay import Replay
@@ -342,6 +343,12 @@ class Study:
 
         path: Path = write(self.ledger, self.name)
         return path
+
+    def agent(self, arm: str, *, seed: int | None = None, name: str = "", **which: str) -> LiveAgent:
+        """An agent in live use, with a finished run's past; see `toolkit.evaluation.live_agent.live_agent`."""
+        from toolkit.evaluation.live_agent import live_agent
+
+        return live_agent(self, arm, seed=seed, name=name, **which)
 
     def replay(self) -> Replay:
         """Every finished run once more, from its tape, with the model absent; see `toolkit.evaluation.replay`."""

@@ -107,7 +107,9 @@ class AgentFile:
 
     def events(self) -> Iterator[Event]:
         """Everything that was met, in order; without the calls, see `tape`."""
-        found = self._con.cursor().execute("SELECT seq, kind, phase, t, experience, moment, body FROM events ORDER BY seq")
+        found = self._con.cursor().execute(
+            "SELECT seq, kind, phase, t, experience, moment, body FROM events ORDER BY seq"
+        )
         while rows := found.fetchmany(4096):
             yield from map(event_of, rows)
 
