@@ -265,7 +265,7 @@ class LiveAgent:
                 f"agent {self.name!r} answers from the inputs {', '.join(wanted)} but was given {given!r:.200}: give "
                 "them by name"
             )
-        ordered = {name: str(inputs[name]) for name in wanted}
+        ordered = {name: _sound(str(inputs[name])) for name in wanted}
         closed = options or self.identity.options
         return Task(f"live/{self._next}", ordered, closed, user, session, float(self._next))
 
@@ -338,8 +338,13 @@ def _shown(events: Iterable[Event], total: int, name: str, always: bool) -> Iter
         return events
     from tqdm import tqdm
 
-    shown: Iterable[Event] = tqdm(events, total=total, unit="event", desc=name, delay=0 if always else 1)
+    shown: Iterable[Event] = tqdm(events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5)
     return shown
+
+
+def _sound(text: str) -> str:
+    """A text without half characters, which no model can be sent."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _checked(score: float | None, correction: str | None, text: str) -> Feedback:
