@@ -264,7 +264,7 @@ def test_what_is_asked_wrongly_is_told(opened: Open) -> None:
         agent.feedback("stream/99", score=1)
     agent.close()
     with pytest.raises(ValueError, match=r"is closed: open it again with tk.Agent.open\('pet'\)"):
-        agent.answer("late")
+        agent.answer({"desk": "1", "ticket": "late"})
     with pytest.raises(LedgerError, match=r"no agent is called 'pat' .* did you mean 'pet'"):
         opened("pat")
     with pytest.raises(ValueError, match="an agent's name must be"):
