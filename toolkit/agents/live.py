@@ -322,7 +322,8 @@ class LiveAgent:
             tape=self._file.tape(recalls=recalls),
             lenient=anew,
         )
-        relive(life, _shown(events, self._file.count(), self.name, anew), self._file.passed(recalls=recalls), told)
+        total = len(events) if isinstance(events, Sequence) else self._file.count()
+        relive(life, _shown(events, total, self.name, anew), self._file.passed(recalls=recalls), told)
         return life
 
     def _derive_again(self) -> None:
@@ -338,7 +339,9 @@ def _shown(events: Iterable[Event], total: int, name: str, always: bool) -> Iter
         return events
     from tqdm import tqdm
 
-    shown: Iterable[Event] = tqdm(events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5)
+    shown: Iterable[Event] = tqdm(
+        events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5
+    )
     return shown
 
 
