@@ -84,6 +84,7 @@ _FACE = {
     "traits.memory.policy": ("FullContext", "MemoryPolicy", "NoMemory", "SlidingWindow"),
     "traits.memory.retrieval": ("PermutedLabels", "PoolRetrieval", "Retrieval", "Shuffled"),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
+    "widgets.chat": ("Chat",),
     "widgets.forms": ("ArmForm", "MemoryForm", "RoleForm"),
     "widgets.live": ("LiveStudy",),
     "widgets.study_form": ("StudyForm",),

@@ -125,10 +125,8 @@ def test_a_hundred_thousand_memories_and_a_kill(undying: Undying, tmp_path: Path
         for t in range(size)
     ]
     made("undying", Identity(arm, Parrot(), deciding="generation"), past, Ledger(ledger)).close()
-    before = size
-    for number, one in enumerate([{"hunted": 100}, {"size": 20_000, "long": 2_000}, {"hunted": 200}]):
-        told = tmp_path / f"told{number}"
+    told = tmp_path / "told"
+    for number, one in enumerate([{"hunted": 100}, {"size": 20_000, "long": 2_000}, {"hunted": 800}]):
         assert undying.work(ledger, told, policy="retrieval", tasks=12, **one)["signal"]
         with Agent.open("undying", ledger=ledger) as agent:
-            before = kept(agent, told, before)
-            assert len(agent.memories()) == before
+            assert len(agent.memories()) == kept(agent, told, size, kills=number + 1)
