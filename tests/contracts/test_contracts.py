@@ -77,12 +77,26 @@ class Restless(MemoryPolicy):
         return Recall(notes=str(random.random()))
 
 
+class Worn(MemoryPolicy):
+    """Forgets what was recalled."""
+
+    def reset(self, rng, think):
+        self.kept = []
+
+    def observe(self, experience):
+        self.kept = [one for one in self.kept if one.id != experience.id] + [experience]
+
+    def recall(self, task):
+        return Recall((self.kept.pop(0).example("a"),)) if self.kept else Recall()
+
+
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
         (Forgetful(), "remembers what happened before reset"),
         (Eager(), "before anything"),
         (Restless(), "equal seeds|before reset"),
+        (Worn(), "changes by recalling"),
     ],
 )
 def test_a_broken_policy_is_found(broken: MemoryPolicy, told: str) -> None:
