@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import ClassVar
 
+import numpy as np
+
+from toolkit.component import Component
 from toolkit.errors import Outage
 from toolkit.lm.model import Model
 from toolkit.records import Experience, Learned, Memory, Step
@@ -70,6 +73,32 @@ class Pondering(StoredMemory):
 
     def read(self, task):
         return list(self._store)
+
+
+class Letters(Component, kind="letters"):
+    """Stands for an embedder from outside: counts letters, and what it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    def embed(self, texts):
+        Letters.asked.extend(texts)
+        rows = np.array([[text.count(one) + 1 for one in "aeiou"] for text in texts], dtype=np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+class Outside(StoredMemory):
+    """Recalls what an embedder from outside finds the nearest; embeds when it is asked, not before."""
+
+    def reset(self, rng, think):
+        super().reset(rng, think)
+        self._think = think
+
+    def read(self, task):
+        kept = list(self._store)
+        if not kept:
+            return []
+        rows = self._think.embed(Letters(), [*(one.text for one in kept), task.text])
+        return [kept[int(np.argmax(rows[:-1] @ rows[-1]))]]
 
 
 class LastWords(MemoryPolicy):

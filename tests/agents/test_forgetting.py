@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from errands import Errands, finish
-from parrot import Advised, LastWords, Parrot, Pondering
+from parrot import Advised, LastWords, Letters, Outside, Parrot, Pondering
 
 import toolkit as tk
 from toolkit.agents.arm import Arm
+from toolkit.agents.diary import mark
 from toolkit.agents.live import LiveAgent
 from toolkit.errors import Outage
 from toolkit.evaluation.study import Study
@@ -103,6 +104,24 @@ def test_what_others_were_told_is_named(ledger: Ledger) -> None:
         (told,) = desk.forget("ann").could_not
         assert told.startswith("the study 's', which the agent comes from, keeps")
         assert desk.memories() == ()
+
+
+def test_no_text_is_embedded_twice_and_no_vector_outlives_its_text(ledger: Ledger) -> None:
+    Letters.asked.clear()
+    agent = lived(ledger, Outside())
+    assert sorted(Letters.asked) == sorted(set(Letters.asked))
+    asked = len(Letters.asked)
+    agent.close()
+    with tk.Agent.open("pet", ledger=ledger) as again:
+        again.answer("where is my parcel?", user="tobias")
+        assert len(Letters.asked) == asked  # known from before the restart
+        assert (Letters().fingerprint(), mark(SECRET)) in again._file.vectors()
+        again.forget("mara")
+        kept = {text for _, text in again._file.vectors()}
+        assert mark(SECRET) not in kept
+        assert mark("where is my parcel?") in kept
+        again.answer("and the lamp?", user="tobias")
+        assert len(Letters.asked) == asked
 
 
 def test_an_outage_forgets_nothing(ledger: Ledger) -> None:

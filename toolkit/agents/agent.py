@@ -11,6 +11,7 @@ from toolkit.agents.decision import Context, Decision
 from toolkit.component import digest
 from toolkit.randomness import generator
 from toolkit.records import Example, Experience, Phase, Step, Task, Turn, Usage
+from toolkit.traits.trait import Think
 
 if TYPE_CHECKING:
     from toolkit.agents.live import LiveAgent
@@ -115,10 +116,14 @@ class Agent:
     def reset(self) -> None:
         """Begin a new life: no memory, nothing learned."""
         for part in ("role", "memory", "goals", "learning"):
-            getattr(self, part).reset(generator(*self._seeds, part), self.decision.think)
+            getattr(self, part).reset(generator(*self._seeds, part), self.thinking())
         self.decider.reset(generator(*self._seeds, "decider"))
         self._transcripts: dict[str, tuple[Example, ...]] = {}
         self._frozen = False
+
+    def thinking(self) -> Think:
+        """How its traits ask the model."""
+        return self.decision.think
 
     def freeze(self) -> None:
         """From here on nothing is remembered or learned; sessions begin anew, and their transcripts go on."""

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 
+import numpy as np
+from numpy.typing import NDArray
+
 from toolkit.agents.agent import Agent
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Decision
-from toolkit.component import Component
+from toolkit.component import Component, digest
 from toolkit.errors import AnswerError
 from toolkit.ledger.call import Call
 from toolkit.ledger.events import Event, EventKind, Stage
@@ -22,6 +25,48 @@ from toolkit.records import Experience, Phase, Step, Task, Turn
 from toolkit.traits.memory.policy import MemoryPolicy
 
 Seeds = tuple[int | str, ...]
+
+
+class Thinking:
+    """How the traits of a live agent ask the model; vectors from outside are kept, so that no text is embedded twice.
+
+    Parameters
+    ----------
+    decision
+        The agent's access to its model.
+    known
+        Vectors that were kept, as bytes, by embedder and by `mark` of the text.
+    """
+
+    def __init__(self, decision: Decision, known: Mapping[tuple[str, str], bytes]) -> None:
+        self._decision, self._known = decision, dict(known)
+        self.fresh: dict[tuple[str, str], bytes] = {}
+
+    def __call__(self, step: Step, **inputs: str) -> str:
+        """Take a step."""
+        return self._decision.think(step, **inputs)
+
+    def embed(self, embedder: Component, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row for each text, by an embedder from outside the agent; only what is not known is asked."""
+        name = embedder.fingerprint()
+        keys = {text: (name, mark(text)) for text in texts}
+        new = [text for text, key in keys.items() if key not in self._known]
+        if new:
+            asked = getattr(self._decision.think, "embed", None)
+            rows = embedder.embed(new) if asked is None else asked(embedder, new)  # type: ignore[attr-defined]
+            found = {
+                keys[text]: np.asarray(row, dtype=np.float32).tobytes() for text, row in zip(new, rows, strict=True)
+            }
+            self._known |= found
+            self.fresh |= found
+        if not texts:
+            return np.zeros((0, 0), dtype=np.float32)
+        return np.stack([np.frombuffer(self._known[keys[text]], dtype=np.float32) for text in texts])
+
+    def take(self) -> dict[tuple[str, str], bytes]:
+        """Vectors that are new since this was last asked."""
+        taken, self.fresh = self.fresh, {}
+        return taken
 
 
 class Diary(Agent):
@@ -39,6 +84,8 @@ class Diary(Agent):
         Calls that were made before.
     lenient
         Whether a request that differs from the one on the tape is asked anew.
+    vectors
+        Vectors that were kept; see `Thinking`.
 
     Attributes
     ----------
@@ -57,13 +104,26 @@ class Diary(Agent):
         engine: Engine | None = None,
         tape: Iterable[Call] = (),
         lenient: bool = False,
+        vectors: Mapping[tuple[str, str], bytes] | None = None,
     ) -> None:
+        self._vectors = vectors or {}
+        self.thought: Thinking | None = None
         self.events: list[Event] = []
         self._calls: list[tuple[Stage, Call]] = []
         self._stage: Stage = "learn"
         drawn = (*seeds, "repeat", arm.repeat)
         recorder = Recorder(model, engine, drawn, lambda call: None, tape, heard=self._hear, lenient=lenient)
         super().__init__(arm, step, Decision(model, deciding, recorder), seeds)
+
+    def thinking(self) -> Thinking:
+        """As `Agent`; what was embedded is kept."""
+        if self.thought is None:  # all its traits have one
+            self.thought = Thinking(self.decision, self._vectors)
+        return self.thought
+
+    def embedded(self) -> dict[tuple[str, str], bytes]:
+        """Vectors that came from outside since this was last asked."""
+        return {} if self.thought is None else self.thought.take()
 
     def take(self) -> list[Event]:
         """What was met since this was last asked."""
@@ -192,6 +252,11 @@ def _inside(part: Component) -> list[MemoryPolicy]:
     values = [getattr(part, name) for name in part.parameters()]
     listed = [one for value in values for one in (value if isinstance(value, tuple | list) else (value,))]
     return [one for one in listed if isinstance(one, MemoryPolicy)]
+
+
+def mark(text: str) -> str:
+    """A text as a key that does not repeat it."""
+    return digest(text)
 
 
 def known(call: Call) -> tuple[str, int, str, int, str]:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from toolkit.agents.diary import known
-from toolkit.ledger.agents import AgentFile, Place
+from toolkit.agents.diary import known, mark
+from toolkit.ledger.agents import AgentFile, Changed, Place
 from toolkit.ledger.call import Call
 from toolkit.ledger.events import Event, Stage
 from toolkit.records import Experience, Task, names
@@ -41,13 +41,13 @@ def forgotten(file: AgentFile, user: str, relived: Relived) -> Forgotten:
         return Forgotten()
     rest = [event for event in past if event.experience.id not in ids]
     texts = {text for event in own for text in _texts(event.experience) if text.strip()}
-    lost, new = _again(file, rest, relived)
+    changed = _again(file, rest, relived)
     gone = {event.seq for event in own}
     kept = {event.seq for event in rest}
     blank = [place for place, call in _acting(file, kept) if _holds(call, texts)]
     trace = Event("forget", "stream", past[-1].t, Experience("", Task("", {}), ""))
     origin = file.meta().get("origin")
-    file.rewrite(gone=gone, lost=lost, blank=blank, new=new, values={}, event=trace)
+    file.rewrite(changed, gone=gone, blank=blank, event=trace)
     return Forgotten(
         tuple(dict.fromkeys(event.experience.id for event in own)), tuple(_left(rest, user, ids, texts, origin))
     )
@@ -55,14 +55,11 @@ def forgotten(file: AgentFile, user: str, relived: Relived) -> Forgotten:
 
 def derived(file: AgentFile, relived: Relived, values: Mapping[str, object]) -> None:
     """Live through everything again as another arm, model or embedder, and write down that it is now that one."""
-    lost, new = _again(file, list(file.events()), relived)
-    file.rewrite(gone=(), lost=lost, new=new, values=values)
+    file.rewrite(_again(file, list(file.events()), relived), values=values)
 
 
-def _again(
-    file: AgentFile, events: Sequence[Event], relived: Relived
-) -> tuple[list[Place], list[tuple[int, Stage, Call]]]:
-    """Calls that are asked no more, and those that are asked in their place."""
+def _again(file: AgentFile, events: Sequence[Event], relived: Relived) -> Changed:
+    """What living through these events again changes."""
     every = {known(call): (stage, (seq, call.step, call.ordinal)) for seq, stage, call in file.calls()}
     found: dict[tuple[object, ...], None] = {}
     new: list[tuple[int, Stage, Call]] = []
@@ -73,12 +70,15 @@ def _again(
             if known(call) not in every:
                 new.append((event.seq, stage, call))
 
-    relived(events, note, anew=True)
+    life = relived(events, note, anew=True)
     seqs = {event.seq for event in events}
     lost = [
         place for key, (stage, place) in every.items() if stage == "learn" and key not in found and place[0] in seqs
     ]
-    return lost, new
+    needed = [*(one.text for one in life.memory.memories()), *(event.experience.task.text for event in events)]
+    texts = set(map(mark, needed))
+    vectors = {key: vector for key, vector in life.embedded().items() if key[1] in texts}
+    return Changed(lost, new, texts, vectors)
 
 
 def _acting(file: AgentFile, kept: set[int]) -> Iterator[tuple[Place, Call]]:

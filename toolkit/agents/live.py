@@ -293,7 +293,8 @@ class LiveAgent:
 
     def _keep(self, events: list[Event]) -> Usage:
         """Write down what was met: from here on it is acknowledged."""
-        for event in self._file.append(events):
+        vectors = {} if self._life is None else self._life.embedded()
+        for event in self._file.append(events, vectors=vectors):
             self._remember(event)
         return sum((call.usage for event in events for _, call in event.calls), Usage())
 
@@ -321,6 +322,7 @@ class LiveAgent:
             engine=who.on_call() if anew else who.absent(),
             tape=self._file.tape(recalls=recalls),
             lenient=anew,
+            vectors=self._file.vectors(),
         )
         total = len(events) if isinstance(events, Sequence) else self._file.count()
         relive(life, _shown(events, total, self.name, anew), self._file.passed(recalls=recalls), told)

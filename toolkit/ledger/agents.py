@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -38,6 +38,28 @@ Place: TypeAlias = tuple[int, str, int]
 
 class AgentBusy(ToolkitError):
     """Somebody else has this agent open for writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What living through a past again changes in a file.
+
+    Parameters
+    ----------
+    lost
+        Calls that are not made any more; what they cost stays.
+    new
+        Calls that are made in their place, each with its event's number and its stage.
+    texts
+        Marks of the texts that are still there; vectors of others are removed.
+    vectors
+        New ones, by embedder and mark of the text.
+    """
+
+    lost: Sequence[Place]
+    new: Sequence[tuple[int, Stage, Call]]
+    texts: Iterable[str]
+    vectors: Mapping[tuple[str, str], bytes]
 
 
 class AgentFile:
@@ -79,8 +101,13 @@ class AgentFile:
         with self._transaction():
             self._describe(values)
 
-    def append(self, events: Sequence[Event], values: Mapping[str, object] | None = None) -> list[Event]:
-        """Write events with their calls in one transaction; once this returns they are on the disk.
+    def append(
+        self,
+        events: Sequence[Event],
+        values: Mapping[str, object] | None = None,
+        vectors: Mapping[tuple[str, str], bytes] | None = None,
+    ) -> list[Event]:
+        """Write events with their calls and vectors in one transaction; once this returns they are on the disk.
 
         Returns
         -------
@@ -103,6 +130,7 @@ class AgentFile:
                 for place, (stage, call) in enumerate(event.calls)
             ]
             self._insert("calls", calls)
+            self._insert("vectors", [[*key, vector] for key, vector in (vectors or {}).items()])
         return written
 
     def events(self) -> Iterator[Event]:
@@ -161,26 +189,23 @@ class AgentFile:
 
     def rewrite(
         self,
+        changed: Changed,
         *,
-        gone: Iterable[int],
-        lost: Iterable[Place] = (),
+        gone: Iterable[int] = (),
         blank: Iterable[Place] = (),
-        new: Sequence[tuple[int, Stage, Call]],
-        values: Mapping[str, object],
+        values: Mapping[str, object] | None = None,
         event: Event | None = None,
     ) -> None:
         """Change the past in one transaction, then write the file anew: nothing of what went stays on the disk.
 
         Parameters
         ----------
+        changed
+            What living through the events that are left has changed.
         gone
             Numbers of events that are removed with what their calls said.
-        lost
-            Calls of other events that others take the place of; what they cost stays.
         blank
             Calls of other events whose words are removed; that they were made stays.
-        new
-            Calls that stand in their places.
         values
             What the agent is from now on, where that changes.
         event
@@ -191,13 +216,19 @@ class AgentFile:
             for seq in gone:
                 self._con.execute("DELETE FROM events WHERE seq = ?", [seq])
                 self._silence("event = ?", [seq], gone=True)
-            for place in lost:
+            for place in changed.lost:
                 self._silence("event = ? AND step = ? AND ordinal = ?", _key(place), gone=True)
             for place in blank:
                 self._silence("event = ? AND step = ? AND ordinal = ?", _key(place), gone=False)
-            rows = [kept_call_row(seq, _LATER + place, stage, call) for place, (seq, stage, call) in enumerate(new)]
+            rows = [
+                kept_call_row(seq, _LATER + place, stage, call) for place, (seq, stage, call) in enumerate(changed.new)
+            ]
             self._insert("calls", rows)
-            self._describe({**values, "purge": True})
+            self._describe({**(values or {}), "purge": True})
+            self._con.execute(
+                "DELETE FROM vectors WHERE text NOT IN (SELECT unnest(?::VARCHAR[]))", [list(changed.texts)]
+            )
+            self._insert("vectors", [[*key, vector] for key, vector in changed.vectors.items()])
             if event is not None:
                 self._insert("events", [event_row(numbered(event, last + 1))])
         self.purge()
@@ -240,16 +271,9 @@ class AgentFile:
             con.close()
         self._lock.close()  # and with it the lock
 
-    def vectors(self, embedder: str) -> dict[str, bytes]:
-        """Vectors of an embedder that were kept, by text."""
-        rows = self._all("SELECT text, vector FROM vectors WHERE embedder = ?", embedder)
-        return dict(rows)
-
-    def keep_vectors(self, embedder: str, vectors: Mapping[str, bytes]) -> None:
-        """Keep these vectors and no others."""
-        with self._transaction():
-            self._con.execute("DELETE FROM vectors")
-            self._insert("vectors", [[embedder, text, vector] for text, vector in vectors.items()])
+    def vectors(self) -> dict[tuple[str, str], bytes]:
+        """Vectors that were kept, by embedder and mark of the text."""
+        return {(embedder, text): vector for embedder, text, vector in self._all("SELECT * FROM vectors")}
 
     def _describe(self, values: Mapping[str, object]) -> None:
         for name, value in values.items():

@@ -31,7 +31,7 @@ def m001_events_calls_meta(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def m002_vectors(con: duckdb.DuckDBPyConnection) -> None:
-    """Vectors by embedder and text, so that opening embeds nothing twice."""
+    """Vectors that came from outside, by embedder and sha256 of the text, so that nothing is embedded twice."""
     con.execute(
         "CREATE TABLE vectors (embedder VARCHAR NOT NULL, text VARCHAR NOT NULL, vector BLOB NOT NULL, "
         "PRIMARY KEY (embedder, text))"
