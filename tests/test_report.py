@@ -330,7 +330,7 @@ def test_before_any_run_has_begun(study: Make) -> None:
     text = text_of(made)
     assert "No run has finished (4 not begun)" in text
     assert "No episode has been recorded" in text
-    assert "memory = Retrieval(k=4, store='all')" in text
+    assert "memory = Retrieval(k=4)" in text
 
 
 def test_while_it_runs_the_numbers_are_called_interim(study: Make) -> None:

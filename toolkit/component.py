@@ -177,8 +177,10 @@ class Component:
         return digest([self.kind, self.config(), cls.version, source, nested])
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.parameters())
-        return f"{type(self).__name__}({shown})"
+        """The first parameter, and all others that are not at their default."""
+        told = [(name, getattr(self, name), p.default) for name, p in self.parameters().items()]
+        shown = [f"{name}={value!r}" for place, (name, value, usual) in enumerate(told) if not place or value != usual]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Component) and self.config() == other.config()
@@ -205,6 +207,13 @@ def watch_registry(told: Callable[[type[Component]], None]) -> None:
 def kinds() -> tuple[str, ...]:
     """Every kind that has a class."""
     return tuple(sorted(_registry))
+
+
+def defaults(name: str) -> Config:
+    """The parameters of the class of this name with their defaults as plain values; nothing of an unknown class."""
+    cls = next((family[name] for family in _registry.values() if name in family), None)
+    found = cls.parameters() if cls else {}
+    return {key: _to_plain(p.default) for key, p in found.items()}
 
 
 def build(kind: str, config: Config | str, where: str) -> Component:

@@ -242,11 +242,12 @@ class Memory:
 
     @classmethod
     def of(cls, experience: Experience) -> Memory:
-        """A case as it was met."""
+        """A case as it was met; a note where there was nothing to answer, since it was merely told."""
         task, right = experience.task, experience.known_answer
         return cls(
             id=experience.id,
             text=task.text,
+            kind="case" if experience.answer or right is not None else "note",
             fields=task.inputs,
             answer=experience.answer if right is None else right,
             known=right is not None,
@@ -284,6 +285,27 @@ class Recall:
         """Ids of all memories in it, those of the notes first."""
         return (*self.sources, *(example.source for example in self.examples))
 
+    def without(self, memory: str) -> Recall:
+        """The same with one memory left out.
+
+        Raises
+        ------
+        ValueError
+            If it is not in there, or the notes are not a line for each memory, so that none can be taken out.
+        """
+        if memory not in self.memories:
+            raise ValueError(f"{memory!r} was not recalled; recalled were {', '.join(self.memories) or 'none'}")
+        rest = tuple(example for example in self.examples if example.source != memory)
+        if memory not in self.sources:
+            return Recall(rest, self.notes, self.sources)
+        lines = self.notes.split("\n")
+        if len(lines) != len(self.sources):
+            raise ValueError(
+                f"{memory!r} cannot be left out: {len(self.sources)} memories are {len(lines)} lines of notes"
+            )
+        kept = [(one, line) for one, line in zip(self.sources, lines, strict=True) if one != memory]
+        return Recall(rest, "\n".join(line for _, line in kept), tuple(one for one, _ in kept))
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -294,6 +316,28 @@ class Learned:
 
     def __bool__(self) -> bool:
         return bool(self.examples or self.instruction)
+
+
+@dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """What the arm would have answered, had something else been recalled; asked beside the episode, charged to judging.
+
+    Parameters
+    ----------
+    instead
+        What stood in place of the recall: ``"nothing"``; ``"another's"`` (what had been recalled for another task);
+        ``"the same"`` (once more, which tells how much a sampled answer changes by itself); ``"all but one"``.
+    memory
+        The one left out, if one was.
+    score
+        The main metric of `answer`.
+    """
+
+    instead: Literal["nothing", "another's", "the same", "all but one"]
+    memory: str
+    answer: str
+    status: Status
+    score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +376,7 @@ class Episode:
     acting: Usage = field(default_factory=Usage)
     adapting: Usage = field(default_factory=Usage)
     judging: Usage = field(default_factory=Usage)
+    counterfactuals: tuple[Counterfactual, ...] = ()
 
     @property
     def score(self) -> float:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -27,8 +28,8 @@ from toolkit.ledger.migrations import ALL, migrate
 from toolkit.ledger.store import Ledger
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
-from toolkit.records import Task
-from toolkit.traits.learning import DemoBuffer, Learner
+from toolkit.records import Step, Task
+from toolkit.traits.learning import DemoBuffer, FixedExamples, Learner
 from toolkit.traits.memory import PermutedLabels, Retrieval, Shuffled, SlidingWindow
 
 Open = Callable[..., LiveAgent]
@@ -334,6 +335,42 @@ def test_a_run_lives_on(ledger: Ledger, opened: Open, form: str, second: str) ->
         study.agent("sham")
     with pytest.raises(SpecError, match="did you mean 'full'"):
         study.agent("ful")
+
+
+class Briefed(Errands):
+    """Tells something before the first task, and gives labels to those who want some; with options or free text."""
+
+    step = Step("answer", "Name the errand.", ("note",), "errand")  # as memory calls its own
+
+    def __init__(self, tasks: int = 6, delay: int = 1, closed: bool = False) -> None:
+        super().__init__(tasks, delay)
+        self.closed = closed
+
+    def load(self):
+        return [(task if self.closed else replace(task, options=()), key) for task, key in super().load()]
+
+    def told(self):
+        return [Task(f"told{place}", {"note": f"bulletin {place}"}, user="ann") for place in range(3)]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_a_run_was_told_and_judged_by_lives_on(ledger: Ledger, opened: Open, closed: bool) -> None:
+    """Its bulletins and labels are remembered; what the bench asked beside it is no part of its life, nor its cost."""
+    arms = [Arm("full", memory=Pondering(), learning=FixedExamples(2)), Arm.static()]
+    more = {"lm": Parrot(), "seeds": 1, "ledger": ledger, "counterfactuals": 1.0, "scorers": ["contains"]}
+    study = finish(Study("s", Briefed(closed=closed), arms=arms, **more))  # closed: no answer of the parrot's parses
+    run = study.runs[0].id
+    purposes = study.ledger.sql("SELECT purpose FROM calls WHERE run = $1", run).purpose.tolist()
+    agent = study.agent("full")
+    assert purposes.count("judging") >= 4
+    late = 2  # answers of which feedback came when the stream had ended: memory asked about it
+    assert agent.spent().calls == len(purposes) - purposes.count("judging") + late
+    kinds = [event.kind for event in agent._file.events()]
+    assert kinds[:5] == ["prepare"] * 2 + ["tell"] * 3
+    state, asked = agent.state(), len(Parrot.asked)
+    agent.close()
+    assert opened("s-full").state() == state
+    assert len(Parrot.asked) == asked
 
 
 def test_a_run_of_other_code_does_not_live_on(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

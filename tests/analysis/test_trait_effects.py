@@ -51,7 +51,7 @@ def test_cells_are_found_among_shams_floors_rivals_and_repeats() -> None:
         "few-shot (differs in more than traits)",
         "window (memory is SlidingWindow(k=2))",
         "role-again (a repeat)",
-        "role-memory-learning-shuffled (a sham: Shuffled(of=Retrieval(k=2, store='all')))",
+        "role-memory-learning-shuffled (a sham: Shuffled(of=Retrieval(k=2)))",
     ]:
         assert words in told
 
@@ -82,7 +82,7 @@ def test_effects_are_of_policies_with_all_that_a_reader_needs(study: Callable[..
     made = finish(study(*design.arms, *floors()[:1], stream=Errands(12)))
     found = main_effects(made)
     assert [row.trait for row in found.rows[:3]] == ["role", "memory", "learning"]
-    assert found.row("memory").effect == "Retrieval(k=2, store='all')"
+    assert found.row("memory").effect == "Retrieval(k=2)"
     assert found.row("learning x memory").effect == "Retrieval x DemoBuffer"
     rows = made.episodes()
     own = rows[rows.arm.isin(list(design.levels))]
@@ -97,7 +97,7 @@ def test_effects_are_of_policies_with_all_that_a_reader_needs(study: Callable[..
     assert found._repr_html_().count("<tr>") == 1 + len(found.rows)
     report = made.report().read_text()
     assert "What each trait is worth" in report
-    assert "Retrieval(k=2, store=" in report
+    assert "Retrieval(k=2)" in report
 
 
 def test_a_fraction_has_aliases_and_no_shares(study: Callable[..., Study]) -> None:

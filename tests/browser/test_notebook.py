@@ -143,4 +143,4 @@ def test_a_whole_study_is_set_up_and_run_in_one_form(lab: Callable[[str], str], 
     watched.shoot("study-finished")
     told = add(page, shown, "print(form.study.lm.p_example, form.study.arms[1].memory, len(form.study.episodes()))")
     run(page, told)
-    expect(cell(page, told)).to_contain_text("0.9 Retrieval(k=2, store='all') 120")
+    expect(cell(page, told)).to_contain_text("0.9 Retrieval(k=2) 120")

@@ -12,16 +12,25 @@ from toolkit.component import Component, is_shipped, kinds, registered
 from toolkit.lm.hosted import Hosted
 from toolkit.records import Recall
 from toolkit.streams.table import Table
-from toolkit.traits.memory import MemoryPolicy, PermutedLabels, Retrieval, Shuffled
+from toolkit.traits.memory import Bounded, MemoryPolicy, PermutedLabels, Retrieval, Shuffled
 from toolkit.traits.role import Role
 
 WITH = {
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
+    "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
-BY_DATA = {"Banking77", "Table", "Gguf", "Wrapped"}  # identified by content: tested where the content is
+BY_DATA = {
+    "Banking77",
+    "ChatLog",
+    "Gguf",
+    "Locomo",
+    "LongMemEval",
+    "Table",
+    "Wrapped",
+}  # identified by content: tested where the content is
 
 
 def shipped() -> list[Component]:
@@ -81,13 +90,13 @@ class Worn(MemoryPolicy):
     """Forgets what was recalled."""
 
     def reset(self, rng, think):
-        self.kept = []
+        self._kept = []
 
     def observe(self, experience):
-        self.kept = [one for one in self.kept if one.id != experience.id] + [experience]
+        self._kept = [one for one in self._kept if one.id != experience.id] + [experience]
 
     def recall(self, task):
-        return Recall((self.kept.pop(0).example("a"),)) if self.kept else Recall()
+        return Recall((self._kept.pop(0).example("a"),)) if self._kept else Recall()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from toolkit.ledger.views import quoted
 NEW_COSTS = ["reasoning_tokens"]
 NEW = {
     "calls": ["server", "adapted", *NEW_COSTS],
-    "episodes": [f"{kind}_{name}" for kind in ("acting", "adapting", "judging") for name in NEW_COSTS],
+    "episodes": [f"{kind}_{name}" for kind in ("acting", "adapting", "judging") for name in NEW_COSTS]
+    + ["counterfactuals"],
     "run": ["servers", "adapted"],
 }
 

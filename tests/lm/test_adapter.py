@@ -5,14 +5,18 @@ from __future__ import annotations
 import dspy
 import pytest
 from errands import Errands
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolkit.agents.decision import Context, Decision
+from toolkit.checks import HOSTILE
 from toolkit.errors import AnswerError
 from toolkit.ledger.call import Call
 from toolkit.lm.model import Deciding
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.tape import Recorder
 from toolkit.records import Example, Learned, Recall, Step, Task
+from toolkit.traits.memory.policy import line
 
 CONTEXT = Context(
     role="You are: Clerk.",
@@ -170,3 +174,35 @@ def test_fields_are_asked_for_one_at_a_time() -> None:
 def test_a_learned_instruction_replaces_the_steps_own() -> None:
     _, _, calls = ask("bank", context=Context(learned=Learned(instruction="Guess the errand.")))
     assert calls[0].prompt[0][1] == "Guess the errand. Answer with the errand only."
+
+
+TEXT = st.text(max_size=60) | st.sampled_from(HOSTILE[:-1])
+
+
+@given(TEXT, TEXT, TEXT, TEXT)
+def test_nothing_that_is_remembered_or_asked_can_look_like_a_field(
+    note: str, case: str, answer: str, asked: str
+) -> None:
+    recall = Recall((Example({"note": case}, answer, "e1"),), f"- {line(note)}", ("n1",))
+    task = Task("x", {"note": asked}, ("post", "bank"))
+    _, request, _ = ask("bank", task, context=Context(recall=recall), adapter="completion")
+    text = request.messages[0].text or ""
+    margin = [one for one in text.split("\n") if one and not one.startswith("  ")]
+    assert [one.partition(":")[0] for one in margin] == [
+        "Name the errand.",
+        "Note",
+        "Errand",
+        "Notes",
+        "Note",
+        "Errand",
+    ]
+    assert not [one for one in text if ord(one) < 32 and one not in "\n\t"]
+
+
+def test_half_a_character_that_was_remembered_does_not_end_a_run() -> None:
+    recall = Recall((Example({"note": "smile \ud83d"}, "bank", "e1"),))
+    for style in ("turns", "completion", "chat"):
+        answer = "bank" if style != "chat" else "[[ ## errand ## ]]\nbank\n\n[[ ## completed ## ]]"
+        deciding: Deciding = "likelihood" if style != "chat" else "generation"
+        turn, _, _ = ask(answer, context=Context(recall=recall), adapter=style, deciding=deciding)
+        assert turn.answer == "bank"

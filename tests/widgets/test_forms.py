@@ -63,7 +63,7 @@ def test_what_the_component_refuses_is_marked_at_the_parameter_it_names() -> Non
 def test_choosing_another_class_and_back_keeps_what_was_typed() -> None:
     form = MemoryForm(Retrieval(k=7))
     form.choice.value = "SlidingWindow"
-    assert form.value.config() == {"use": "SlidingWindow", "k": 4}
+    assert form.value.config() == {"use": "SlidingWindow", "k": 4, "scope": "shared"}
     form.choice.value = "Retrieval"
     assert form.value == Retrieval(k=7)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Context, Decision
 from toolkit.component import digest
 from toolkit.randomness import generator
-from toolkit.records import Example, Experience, Phase, Step, Task, Turn, Usage
+from toolkit.records import Example, Experience, Phase, Recall, Step, Task, Turn, Usage
 from toolkit.traits.trait import Think
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Agent:
         self.decider.reset(generator(*self._seeds, "decider"))
         self._transcripts: dict[str, tuple[Example, ...]] = {}
         self._frozen = False
+        self.context = Context()
 
     def thinking(self) -> Think:
         """How its traits ask the model."""
@@ -137,10 +139,16 @@ class Agent:
             if place < self.memory.labels:
                 self.memory.observe(experience)
 
+    def tell(self, told: Iterable[Task]) -> None:
+        """Remember what is told before the first task: there is nothing to answer, and nothing to learn from."""
+        for place, task in enumerate(told):
+            self.decision.at("prepare", place)
+            self.memory.observe(Experience(f"prepare/told-{place}", task, ""))
+
     def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
         """Answer a task; nothing is learned yet."""
         self.decision.at(phase, t)
-        context = Context(
+        self.context = Context(
             role=self.role.text(),
             role_examples=self.role.worked(),
             goal=self.goals.block(task),
@@ -148,7 +156,18 @@ class Agent:
             recall=self.memory.recall(task),
             transcript=self._transcripts.get(task.session, ()) if task.session else (),
         )
-        return (self.decider.decide(self.step, task, context, self.decision),)
+        return (self.decider.decide(self.step, task, self.context, self.decision),)
+
+    def again(self, task: Task, recall: Recall) -> Turn:
+        """Answer the task that was answered last once more, with ``recall`` for what memory gave; charged to judging.
+
+        Raises
+        ------
+        AnswerError
+            As `act`.
+        """
+        with self.decision.judged():
+            return self.decider.decide(self.step, task, replace(self.context, recall=recall), self.decision)
 
     def observe(self, experience: Experience) -> None:
         """Keep what was just done, before any feedback."""

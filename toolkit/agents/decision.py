@@ -5,6 +5,8 @@ The prompt of a step is built from blocks, each owned by one trait; a trait that
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,6 +67,7 @@ class Decision:
         self._lm = DirectLM(f"toolkit/{model.label}", recorder, model.retries)
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
+        self._judging = False
 
     def at(self, phase: Phase, t: int) -> None:
         """Say which task of the run the next calls belong to."""
@@ -105,13 +108,22 @@ class Decision:
 
     def call(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
         """Run a user's own DSPy program on this run's model."""
-        self.recorder.at(*self.place, "program", "acting")
+        self.recorder.at(*self.place, "program", "judging" if self._judging else "acting")
         with self.lent():
             return program(**inputs)
 
     def lent(self) -> Any:
         """A context in which DSPy code uses this run's model, whatever else the process has configured."""
         return dspy.context(lm=self._lm, adapter=self._adapter, trace=None, disable_history=True, callbacks=[])
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Within it, calls are the bench's own: booked to judging, whoever makes them."""
+        self._judging = True
+        try:
+            yield
+        finally:
+            self._judging = False
 
     def _ask(
         self,
@@ -121,7 +133,7 @@ class Decision:
         demos: list[dict[str, str]],
         inputs: dict[str, str],
     ) -> str:
-        self.recorder.at(*self.place, step.name, purpose)
+        self.recorder.at(*self.place, step.name, "judging" if self._judging else purpose)
         try:
             with self.lent():
                 found = self._found(step, signature, demos, inputs)
@@ -141,6 +153,8 @@ class Decision:
     ) -> Any:
         if isinstance(self._adapter, PlainAdapter):  # what a Predict adds is a trace, and nobody is lent one here
             return self._adapter(self._lm, {}, signature, demos, inputs)[0]
+        demos = [{name: _sendable(text) for name, text in demo.items()} for demo in demos]
+        inputs = {name: _sendable(text) for name, text in inputs.items()}
         predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
         return predictor(signature=signature, demos=demos, **inputs)
 
@@ -169,6 +183,11 @@ def _signature(step: Step, options: tuple[str, ...], head: str, notes: bool) -> 
     fields[step.output] = (answer, dspy.OutputField())
     made: type[dspy.Signature] = dspy.Signature(fields, head)
     return made
+
+
+def _sendable(text: str) -> str:
+    """Without half characters, which an answer that was cut off may end in and no provider takes."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _number(value: object) -> str:

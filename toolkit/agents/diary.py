@@ -7,6 +7,7 @@ that is what is kept, whatever the policy: no policy says how it is saved. (Law 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -139,6 +140,17 @@ class Diary(Agent):
         if seen:
             self._note("prepare", seen[-1])
 
+    def tell(self, told: Iterable[Task]) -> None:
+        """As `Agent`; one event each."""
+        for place, task in enumerate(told):
+            self.decision.at("prepare", place)
+            self.heard(Experience(f"prepare/told-{place}", task, ""))
+
+    def heard(self, experience: Experience) -> None:
+        """Remember what was told, without anything to answer."""
+        self.memory.observe(experience)
+        self._note("tell", experience)
+
     def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
         """As `Agent`; what goes wrong by its own doing is an event, too."""
         self._stage = "act"
@@ -175,7 +187,15 @@ class Diary(Agent):
         return [event for event in self.take() if event.kind == "failed"]
 
     def _hear(self, call: Call) -> None:
-        self._calls.append((self._stage, call))
+        if call.purpose != "judging":
+            self._calls.append((self._stage, call))
+            return
+        bare = replace(call, prompt=(), answer="", response="", hash="", error="")
+        last = self.events[-1] if self.events else None  # the bench's own: that it was made counts, not what it said
+        if last is not None and (last.kind, last.phase, last.t) == ("failed", call.phase, call.t):
+            self.events[-1] = replace(last, calls=(*last.calls, ("act", bare)))
+        else:
+            self._calls.append(("act", bare))
 
     def _note(
         self, kind: EventKind, experience: Experience, *, bare: bool = False, status: str = "ok", error: str = ""
@@ -224,6 +244,8 @@ def relive(
                 diary.recall(event.experience.task)
             if kind == "answer":
                 diary.observe(event.experience)
+            elif kind == "tell":
+                diary.heard(event.experience)
             elif kind == "feedback":
                 diary.learn(event.experience)
             told(event, diary.take())

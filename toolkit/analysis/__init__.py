@@ -1,6 +1,7 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
 from toolkit.analysis.across import Across
+from toolkit.analysis.attribution import Attribution, attribution
 from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.cost import payoff
@@ -16,12 +17,14 @@ from toolkit.analysis.worth import TraitEffect, TraitEffects
 __all__ = [
     "Across",
     "ArmRow",
+    "Attribution",
     "Comparison",
     "Payoff",
     "PayoffRow",
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
+    "attribution",
     "compare",
     "day_one",
     "episodes",

@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 from typing import Any, Literal
 
-from toolkit.component import canonical
+from toolkit.component import canonical, defaults
 from toolkit.traits.learning import FixedExamples
 from toolkit.traits.memory import PermutedLabels, Shuffled
 
@@ -106,14 +106,21 @@ def is_sham(policy: Table) -> bool:
 
 
 def told(policy: Table) -> str:
-    """A policy as a table of the ledger holds it, in short.
+    """A policy as a table of the ledger holds it, in short: as `repr` shows it, where its class is known here.
 
     Examples
     --------
-    >>> told({"use": "Retrieval", "k": 4, "store": "all"})
-    "Retrieval(k=4, store='all')"
+    >>> told({"use": "Retrieval", "k": 4, "store": "correct"}), told({"use": "Retrieval", "k": 2, "store": "all"})
+    ("Retrieval(k=4, store='correct')", 'Retrieval(k=2)')
     """
-    rest = {name: value for name, value in policy.items() if name != "use" and value not in ("", [], ())}
+    usual = defaults(str(policy.get("use")))
+    named = {name: value for name, value in policy.items() if name != "use"}
+    first = next(iter(usual), None)
+    rest = {
+        name: value
+        for name, value in named.items()
+        if value not in ("", [], ()) and (name == first or name not in usual or value != usual[name])
+    }
     shown = ", ".join(f"{name}={_value(value)}" for name, value in rest.items())
     whole = f"{policy.get('use', '?')}({shown})"
     return whole if len(whole) <= 80 else f"{whole[:76]}...)"

@@ -117,6 +117,7 @@ def notes(
         found.append(f"{int((taken == other).sum())} of {len(planned['runs'])} runs reused from study {other}.")
     if stops := _budget_stops(runs[runs.status != "finished"]):
         found.append(f"A limit was reached before the study was finished ({', '.join(stops)}): a higher one goes on.")
+    found += planned.get("cautions", ())
     if bool(runs.scripted.any()):
         found.append("SCRIPTED MODEL: answers were drawn with planted probabilities; a rehearsal, not a finding.")
     return (*found, *(_standing(planned, tested, level) if contrasts else ()))

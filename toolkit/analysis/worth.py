@@ -21,7 +21,7 @@ class TraitEffect:
     Parameters
     ----------
     effect
-        The policy that ran, e.g. ``Retrieval(k=4, store='all')``; of an interaction both, by class.
+        The policy that ran, e.g. ``Retrieval(k=4)``; of an interaction both, by class.
     trait
         Which trait it stands for; of an interaction ``memory x learning``.
     estimand

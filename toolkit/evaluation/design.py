@@ -30,6 +30,8 @@ class Run:
         What the stream is called in this study; see `labels`.
     second, second_places
         The stream of the second pass and the order in it; None and empty where there is none.
+    counterfactuals
+        Share of the tasks at which the arm is asked again without what it recalled.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Run:
     label: str = ""
     second: Stream | None = None
     second_places: tuple[int, ...] = ()
+    counterfactuals: float = 0.0
 
     @property
     def length(self) -> int:
@@ -122,6 +125,7 @@ def runs(
     channel: Component,
     scorers: Sequence[Component],
     second_pass: str | Stream = "",
+    counterfactuals: float = 0.0,
 ) -> tuple[Run, ...]:
     """Every run of a crossed design: each arm meets the same tasks in the same orders.
 
@@ -139,7 +143,8 @@ def runs(
                 alike = [FORMAT, arm.fingerprint(), _model_of(arm, arm.lm or model), *shared]
                 for seed in seeds:
                     places = orders[seed]
-                    frozen = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
+                    frozen: list[object] = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
+                    frozen += [["counterfactuals", counterfactuals]] if counterfactuals else []
                     key = digest(
                         [*alike, seed, places, *frozen]
                     )  # equal for runs that do the same, whatever their names
@@ -159,6 +164,7 @@ def runs(
                         label=label,
                         second=second,
                         second_places=again[seed],
+                        counterfactuals=counterfactuals,
                     )
                     found.setdefault(key, run)
     return tuple(found.values())

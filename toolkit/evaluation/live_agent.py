@@ -13,6 +13,7 @@ from toolkit.agents.live import LiveAgent
 from toolkit.agents.opening import made
 from toolkit.component import digest
 from toolkit.errors import SpecError, nearest
+from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
 from toolkit.evaluation.run import record_of
@@ -99,7 +100,9 @@ def _lived(run: Run, identity: Identity, folder: Path, expected: str) -> Diary:
     tape = [call_of(row) for row in rows_of(folder, "calls")]
     life = Diary(identity.arm, run.stream.step, run.model, run.deciding, run.seeds, engine=identity.absent(), tape=tape)
     prepare(life, run.stream.pool())
-    bench, pending = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel")), Pending()
+    life.tell(run.stream.told())
+    asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
+    bench, pending = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks), Pending()
     episodes = list(iter_episodes(life, [pairs[place] for place in run.places], bench, pending=pending))
     if run.second is None:
         _insist(run, episodes, [], life.state(), expected)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from toolkit.agents.arm import NAME, Arm
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation import hypotheses, stopping
+from toolkit.evaluation.counterfactual import counterfactual_mistakes
 from toolkit.evaluation.design import ORDERS
 from toolkit.evaluation.frozen import second_mistakes
 from toolkit.streams.stream import Stream
@@ -39,6 +40,7 @@ def mistakes(study: Study) -> Iterator[str]:
         yield f"seeds must differ but are {study.seeds!r}"
     yield from _strange_orders(study)
     yield from second_mistakes(study)
+    yield from counterfactual_mistakes(study)
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"

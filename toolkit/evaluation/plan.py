@@ -42,6 +42,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         "stream": ", ".join(labels(study.streams)),
         "stream_fingerprint": study.stream.fingerprint(),
         "licence": ", ".join(dict.fromkeys(stream.licence for stream in study.streams if stream.licence)),
+        **({"cautions": cautions} if (cautions := _cautions(study)) else {}),
         "model": study.lm.label,
         "taped": _taped(study),
         "deciding": study.deciding,
@@ -56,7 +57,12 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         **registered(study, runs, _before(study)),
         **({"hypotheses": claims} if (claims := registrations(study)) else {}),
         **_second_pass(study, runs),
+        **({"counterfactuals": study.counterfactuals} if study.counterfactuals else {}),
     }
+
+
+def _cautions(study: Study) -> list[str]:
+    return list(dict.fromkeys(stream.caution for stream in study.streams if stream.caution))
 
 
 def _before(study: Study) -> dict[str, Any] | None:

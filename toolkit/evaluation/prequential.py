@@ -9,6 +9,7 @@ import numpy as np
 
 from toolkit.agents.agent import Agent
 from toolkit.errors import AnswerError
+from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.records import Episode, Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
 from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.scoring import Scorer
@@ -27,11 +28,14 @@ class Bench:
         Turns the main score and the key into feedback.
     rng
         For channels that draw.
+    counterfactuals
+        Asks again, if anybody does, on the first pass.
     """
 
     scorers: tuple[Scorer, ...]
     channel: Channel
     rng: np.random.Generator
+    counterfactuals: Counterfactuals | None = None
 
     def scores(self, task: Task, answer: str, key: Key) -> dict[str, float]:
         """Every metric by name."""
@@ -125,6 +129,7 @@ def iter_episodes(
         for due in pending.arrived(t):
             agent.learn(due)
         found = tested(agent, task, key, bench, phase, t)
+        asked = bench.counterfactuals.asked(agent, task, key, bench.scores) if bench.counterfactuals else ()
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
         recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
         seen, due_at = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled), t + 1 + key.delay
@@ -148,6 +153,8 @@ def iter_episodes(
             labels=int(feedback is not None and learns),
             acting=found.acting,
             adapting=agent.spent(),
+            judging=agent.decision.recorder.take("judging"),
+            counterfactuals=asked,
         )
 
 

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit.agents.agent import Agent
 from toolkit.agents.decider import Wrapped
-from toolkit.agents.decision import Decision
 from toolkit.component import is_shipped
 from toolkit.evaluation.design import Run
-from toolkit.evaluation.prequential import Bench, iter_episodes, prepare
+from toolkit.evaluation.prequential import iter_episodes
+from toolkit.evaluation.run import begun
 from toolkit.ledger.call import Call
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
-from toolkit.lm.tape import Recorder
 from toolkit.lm.taped import Taped, described
-from toolkit.randomness import generator
-from toolkit.streams.channel import Channel
-from toolkit.streams.scoring import scorer_by_name
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -131,13 +126,7 @@ def _costs(run: Run) -> list[list[float]]:
     """Calls, tokens read and tokens written of one task after the other."""
     model = Taped(**described(run.model))  # never a memo: what is made up here must not answer the study
     counter = _Counter(model, run)
-    recorder = Recorder(model, counter, (*run.seeds, "repeat", run.arm.repeat), _forget)
-    agent = Agent(run.arm, run.stream.step, Decision(model, run.deciding, recorder), run.seeds)
-    prepare(agent, run.stream.pool())
-    channel = run.channel
-    if not isinstance(channel, Channel):
-        raise TypeError(f"{channel!r} is no channel")
-    bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
+    agent, bench, _ = begun(replace(run, model=model), counter, _forget, ())
     pairs, found = run.stream.pairs(), []
     for _ in iter_episodes(agent, [pairs[place] for place in run.places[:LONGEST]], bench):
         found.append(counter.spent)

@@ -242,6 +242,7 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
             channel=study.channel,
             scorers=tuple(scorer.name for scorer in study.scorers),
             label=told["stream"],
+            counterfactuals=study.counterfactuals,
             **({} if not again else same if again["kind"] == SAME else held_out),
         )
 

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
+from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
@@ -29,6 +30,7 @@ from toolkit.streams.scoring import scorer_by_name
 
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
+    from toolkit.lm.model import Engine
     from toolkit.lm.tape import Recorder
 
 Command = Literal["run", "pause", "stop"]
@@ -208,23 +210,10 @@ def _pass(
     money: Free,
     on_episode: Callable[[Episode], None] | None,
 ) -> RunRecord:
-    from toolkit.agents.agent import Agent
-    from toolkit.agents.decision import Decision
-    from toolkit.lm.tape import Recorder
-
-    pairs = run.stream.pairs()
     engine = run.model.engine(run.stream) if run.arm.decider.uses_model else None
     money.begin(tape)
-    seeds = (*run.seeds, "repeat", run.arm.repeat)
-    recorder = Recorder(run.model, money.engine(engine), seeds, money.kept(folder.call), tape)
-    agent = Agent(run.arm, run.stream.step, Decision(run.model, run.deciding, recorder), run.seeds)
-    if agent.decider.peeks:
-        agent.decider.reveal({task.id: key.answers[0] for task, key in pairs})
-    labels = prepare(agent, run.stream.pool())
-    channel = run.channel
-    if not isinstance(channel, Channel):
-        raise TypeError(f"{channel!r} is no channel")
-    bench = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"))
+    agent, bench, labels = begun(run, money.engine(engine), money.kept(folder.call), tape)
+    recorder, pairs = agent.decision.recorder, run.stream.pairs()
     pending = Pending()
     first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending)
     course = chain(first, _second(run, agent, recorder, money, bench, pending))
@@ -248,6 +237,27 @@ def _pass(
             adapted=recorder.adapted,
         )
     return replace(folder.record, status="finished", hash=folder.hash(agent.state()))
+
+
+def begun(
+    run: Run, engine: Engine | None, write: Callable[[Call], None], tape: Iterable[Call]
+) -> tuple[Agent, Bench, int]:
+    """The agent before its first task, prepared; its bench; and the labels it was given."""
+    from toolkit.agents.agent import Agent
+    from toolkit.agents.decision import Decision
+    from toolkit.lm.tape import Recorder
+
+    recorder = Recorder(run.model, engine, (*run.seeds, "repeat", run.arm.repeat), write, tape)
+    agent = Agent(run.arm, run.stream.step, Decision(run.model, run.deciding, recorder), run.seeds)
+    if agent.decider.peeks:
+        agent.decider.reveal({task.id: key.answers[0] for task, key in run.stream.pairs()})
+    labels = prepare(agent, run.stream.pool())
+    agent.tell(run.stream.told())
+    channel = run.channel
+    if not isinstance(channel, Channel):
+        raise TypeError(f"{channel!r} is no channel")
+    asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
+    return agent, Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks), labels
 
 
 def _second(

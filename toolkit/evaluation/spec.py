@@ -37,6 +37,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "workers": (int,),
     "stop_when": (str, list),
     "second_pass": (str, dict, Stream),
+    "counterfactuals": (int, float),
 }
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from toolkit.agents.live import LiveAgent
     from toolkit.analysis import Comparison, TraitEffects
+    from toolkit.evaluation.asked import AskedAgain
     from toolkit.evaluation.forecast import Forecast
     from toolkit.evaluation.replay import Replay
     from toolkit.widgets.live import LiveStudy
@@ -82,6 +83,9 @@ class Study:
     second_pass
         After the stream and all its feedback, another pass with all updating off: ``"same"`` = over the stream again, a
         `Stream` = over that, held out until then; empty = none. See `toolkit.second_pass`.
+    counterfactuals
+        Share of the tasks, in [0, 1], at which each arm is asked again without what it recalled, with what another task
+        recalled, and without each single memory; charged to judging. See `toolkit.attribution`.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
     stop_when
@@ -124,6 +128,7 @@ class Study:
         stop_when: str | Sequence[str] = (),
         hypotheses: Sequence[Hypothesis] = (),
         second_pass: str | Stream = "",
+        counterfactuals: float = 0.0,
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -140,9 +145,8 @@ class Study:
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.workers, self.reuse, self.second_pass = workers, reuse, second_pass
         self.code = tuple(Path(path) for path in code)
-        self.budget = budget or Budget()
-        self.stop_when = stopping.written(stop_when)
-        self.hypotheses = tuple(hypotheses)
+        self.budget, self.counterfactuals = budget or Budget(), counterfactuals
+        self.stop_when, self.hypotheses = stopping.written(stop_when), tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._background = Background(name)
         self.scorers_named = bool(scorers)
@@ -180,6 +184,7 @@ class Study:
             channel=self.channel,
             scorers=self.scorers,
             second_pass=self.second_pass,
+            counterfactuals=self.counterfactuals,
         )
 
     def plan(self, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
@@ -325,6 +330,12 @@ class Study:
 
         return episodes(self.ledger, self.name)
 
+    def episode(self, arm: str, t: int, *, seed: int | None = None, stream: str = "") -> AskedAgain:
+        """One episode, which can be asked again: ``study.episode("memory", 12).without("stream/3")``."""
+        from toolkit.evaluation.asked import asked_again
+
+        return asked_again(self, arm, t, seed=seed, stream=stream)
+
     def compare(self) -> Comparison:
         """Each arm against the baseline; see `toolkit.compare`."""
         from toolkit.analysis import compare
@@ -373,6 +384,8 @@ class Study:
         if self.second_pass:
             second = self.second_pass
             found["second_pass"] = second if isinstance(second, str) else second.config()
+        if self.counterfactuals:
+            found["counterfactuals"] = self.counterfactuals
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]

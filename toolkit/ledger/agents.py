@@ -178,12 +178,12 @@ class AgentFile:
         return int(self._one("SELECT count(*) FROM events"))
 
     def spent(self) -> Usage:
-        """What all calls have cost, those included whose words are gone."""
+        """What all calls have cost, also those whose words are gone; not those by which a bench judged."""
         numbers = {one.name: "DOUBLE" if one.type == "float" else "BIGINT" for one in fields(Usage)}
         # A price that is not known is null: then the sum is not known either.
         summed = (f"sum(CAST(body ->> '{name}' AS {kind}))" for name, kind in numbers.items())
         unknown = "count(*) FILTER (body ->> 'dollars' IS NULL)"
-        *found, nameless = self._all(f"SELECT {', '.join([*summed, unknown])} FROM calls")[0]
+        *found, nameless = self._all(f"SELECT {', '.join([*summed, unknown])} FROM calls WHERE purpose <> 'judging'")[0]
         told = Usage(**{name: value or 0 for name, value in zip(numbers, found, strict=True)})
         return replace(told, dollars=math.nan) if nameless else told
 

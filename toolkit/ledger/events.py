@@ -13,7 +13,7 @@ from toolkit.ledger.call import Call
 from toolkit.ledger.rows import call_row
 from toolkit.records import Experience, Feedback, Phase, Task
 
-EventKind = Literal["prepare", "answer", "failed", "feedback", "forget"]
+EventKind = Literal["prepare", "tell", "answer", "failed", "feedback", "forget"]
 Stage = Literal["act", "learn"]
 
 
@@ -24,9 +24,9 @@ class Event:
     Parameters
     ----------
     kind
-        ``"prepare"``: a labelled task before the first one; ``"answer"``: a task and what was answered; ``"failed"``: a
-        task without an answer; ``"feedback"``: what was said of an answer, whenever it came; ``"forget"``: that there
-        was more once.
+        ``"prepare"``: a labelled task before the first one; ``"tell"``: what there was nothing to answer to;
+        ``"answer"``: a task and what was answered; ``"failed"``: a task without an answer; ``"feedback"``: what was
+        said of an answer, whenever it came; ``"forget"``: that there was more once.
     phase, t
         Where its calls stand on the tape.
     calls

@@ -86,7 +86,7 @@ def as_recorded(metric: str) -> str:
 
 
 def _recorded(ledger: Ledger, study: str, ids: Sequence[str], score: str, phase: str) -> pd.DataFrame:
-    cost = "acting_{0} + adapting_{0} + judging_{0}"
+    cost = "acting_{0} + adapting_{0}"  # judging is the bench's own, not what the arm costs
     return ledger.sql(
         "SELECT run, arm, seed, stream, \"order\", phase, t, task, if(session = '', task, session) AS unit, status, "
         f"{score} AS score, {cost.format('calls')} AS calls, {cost.format('seconds')} AS seconds, "

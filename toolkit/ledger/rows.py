@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 from toolkit.ledger.call import Call
@@ -61,6 +61,7 @@ EPISODE = {
     "error": "VARCHAR",
     **{f"{kind}_{name}": dtype for kind in ("acting", "adapting", "judging") for name, dtype in _COST.items()},
     "turns": "STRUCT(step VARCHAR, answer VARCHAR, blocks VARCHAR[], recalled VARCHAR[])[]",
+    "counterfactuals": "STRUCT(instead VARCHAR, memory VARCHAR, answer VARCHAR, status VARCHAR, score DOUBLE)[]",
 }
 
 CALL = {
@@ -211,6 +212,7 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         {"step": turn.step, "answer": turn.answer, "blocks": list(turn.blocks), "recalled": list(turn.recalled)}
         for turn in episode.turns
     ]
+    row["counterfactuals"] = [{**asdict(one), "score": _finite(one.score)} for one in episode.counterfactuals]
     return row
 
 
@@ -221,6 +223,8 @@ def content(row: Mapping[str, Any]) -> Row:
         # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
         if not kept.get(f"{kind}_reasoning_tokens", True):
             del kept[f"{kind}_reasoning_tokens"]
+    if not kept.get("counterfactuals", True):
+        del kept["counterfactuals"]
     return kept
 
 

@@ -43,6 +43,9 @@ def _structure(dtype: str) -> Any:
     """A column's type in the notation of ``json_transform``, which spells structs and lists as JSON."""
     nested = {
         EPISODE["turns"]: [{"step": "VARCHAR", "answer": "VARCHAR", "blocks": ["VARCHAR"], "recalled": ["VARCHAR"]}],
+        EPISODE["counterfactuals"]: [
+            {"instead": "VARCHAR", "memory": "VARCHAR", "answer": "VARCHAR", "status": "VARCHAR", "score": "DOUBLE"}
+        ],
         CALL["prompt"]: [{"role": "VARCHAR", "text": "VARCHAR"}],
         "VARCHAR[]": ["VARCHAR"],
     }

@@ -74,8 +74,8 @@ class PlainAdapter(dspy.Adapter):
         listed = self._listed(options)
         system = signature.instructions.strip()
         names = tuple(signature.input_fields)
-        cases = [(_lines(names, demo), demo.get(asked, "")) for demo in demos]
-        question = "\n".join([_lines(names, inputs), *(f"{title(n)}: {v}" for n, v in found.items())])
+        cases = [(_lines(names, demo), within(demo.get(asked, ""))) for demo in demos]
+        question = "\n".join([_lines(names, inputs), *(f"{title(n)}: {within(v)}" for n, v in found.items())])
         if self.style == "completion":
             texts = [f"{system}{listed}", *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]
             return None, [Message.user("\n\n".join([*texts, f"{question}\n{title(asked)}:"]))]
@@ -176,4 +176,26 @@ def _bare(text: str) -> str:
 
 
 def _lines(names: Sequence[str], values: dict[str, Any]) -> str:
-    return "\n".join(f"{title(name)}: {values.get(name, '')}" for name in names)
+    """The fields that there are: a worked example has no notes, which belong to the question."""
+    return "\n".join(f"{title(name)}: {within(values[name])}" for name in names if name in values)
+
+
+_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u2028\u2029]")
+
+
+def within(value: object) -> str:
+    """A text as it may stand in a field: whatever it holds, it cannot look like the end of it.
+
+    Lines after the first are indented, so that only a field of the prompt begins at the margin; control characters, and
+    half a character where an answer was cut off, are blanks. A text of one plain line stays as it is.
+
+    Examples
+    --------
+    >>> print(within("done.\\n\\nTicket: lamp broken\\nQueue: b"))
+    done.
+    <BLANKLINE>
+      Ticket: lamp broken
+      Queue: b
+    """
+    text = _CONTROL.sub(" ", str(value).replace("\r\n", "\n"))
+    return "\n".join(one if not place or not one else f"  {one}" for place, one in enumerate(text.split("\n")))

@@ -15,6 +15,7 @@ from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
 from toolkit.report.passes import second_section
+from toolkit.report.uses import use_section
 from toolkit.stats import CurveBand
 
 
@@ -176,6 +177,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         _behind(facts),
         effects_section(facts),
         second_section(facts),
+        use_section(facts),
         evidence.later(facts),
     )
 

@@ -1,7 +1,9 @@
 """Streams of tasks, how they are scored, and what of the truth is told."""
 
+from toolkit.streams.answers import Contains, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
+from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
@@ -10,14 +12,19 @@ from toolkit.streams.table import Table, table
 __all__ = [
     "Banking77",
     "Channel",
+    "ChatLog",
+    "Contains",
     "Desk",
     "FullLabel",
+    "Locomo",
+    "LongMemEval",
     "NoFeedback",
     "OneBit",
     "Scalar",
     "Scorer",
     "Stream",
     "Table",
+    "TokenF1",
     "benchmark",
     "scorer",
     "table",

@@ -178,7 +178,7 @@ def benchmark(name: str, **parameters: object) -> Stream:
     Examples
     --------
     >>> benchmark("banking77", path="banking_data", options=5)
-    Banking77(path='banking_data', options=5, tasks=150, draw=0, delay=0)
+    Banking77(path='banking_data', options=5)
     """
     known = {cls.__name__.lower(): cls.__name__ for cls in registered("stream").values() if issubclass(cls, Benchmark)}
     if name.lower() not in known:

@@ -40,6 +40,10 @@ class Kept(Stream, abstract=True):
         """The stream's pool."""
         return [_pair(one) for one in self._held["pool"]]
 
+    def told(self) -> Sequence[Task]:
+        """What the stream told beforehand."""
+        return [_task(one) for one in self._held.get("told", ())]
+
     @property
     def label(self) -> str:
         """The stream's own."""
@@ -55,16 +59,24 @@ def written(stream: Stream) -> str:
         "scorers": list(stream.scorers),
         "pairs": [_plain(pair) for pair in stream.pairs()],
         "pool": [_plain(pair) for pair in stream.pool()],
+        **({"told": [_plain_task(task) for task in stream.told()]} if stream.told() else {}),
     }
     return json.dumps(told, ensure_ascii=True, separators=(",", ":")) + "\n"
 
 
 def _plain(pair: Pair) -> list[dict[str, Any]]:
     task, key = pair
-    return [{**asdict(task), "inputs": dict(task.inputs)}, asdict(key)]
+    return [_plain_task(task), asdict(key)]
+
+
+def _plain_task(task: Task) -> dict[str, Any]:
+    return {**asdict(task), "inputs": dict(task.inputs)}
 
 
 def _pair(held: Sequence[Mapping[str, Any]]) -> Pair:
     task, key = held
-    lists = {"options": tuple(task["options"]), "tools": tuple(task["tools"])}
-    return Task(**{**task, **lists}), Key(**{**key, "answers": tuple(key["answers"])})
+    return _task(task), Key(**{**key, "answers": tuple(key["answers"])})
+
+
+def _task(held: Mapping[str, Any]) -> Task:
+    return Task(**{**held, "options": tuple(held["options"]), "tools": tuple(held["tools"])})

@@ -31,12 +31,15 @@ class Stream(Component, kind="stream"):
         nothing to ask and nobody to act upon, cannot reward goals, so the default leaves them out.
     licence
         Licence of the data, empty where they are the user's own.
+    caution
+        What a reader must know of results on this stream; every comparison and report says it. Empty = nothing.
     """
 
     step: Step
     scorers: tuple[str, ...] = ("exact",)
     rewards: ClassVar[tuple[str, ...]] = ("memory", "role", "learning")
     licence: ClassVar[str] = ""
+    caution: ClassVar[str] = ""
 
     def load(self) -> Sequence[Pair]:
         """All tasks and keys in the reference order."""
@@ -44,6 +47,10 @@ class Stream(Component, kind="stream"):
 
     def pool(self) -> Sequence[Pair]:
         """Labelled tasks that never occur in the stream, for arms that are prepared beforehand; may be empty."""
+        return ()
+
+    def told(self) -> Sequence[Task]:
+        """What every agent is told before the first task, in order: texts to be remembered, with nothing to answer."""
         return ()
 
     def difficulty(self) -> Sequence[float]:
@@ -67,6 +74,7 @@ class Stream(Component, kind="stream"):
         cached: str | None = self.__dict__.get("_fingerprint")
         if cached is None:
             content = [[_row(pair) for pair in self.pairs()], [_row(pair) for pair in self.pool()]]
+            content += [[_told(task) for task in self.told()]] if self.told() else []
             cached = digest([self.kind, self.step, list(self.scorers), content])
             self.__dict__["_fingerprint"] = cached
         return cached
@@ -83,7 +91,11 @@ class Stream(Component, kind="stream"):
 
 def _row(pair: Pair) -> list[object]:
     task, key = pair
-    return [task.id, dict(task.inputs), task.options, task.user, task.session, task.time, key]
+    return [*_told(task), key]
+
+
+def _told(task: Task) -> list[object]:
+    return [task.id, dict(task.inputs), task.options, task.user, task.session, task.time]
 
 
 def _check(pairs: Sequence[Pair], where: str) -> None:

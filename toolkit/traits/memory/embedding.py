@@ -39,7 +39,8 @@ def embed(text: str) -> Vector:
     >>> bool(close > far)
     True
     """
-    vector = np.asarray(_embedder().embed(text)[0], dtype=np.float32)
+    readable = text.encode("utf-8", "replace").decode()  # an answer that was cut off may end in half a character
+    vector = np.asarray(_embedder().embed(readable)[0], dtype=np.float32)
     norm = float(np.linalg.norm(vector))
     found = vector / norm if norm > 0 else np.zeros_like(vector)
     found.setflags(write=False)

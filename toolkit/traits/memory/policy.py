@@ -1,17 +1,12 @@
-"""The memory interface, and the policies that need no search."""
+"""The memory interface, and no memory at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from toolkit.records import Example, Experience, Memory, Recall, Task
-from toolkit.traits.trait import Think, Trait, must_be_positive
-
-CHARACTERS_A_TOKEN = 4
-"""The rule of thumb by which policies budget tokens, since they work for any model; costs are metered exactly."""
+from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.traits.trait import Trait
 
 
 class MemoryPolicy(Trait, kind="memory"):
@@ -61,6 +56,11 @@ class MemoryPolicy(Trait, kind="memory"):
         """Everything that is kept, in order; for those who look, and for what is forgotten."""
         return ()
 
+    @property
+    def limit(self) -> int | None:
+        """The most memories that are ever kept; None = they grow with what is observed."""
+        return None
+
     def forget(self, user: str) -> Forgotten:
         """Remove every trace of a user, also from what was written of several; or say what could not be removed."""
         return Forgotten(could_not=(f"{type(self).__name__} does not say how it forgets: define forget()",))
@@ -74,19 +74,16 @@ class Forgotten:
     could_not: tuple[str, ...] = ()
 
 
-def recalled(memories: Iterable[Memory]) -> Recall:
-    """A recall of memories, the most relevant first: cases as worked examples, the best nearest to the question.
+def recalled(memories: Sequence[Memory]) -> Recall:
+    """A recall of memories given in order of relevance, the most relevant first: it stands nearest to the question.
 
-    Everything else stands in the notes, a line each, in the order given.
+    Cases are worked examples; everything else stands in the notes, a line each.
     """
-    cases, notes = list[Example](), list[Memory]()
-    for one in memories:
-        if one.kind == "case":
-            cases.append(one.example)
-        else:
-            notes.append(one)
+    placed = list(reversed(memories))
+    notes = [one for one in placed if one.kind != "case"]
     lines = "\n".join(f"- {line(one.text)}" for one in notes)
-    return Recall(tuple(reversed(cases)), lines, tuple(one.id for one in notes))
+    cases = tuple(one.example for one in placed if one.kind == "case")
+    return Recall(cases, lines, tuple(one.id for one in notes))
 
 
 def line(text: str) -> str:
@@ -111,71 +108,11 @@ class NoMemory(MemoryPolicy):
 
     stateless = True
 
+    @property
+    def limit(self) -> int | None:
+        """None are kept."""
+        return 0
 
-class SlidingWindow(MemoryPolicy):
-    """The last ``k`` tasks with their answers, in the order they came: short-term memory.
-
-    Parameters
-    ----------
-    k
-        Number of tasks, at least 1.
-    """
-
-    def __init__(self, k: int = 4) -> None:
-        self.k = k
-
-    def check(self) -> None:
-        """At least 1."""
-        must_be_positive("SlidingWindow.k", self.k)
-
-    def reset(self, rng: np.random.Generator, think: Think) -> None:
-        """Begin with an empty window."""
-        self.window: dict[str, Experience] = {}
-
-    def observe(self, experience: Experience) -> None:
-        """Append, or revise what is still in the window."""
-        if experience.feedback is not None and experience.id not in self.window:
-            return  # it left the window before its feedback came
-        self.window[experience.id] = experience
-        if len(self.window) > self.k:
-            del self.window[next(iter(self.window))]
-
-    def recall(self, task: Task) -> Recall:
-        """The window, oldest first."""
-        return Recall(tuple(kept.example(best(kept)) for kept in self.window.values()))
-
-
-class FullContext(MemoryPolicy):
-    """Every past task with its answer, as many of the latest as fit: the long prompt that memory has to beat.
-
-    Parameters
-    ----------
-    max_tokens
-        Budget of the recalled block, in tokens estimated at four characters each; at least 1.
-    """
-
-    def __init__(self, max_tokens: int = 2000) -> None:
-        self.max_tokens = max_tokens
-
-    def check(self) -> None:
-        """At least 1."""
-        must_be_positive("FullContext.max_tokens", self.max_tokens)
-
-    def reset(self, rng: np.random.Generator, think: Think) -> None:
-        """Begin with nothing."""
-        self.past: dict[str, Experience] = {}
-
-    def observe(self, experience: Experience) -> None:
-        """Append or revise."""
-        self.past[experience.id] = experience
-
-    def recall(self, task: Task) -> Recall:
-        """The latest that fit the budget, oldest first."""
-        left, kept = self.max_tokens * CHARACTERS_A_TOKEN, list[Example]()
-        for experience in reversed(self.past.values()):
-            example = experience.example(best(experience))
-            left -= len(experience.task.text) + len(example.answer)
-            if left < 0:
-                break
-            kept.append(example)
-        return Recall(tuple(reversed(kept)))
+    def forget(self, user: str) -> Forgotten:
+        """There is nothing to forget."""
+        return Forgotten()

@@ -106,6 +106,17 @@ class Store:
         place = self._places.get(memory_id)
         return None if place is None else self._items[place]
 
+    def place(self, memory_id: str) -> int:
+        """Where a memory stands in the order of insertion; raises `KeyError` if there is none of this id."""
+        return self._places[memory_id]
+
+    def similar(self, text: str, *, within: Within = EVERYWHERE) -> tuple[Vector, list[Memory]]:
+        """The cosine of every memory to ``text``, and the memories, in order."""
+        places = self._confined(within)
+        matrix = self._matrix[: len(self._items)] if places is None else self._matrix[places]
+        held = self._items if places is None else [self._items[place] for place in places.tolist()]
+        return (_products(matrix, embed(text)) if held else np.empty(0, dtype=np.float32)), list(held)
+
     def nearest(self, text: str, k: int, *, within: Within = EVERYWHERE) -> list[Memory]:
         """The ``k`` memories most similar to ``text`` by cosine, the most similar first."""
         places = self._confined(within)
@@ -133,6 +144,9 @@ class Store:
 
     def __iter__(self) -> Iterator[Memory]:
         return iter(self._items)
+
+    def __reversed__(self) -> Iterator[Memory]:
+        return reversed(self._items)
 
     def __len__(self) -> int:
         return len(self._items)

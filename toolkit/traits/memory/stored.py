@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -41,6 +41,22 @@ class StoredMemory(MemoryPolicy, abstract=True):
         """What was read; cases as examples, the best nearest to the question."""
         return recalled(self.read(task))
 
+    @property
+    def kept(self) -> Store:
+        """The store itself."""
+        return self._store
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Let go of memories, whatever was the reason.
+
+        Raises
+        ------
+        KeyError
+            If there is none of an id.
+        """
+        for one in ids:
+            self._store.remove(one)
+
     def memories(self) -> Sequence[Memory]:
         """The store's."""
         return tuple(self._store)
@@ -49,8 +65,7 @@ class StoredMemory(MemoryPolicy, abstract=True):
         """Remove the user's own memories, and whatever was made from their episodes."""
         own = {source for one in self._store if one.user == user for source in one.sources}
         gone = [one.id for one in self._store if one.user == user or own & set(one.sources)]
-        for memory_id in gone:
-            self._store.remove(memory_id)
+        self.drop(gone)
         return Forgotten(tuple(gone))
 
     def state(self) -> dict[str, object]:
