@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from errands import Errands, finish
@@ -11,7 +12,7 @@ from parrot import Advised, LastWords, Letters, Outside, Parrot, Pondering
 
 import toolkit as tk
 from toolkit.agents.arm import Arm
-from toolkit.agents.diary import mark
+from toolkit.agents.diary import Thinking, mark
 from toolkit.agents.live import LiveAgent
 from toolkit.errors import Outage
 from toolkit.evaluation.study import Study
@@ -122,6 +123,17 @@ def test_no_text_is_embedded_twice_and_no_vector_outlives_its_text(ledger: Ledge
         assert mark("where is my parcel?") in kept
         again.answer("and the lamp?", user="tobias")
         assert len(Letters.asked) == asked
+
+
+def test_on_a_studys_tape_every_request_is_made_as_it_was(ledger: Ledger) -> None:
+    """There the same text may have been embedded twice, and the tape answers what is asked as it was asked."""
+    Letters.asked.clear()
+    through = Thinking(SimpleNamespace(think=None), None)
+    for _ in range(2):
+        assert through.embed(Letters(), ["one", "two", "one"]).shape == (3, 5)
+    assert Letters.asked == ["one", "two", "one"] * 2
+    assert {text for _, text in through.take()} == {mark("one"), mark("two")}
+    assert through.take() == {}
 
 
 def test_an_outage_forgets_nothing(ledger: Ledger) -> None:

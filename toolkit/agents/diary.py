@@ -36,11 +36,12 @@ class Thinking:
     decision
         The agent's access to its model.
     known
-        Vectors that were kept, as bytes, by embedder and by `mark` of the text.
+        Vectors that were kept, as bytes, by embedder and by `mark` of the text; None = every request is made as it
+        comes, since a tape has it so, and what it gives is kept.
     """
 
-    def __init__(self, decision: Decision, known: Mapping[tuple[str, str], bytes]) -> None:
-        self._decision, self._known = decision, dict(known)
+    def __init__(self, decision: Decision, known: Mapping[tuple[str, str], bytes] | None) -> None:
+        self._decision, self._known, self._all = decision, dict(known or {}), known is None
         self.fresh: dict[tuple[str, str], bytes] = {}
 
     def __call__(self, step: Step, **inputs: str) -> str:
@@ -51,7 +52,7 @@ class Thinking:
         """One row for each text, by an embedder from outside the agent; only what is not known is asked."""
         name = embedder.fingerprint()
         keys = {text: (name, mark(text)) for text in texts}
-        new = [text for text, key in keys.items() if key not in self._known]
+        new = list(texts) if self._all else [text for text, key in keys.items() if key not in self._known]
         if new:
             asked = getattr(self._decision.think, "embed", None)
             rows = embedder.embed(new) if asked is None else asked(embedder, new)  # type: ignore[attr-defined]
@@ -86,7 +87,7 @@ class Diary(Agent):
     lenient
         Whether a request that differs from the one on the tape is asked anew.
     vectors
-        Vectors that were kept; see `Thinking`.
+        Vectors that were kept; None for a life whose tape is a study's; see `Thinking`.
 
     Attributes
     ----------
@@ -107,7 +108,7 @@ class Diary(Agent):
         lenient: bool = False,
         vectors: Mapping[tuple[str, str], bytes] | None = None,
     ) -> None:
-        self._vectors = vectors or {}
+        self._vectors = vectors
         self.thought: Thinking | None = None
         self.events: list[Event] = []
         self._calls: list[tuple[Stage, Call]] = []

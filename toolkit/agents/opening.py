@@ -81,8 +81,14 @@ def opened(
         raise
 
 
-def made(name: str, identity: Identity, events: Sequence[Event], ledger: Ledger) -> LiveAgent:
-    """A new agent with a past.
+def made(
+    name: str,
+    identity: Identity,
+    events: Sequence[Event],
+    ledger: Ledger,
+    vectors: Mapping[tuple[str, str], bytes] | None = None,
+) -> LiveAgent:
+    """A new agent with a past, and with what was embedded in it.
 
     Raises
     ------
@@ -97,7 +103,7 @@ def made(name: str, identity: Identity, events: Sequence[Event], ledger: Ledger)
                 f"there is an agent called {name!r} in {ledger.root} already: open it (tk.Agent.open({name!r})), or "
                 "give the new one another name"
             )
-        file.append(events, identity.config())
+        file.append(events, identity.config(), vectors)
         return LiveAgent(file, identity)
     except BaseException:
         file.close()

@@ -59,7 +59,7 @@ def live_agent(
         raise LedgerError(f"the run of arm {arm!r}, seed {run.seed}, {state}: run the study to its end (study.run())")
     identity = _identity(run)
     life = _lived(run, identity, folder, record.hash)
-    return made(name or f"{study.name}-{arm}"[:40], identity, life.take(), study.ledger)
+    return made(name or f"{study.name}-{arm}"[:40], identity, life.take(), study.ledger, life.embedded())
 
 
 def _run(study: Study, arm: str, seed: int | None, stream: str, order: str) -> Run:
