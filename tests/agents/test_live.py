@@ -15,7 +15,7 @@ from errands import Errands, finish
 from parrot import Advised, LastWords, Parrot, Pondering
 
 import toolkit as tk
-import toolkit.evaluation.spec  # noqa: F401  (its imports register every policy)
+import toolkit.evaluation.spec
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import MostFrequent, Wrapped
 from toolkit.agents.identity import OtherAgent
