@@ -25,6 +25,7 @@ _FACE = {
         "Wrapped",
     ),
     "agents.designs": ("Factorial", "by_channel", "factorial"),
+    "agents.live": ("Answer", "LiveAgent"),
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "analysis": (
         "Across",
@@ -97,6 +98,7 @@ _FACE = {
     "traits.memory.weighed": ("LatestWins", "Weighed"),
     "traits.memory.windows": ("FullContext", "SlidingWindow"),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
+    "widgets.chat": ("Chat",),
     "widgets.forms": ("ArmForm", "MemoryForm", "RoleForm"),
     "widgets.live": ("LiveStudy",),
     "widgets.study_form": ("StudyForm",),

@@ -3,8 +3,8 @@
 >>> from toolkit.traits.memory import SlidingWindow
 >>> check(SlidingWindow(k=2))
 ['config_round_trip', 'clone_is_equal_and_apart', 'survives_pickling', 'new_life', 'same_seed_same_behaviour', \
-'inputs_are_left_alone', 'nothing_at_first', 'asking_changes_nothing', 'feedback_revises', 'keeps_to_its_limit', \
-'forgets_a_user_or_says_so', 'hostile_texts_are_data', 'state_is_plain']
+'inputs_are_left_alone', 'nothing_at_first', 'asking_changes_nothing', 'feedback_revises', 'lives_again', \
+'keeps_to_its_limit', 'forgets_a_user_or_says_so', 'hostile_texts_are_data', 'state_is_plain']
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from toolkit.agents.diary import draws
 from toolkit.component import Component, build, digest
 from toolkit.records import Experience, Feedback, Learned, Recall, Step, Task
 from toolkit.traits.learning import Learner
@@ -55,8 +56,8 @@ def checks(component: Component) -> tuple[Check, ...]:
     if isinstance(component, MemoryPolicy | Learner):
         found += [new_life, same_seed_same_behaviour, inputs_are_left_alone]
     if isinstance(component, MemoryPolicy):
-        found += [nothing_at_first, asking_changes_nothing, feedback_revises, keeps_to_its_limit]
-        found += [forgets_a_user_or_says_so, hostile_texts_are_data]
+        found += [nothing_at_first, asking_changes_nothing, feedback_revises, lives_again]
+        found += [keeps_to_its_limit, forgets_a_user_or_says_so, hostile_texts_are_data]
     if isinstance(component, Learner):
         found += [same_for_any_two_tasks]
     if isinstance(component, Trait):
@@ -131,6 +132,22 @@ def feedback_revises(component: Component) -> None:
     recalled = policy.recall(_task(3)) if isinstance(policy, MemoryPolicy) else Recall()
     sources = [example.source for example in recalled.examples]
     _insist(len(set(sources)) == len(sources), f"{component!r} recalls one experience twice: {sources}")
+
+
+def lives_again(component: Component) -> None:
+    """What has met the same without being asked recalls the same: an agent that is opened again is the one it was."""
+    asked, told = component.clone(), component.clone()
+    past = list(_past())
+    _live(asked, past, seed=6)
+    _begun(told, seed=6)
+    if isinstance(asked, MemoryPolicy) and isinstance(told, MemoryPolicy):
+        for experience in past:
+            if draws(told):
+                told.recall(experience.task)
+            told.observe(experience)
+        found = [[policy.recall(_task(number)) for number in range(4)] for policy in (asked, told)]
+        same = found[0] == found[1] and digest(asked.state()) == digest(told.state())
+        _insist(same, f"{component!r} changes by recalling: count in observe() what was used, or say draws = True")
 
 
 def keeps_to_its_limit(component: Component, observations: int = 300) -> None:

@@ -24,6 +24,7 @@ EPILOG = """examples:
   toolkit rescore NAME --metric normalised   another metric, from the recorded answers
   toolkit pack first-study --anonymous       one file of a study, for a reviewer
   toolkit replay first-study.zip             the same results from what was recorded, without any model?
+  toolkit chat NAME                          talk with an agent that goes on remembering
   toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """
@@ -127,7 +128,13 @@ def _parser() -> argparse.ArgumentParser:
     pack.add_argument("--anonymous", action="store_true", help="without author, host, paths and git identity")
     pack.add_argument("--redact", action="store_true", help="hashes instead of prompts, answers and inputs")
     pack.set_defaults(command=_pack)
-    for command in (run, planning, report, listing, track, ui, taking, rescore, replay, rerun, pack):
+    chat = commands.add_parser("chat", help="talk with an agent that remembers; made if there is none of that name")
+    chat.add_argument("name", help="an agent in the ledger")
+    chat.add_argument("--lm", help="what answers, of a new one; as 'toolkit run' has it (default: smollm2-135m)")
+    chat.add_argument("--role", help="what a new one is: a role's name (default: nothing in particular)")
+    chat.add_argument("--user", default="", metavar="NAME", help="who is speaking")
+    chat.set_defaults(command=_chat)
+    for command in (run, planning, report, listing, track, ui, taking, rescore, replay, rerun, pack, chat):
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
@@ -342,6 +349,12 @@ def _rescore(given: argparse.Namespace) -> int:
     for metric in given.metric:
         print(compare(given.name, metric=metric, ledger=ledger), end="\n\n")
     return 0
+
+
+def _chat(given: argparse.Namespace) -> int:
+    from toolkit.agents.terminal import talk
+
+    return talk(given.name, lm=given.lm, role=given.role, user=given.user, ledger=given.ledger)
 
 
 def _lm_get(given: argparse.Namespace) -> int:

@@ -87,12 +87,26 @@ class Restless(MemoryPolicy):
         return Recall(notes=str(random.random()))
 
 
+class Worn(MemoryPolicy):
+    """Forgets what was recalled."""
+
+    def reset(self, rng, think):
+        self._kept = []
+
+    def observe(self, experience):
+        self._kept = [one for one in self._kept if one.id != experience.id] + [experience]
+
+    def recall(self, task):
+        return Recall((self._kept.pop(0).example("a"),)) if self._kept else Recall()
+
+
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
         (Forgetful(), "remembers what happened before reset"),
         (Eager(), "before anything"),
         (Restless(), "equal seeds|before reset"),
+        (Worn(), "changes by recalling"),
     ],
 )
 def test_a_broken_policy_is_found(broken: MemoryPolicy, told: str) -> None:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Context, Decision
 from toolkit.component import digest
 from toolkit.randomness import generator
 from toolkit.records import Example, Experience, Phase, Recall, Step, Task, Turn, Usage
+from toolkit.traits.trait import Think
+
+if TYPE_CHECKING:
+    from toolkit.agents.live import LiveAgent
+    from toolkit.component import Config
+    from toolkit.ledger.store import Ledger
+    from toolkit.lm.model import Deciding, Model
+    from toolkit.streams.stream import Stream
 
 
 class Agent:
@@ -36,14 +46,87 @@ class Agent:
         self.decider = arm.decider.clone()
         self.reset()
 
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        *,
+        arm: Arm | None = None,
+        lm: Model | Config | str | None = None,
+        step: Step | str | object = None,
+        stream: Stream | None = None,
+        options: Sequence[str] = (),
+        deciding: Deciding | None = None,
+        seed: int = 0,
+        ledger: Ledger | str | Path | None = None,
+        reembed: bool = False,
+    ) -> LiveAgent:
+        """An agent in live use, which goes on remembering after the kernel or the machine restarts.
+
+        The first time it is made from what is given; later its name suffices. It is kept in
+        ``<ledger>/agents/<name>.duckdb``.
+
+        Parameters
+        ----------
+        name
+            1 to 40 letters, digits, ``.``, ``_`` or ``-``.
+        arm
+            What it is.
+        lm
+            What answers; None = the arm's own, else ``"smollm2-135m"``.
+        step
+            Its decision: a `Step`, a text such as ``"ticket -> queue"``, or a `dspy.Signature`; None = the stream's,
+            else to answer a ``message``.
+        stream
+            Whose step it takes; a scripted model has its answers from it.
+        options
+            Closed answers of its tasks, where they are always the same.
+        deciding
+            How closed options are chosen; None = the model's first way.
+        seed
+            What its randomness derives from, at least 0.
+        ledger
+            Where it is kept.
+        reembed
+            Whether it may be another arm, model or embedder than it was: everything it has met is then lived through
+            again as what it is now (with a progress bar), and what memory and learning ask the model is asked anew.
+
+        Raises
+        ------
+        AgentBusy
+            If somebody has it open already; says who.
+        OtherAgent
+            If it was made as something else, and ``reembed`` is not set; says what it was and what it is.
+        LedgerError
+            If there is none of that name and no ``arm`` is given.
+        """
+        from toolkit.agents.opening import opened  # which is made of agents
+
+        return opened(
+            name,
+            arm=arm,
+            lm=lm,
+            step=step,
+            stream=stream,
+            options=options,
+            deciding=deciding,
+            seed=seed,
+            ledger=ledger,
+            reembed=reembed,
+        )
+
     def reset(self) -> None:
         """Begin a new life: no memory, nothing learned."""
         for part in ("role", "memory", "goals", "learning"):
-            getattr(self, part).reset(generator(*self._seeds, part), self.decision.think)
+            getattr(self, part).reset(generator(*self._seeds, part), self.thinking())
         self.decider.reset(generator(*self._seeds, "decider"))
         self._transcripts: dict[str, tuple[Example, ...]] = {}
         self._frozen = False
         self.context = Context()
+
+    def thinking(self) -> Think:
+        """How its traits ask the model."""
+        return self.decision.think
 
     def freeze(self) -> None:
         """From here on nothing is remembered or learned; sessions begin anew, and their transcripts go on."""

@@ -32,6 +32,7 @@ from toolkit.streams.stream import Stream
 if TYPE_CHECKING:
     import pandas as pd
 
+    from toolkit.agents.live import LiveAgent
     from toolkit.analysis import Comparison, TraitEffects
     from toolkit.evaluation.asked import AskedAgain
     from toolkit.evaluation.forecast import Forecast
@@ -147,11 +148,9 @@ class Study:
         self.baseline = baseline or usual_baseline(self.arms)
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.workers, self.reuse, self.second_pass = workers, reuse, second_pass
-        self.counterfactuals, self.probes = counterfactuals, probes
         self.code = tuple(Path(path) for path in code)
-        self.budget = budget or Budget()
-        self.stop_when = stopping.written(stop_when)
-        self.hypotheses = tuple(hypotheses)
+        self.budget, self.counterfactuals, self.probes = budget or Budget(), counterfactuals, probes
+        self.stop_when, self.hypotheses = stopping.written(stop_when), tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._background = Background(name)
         self.scorers_named = bool(scorers)
@@ -347,14 +346,17 @@ class Study:
         return main_effects(self)
 
     def report(self, value: float | None = None) -> Path:
-        """Write ``report.html`` into the study's folder, one self-contained file; beside it what a paper needs.
-
-        With ``value``, the dollars that a right answer is worth, it says and shows when each arm has paid.
-        """
+        """Write ``report.html``, one self-contained file, and what a paper needs; ``value``: dollars of a right answer."""
         from toolkit.report import write
 
         path: Path = write(self.ledger, self.name, value)
         return path
+
+    def agent(self, arm: str, *, seed: int | None = None, name: str = "", **which: str) -> LiveAgent:
+        """An agent in live use, with a finished run's past; see `toolkit.evaluation.live_agent.live_agent`."""
+        from toolkit.evaluation.live_agent import live_agent
+
+        return live_agent(self, arm, seed=seed, name=name, **which)
 
     def replay(self) -> Replay:
         """Every finished run once more, from its tape, with the model absent; see `toolkit.evaluation.replay`."""

@@ -84,6 +84,10 @@ class Recorder:
         Takes each new `Call`, before its answer is used.
     tape
         Calls recorded earlier by the same run.
+    heard
+        Is told of every call that is charged, of those from the tape too.
+    lenient
+        Whether a request that differs from the one on the tape is asked anew, instead of refused.
     """
 
     supports_response_schema = True
@@ -95,7 +99,11 @@ class Recorder:
         seeds: tuple[int | str, ...],
         write: Callable[[Call], None],
         tape: Iterable[Call] = (),
+        *,
+        heard: Callable[[Call], object] | None = None,
+        lenient: bool = False,
     ) -> None:
+        self._heard, self._lenient = heard, lenient
         self._model, self._engine, self._seeds, self._write = model, engine, seeds, write
         self._tape = {(c.phase, c.t, c.step, c.ordinal): c for c in tape if c.status != "error"}
         self._memo = _memos.setdefault(model.fingerprint(), Memo()) if _may_memo(model) else None
@@ -117,6 +125,11 @@ class Recorder:
     def turn_to(self, engine: Engine | None) -> None:
         """Let another engine of the same model answer from here on."""
         self._engine = engine
+        self.supported_params = getattr(engine, "supported_params", self.supported_params)
+
+    def passed(self, phase: Phase, t: int, step: str, calls: int) -> None:
+        """Take so many calls of a step as made there already, by whom nobody asks again."""
+        self._ordinals[(phase, t, step)] = calls
 
     def take(self, purpose: Purpose) -> Usage:
         """What was spent on ``purpose`` since it was last asked."""
@@ -162,7 +175,7 @@ class Recorder:
         key = request_hash(request)
         call = Call(phase, t, step, ordinal, purpose, key, "ok", "", _prompt(request), "", Usage(calls=1), seed)
         known = self._tape.get((phase, t, step, ordinal))
-        if known is not None:
+        if known is not None and (known.hash == key or not self._lenient):
             return self._replay(call, known)
         try:
             response, call = self._ask(request, call)
@@ -256,6 +269,8 @@ class Recorder:
         for note in call.adapted:
             self._adapted[note] = None
         self.last_status = call.status
+        if self._heard is not None:
+            self._heard(call)
 
 
 def _may_memo(model: Model) -> bool:

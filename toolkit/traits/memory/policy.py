@@ -20,6 +20,9 @@ class MemoryPolicy(Trait, kind="memory"):
     labels
         How many labelled tasks from the stream's pool it wants to observe before the first task; their ids begin with
         ``prepare/``.
+    draws
+        True for the few that change by recalling, such as shams that draw at random: an agent that is opened again then
+        recalls again what it recalled before.
 
     Examples
     --------
@@ -37,6 +40,7 @@ class MemoryPolicy(Trait, kind="memory"):
     """
 
     labels: int = 0
+    draws: bool = False
 
     def observe(self, experience: Experience) -> None:
         """Take note of an experience, or revise the one of the same id."""

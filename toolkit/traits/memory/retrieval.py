@@ -124,6 +124,8 @@ class PoolRetrieval(StoredMemory):
 class _Sham(MemoryPolicy, abstract=True):
     """A policy that spoils what another one recalls."""
 
+    draws = True
+
     def __init__(self, of: MemoryPolicy) -> None:
         self.of = of
 

@@ -1,0 +1,364 @@
+"""An agent in live use: it goes on remembering after the kernel or the machine restarts.
+
+>>> import tempfile, toolkit as tk
+>>> place = tempfile.mkdtemp()
+>>> arm = tk.Arm("clerk", memory=tk.Retrieval(k=2))
+>>> with tk.Agent.open("clerk", arm=arm, lm="scripted", ledger=place) as clerk:
+...     answer = clerk.answer("where is my parcel?", user="mara")
+...     clerk.feedback(answer, correction="at the depot")
+>>> with tk.Agent.open("clerk", ledger=place) as clerk:  # another day, another process
+...     print([(one.text, one.answer) for one in clerk.memories()])
+[('where is my parcel?', 'at the depot')]
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.agents.diary import Diary, draws, relive
+from toolkit.agents.forgetting import forgotten
+from toolkit.agents.identity import Identity
+from toolkit.errors import AnswerError
+from toolkit.ledger.agents import AgentFile
+from toolkit.ledger.events import Event
+from toolkit.records import Experience, Feedback, Memory, Task, Turn, Usage
+from toolkit.traits.memory.policy import Forgotten
+
+if TYPE_CHECKING:
+    from toolkit.widgets.chat import Chat
+
+_MANY = 2_000  # events from which on living through them again shows how far it is
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a live agent answered. Prints as the answer.
+
+    Parameters
+    ----------
+    id
+        What `LiveAgent.feedback` is given, today or next month.
+    text
+        The answer; empty where there is none.
+    status, error
+        ``"ok"``, ``"truncated"`` (cut off by the limit of tokens); without an answer ``"unparsed"`` or ``"overflow"``
+        (the prompt did not fit the model), and what was wrong.
+    recalled
+        Ids of the memories that stood in the prompt.
+    usage
+        What it cost, memory and learning included.
+    """
+
+    id: str
+    text: str
+    status: str = "ok"
+    error: str = ""
+    recalled: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+    def __str__(self) -> str:
+        return self.text or f"(no answer: {self.error})"
+
+
+class LiveAgent:
+    """An agent with a file: whatever it acknowledged it still knows when it is opened again.
+
+    Made by `toolkit.Agent.open` or `Study.agent`. Several threads may share one: they wait for each other. Close it, or
+    use it in a ``with``: as long as it is open, nobody else can open it.
+
+    Parameters
+    ----------
+    file
+        Open, and described.
+    identity
+        What the agent is.
+    anew
+        Whether what memory and learning ask the model may differ from the tape, and is then asked anew.
+    """
+
+    def __init__(self, file: AgentFile, identity: Identity, *, anew: bool = False) -> None:
+        self._file, self.identity = file, identity
+        self.name, self.arm, self.model = file.path.stem, identity.arm, identity.model
+        self._lock = threading.RLock()
+        self._life: Diary | None = None
+        self._seen: dict[str, Experience] = {}
+        self._next, self._open = 0, True
+        if anew:
+            self._derive_again()
+        else:
+            self._begin()
+
+    def answer(
+        self,
+        given: Task | Mapping[str, str] | str,
+        *,
+        user: str = "",
+        session: str = "",
+        options: Sequence[str] = (),
+    ) -> Answer:
+        """Answer a task, and remember it.
+
+        Parameters
+        ----------
+        given
+            A text, where the agent's step has one input; the inputs by name; or a `Task`, which says all the rest.
+        user, session
+            Whose task it is and in which conversation.
+        options
+            Closed answers to choose one from; none = the agent's own, else free text.
+
+        Returns
+        -------
+        Answer
+            Once it is returned, it is in the file.
+
+        Raises
+        ------
+        Outage
+            If the model cannot be reached; nothing is remembered then.
+        """
+        with self._lock:
+            task = self._task(given, user, session, tuple(options))
+            with self._working(task, asked=True) as life:
+                return self._answered(life, task)
+
+    def feedback(
+        self, answer: Answer | str, *, score: float | None = None, correction: str | None = None, text: str = ""
+    ) -> None:
+        """Tell the agent how good an answer was, whenever that is known: memory is revised, and learning learns.
+
+        Parameters
+        ----------
+        answer
+            The answer or its id.
+        score
+            In [0, 1].
+        correction
+            The right answer.
+        text
+            In words.
+
+        Raises
+        ------
+        ValueError
+            If nothing is told, the score is out of range, or there is no such answer.
+        """
+        told = _checked(score, correction, text)
+        with self._lock:
+            name = answer.id if isinstance(answer, Answer) else answer
+            seen = self._seen.get(name)
+            if seen is None:
+                known = f"the last is {next(reversed(self._seen))!r}" if self._seen else "it has not answered anything"
+                raise ValueError(f"agent {self.name!r} has no answer of the id {name!r} (any more): {known}")
+            if seen.task.options and correction is not None and correction not in seen.task.options:
+                raise ValueError(f"correction must be one of {', '.join(seen.task.options)} but is {correction!r}")
+            with self._working(seen.task, asked=False) as life:
+                life.decision.at("stream", self._next)
+                life.learn(replace(seen, feedback=told))
+                self._keep(life.take())
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Everything that memory keeps, in order."""
+        with self._lock:
+            return tuple(self._living().memory.memories())
+
+    def history(self) -> tuple[Experience, ...]:
+        """Everything that was answered, in order, each with the latest feedback."""
+        with self._lock:
+            return tuple(self._seen.values())
+
+    def state(self) -> str:
+        """A hash of all that memory, learning and the decider keep; equal before and after a restart."""
+        with self._lock:
+            return self._living().state()
+
+    def spent(self) -> Usage:
+        """What all calls have cost, those for what is forgotten included."""
+        with self._lock:
+            self._living()
+            return self._file.spent()
+
+    def forget(self, user: str) -> Forgotten:
+        """Remove everything of a user: tasks, answers, feedback, and what memory and learning made of them.
+
+        What is left is lived through again without them, so that no policy has to know how. Where memory or learning
+        then ask the model something else than they did, it is asked anew. Other calls whose prompts held the user's
+        words lose their words. The file is written anew, so that nothing of it stays in free blocks.
+
+        Returns
+        -------
+        Forgotten
+            Ids of what was removed; in words, what could not be: what was said to others, and other copies.
+
+        Raises
+        ------
+        Outage
+            If the model has to be asked and cannot be reached: then nothing is forgotten yet.
+        """
+        with self._lock:
+            self._living()
+            done = forgotten(self._file, user, self._relived)
+            self._begin()
+            return done
+
+    def export(self, path: str | Path) -> Path:
+        """Write a copy of the file, for whoever wants to look at it with DuckDB while the agent is in use.
+
+        Raises
+        ------
+        LedgerError
+            If the path exists.
+        """
+        with self._lock:
+            self._living()
+            self._file.copy(Path(path))
+            return Path(path)
+
+    def chat(self, *, user: str = "") -> Chat:
+        """A conversation in the notebook, with the past turns above it."""
+        from toolkit.widgets.chat import Chat
+
+        return Chat(self, user=user)
+
+    def close(self) -> None:
+        """Let others open it. What was acknowledged is in the file already."""
+        with self._lock:
+            self._open = False
+            self._life = None
+            self._file.close()
+
+    def __enter__(self) -> LiveAgent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = f"{len(self._seen)} answers" if self._open else "closed"
+        return f"LiveAgent({self.name!r}: {self.arm!r}, {self.model!r}; {state})"
+
+    def _answered(self, life: Diary, task: Task) -> Answer:
+        name = f"stream/{self._next}"
+        life.decision.at("stream", self._next)
+        try:
+            turns = life.act(task, "stream", self._next)
+        except AnswerError as error:
+            return Answer(name, "", error.status, str(error), usage=self._keep(life.take()))
+        cut = life.decision.recorder.last_status == "truncated" and turns[-1].usage.calls > 0
+        recalled = _recalled(turns)
+        life.observe(Experience(name, task, turns[-1].answer, recalled=recalled))
+        spent = self._keep(life.take())
+        return Answer(name, turns[-1].answer, "truncated" if cut else "ok", "", recalled, spent)
+
+    def _task(self, given: Task | Mapping[str, str] | str, user: str, session: str, options: tuple[str, ...]) -> Task:
+        if isinstance(given, Task):
+            return given
+        wanted = self.identity.step.inputs
+        inputs = {wanted[0]: given} if isinstance(given, str) and len(wanted) == 1 else given
+        if not isinstance(inputs, Mapping) or set(inputs) != set(wanted):
+            raise ValueError(
+                f"agent {self.name!r} answers from the inputs {', '.join(wanted)} but was given {given!r:.200}: give "
+                "them by name"
+            )
+        ordered = {name: _sound(str(inputs[name])) for name in wanted}
+        closed = options or self.identity.options
+        return Task(f"live/{self._next}", ordered, closed, user, session, float(self._next))
+
+    @contextmanager
+    def _working(self, task: Task, *, asked: bool) -> Iterator[Diary]:
+        """The agent, awake. Where anything raises, what it half did is undone: it is made anew from its file."""
+        life = self._living()
+        try:
+            life.decision.recorder.turn_to(self.identity.engine() if asked else self.identity.on_call())
+            yield life
+        except BaseException as error:
+            self._life = None
+            if isinstance(error, Exception) and (paid := life.lost(task, error)):
+                self._keep(paid)
+            raise
+
+    def _living(self) -> Diary:
+        if not self._open:
+            raise ValueError(f"agent {self.name!r} is closed: open it again with tk.Agent.open({self.name!r})")
+        if self._life is None:
+            self._begin()
+        if self._life is None:
+            raise AssertionError("unreachable")
+        return self._life
+
+    def _keep(self, events: list[Event]) -> Usage:
+        """Write down what was met: from here on it is acknowledged."""
+        vectors = {} if self._life is None else self._life.embedded()
+        for event in self._file.append(events, vectors=vectors):
+            self._remember(event)
+        return sum((call.usage for event in events for _, call in event.calls), Usage())
+
+    def _remember(self, event: Event) -> None:
+        if event.kind in ("answer", "feedback"):
+            self._seen[event.experience.id] = event.experience
+        if event.phase == "stream" and event.kind != "prepare":
+            self._next = max(self._next, event.t + 1)
+
+    def _begin(self) -> None:
+        """Live through everything again, from the tape alone."""
+        self._seen, self._next = {}, 0
+        self._life = self._relived(self._file.events(), lambda event, _: self._remember(event))
+
+    def _relived(
+        self, events: Iterable[Event], told: Callable[[Event, list[Event]], object], *, anew: bool = False
+    ) -> Diary:
+        who, recalls = self.identity, draws(self.arm.memory)
+        life = Diary(
+            who.arm,
+            who.step,
+            who.model,
+            who.deciding,
+            who.seeds,
+            engine=who.on_call() if anew else who.absent(),
+            tape=self._file.tape(recalls=recalls),
+            lenient=anew,
+            vectors=self._file.vectors(),
+        )
+        total = len(events) if isinstance(events, Sequence) else self._file.count()
+        relive(life, _shown(events, total, self.name, anew), self._file.passed(recalls=recalls), told)
+        return life
+
+    def _derive_again(self) -> None:
+        """As `_begin`, as what the agent is now: it is written down when all is done, or nothing is."""
+        from toolkit.agents.forgetting import derived
+
+        derived(self._file, self._relived, self.identity.config())
+        self._begin()
+
+
+def _shown(events: Iterable[Event], total: int, name: str, always: bool) -> Iterable[Event]:
+    if total < _MANY and not always:
+        return events
+    from tqdm import tqdm
+
+    shown: Iterable[Event] = tqdm(
+        events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5
+    )
+    return shown
+
+
+def _sound(text: str) -> str:
+    """A text without half characters, which no model can be sent."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _checked(score: float | None, correction: str | None, text: str) -> Feedback:
+    if score is None and correction is None and not text:
+        raise ValueError("feedback must say something: give a score in [0, 1], a correction, or a text")
+    if score is not None and (isinstance(score, bool) or not 0 <= score <= 1):
+        raise ValueError(f"score must be a number between 0 and 1 but is {score!r}")
+    return Feedback(None if score is None else float(score), correction, text)
+
+
+def _recalled(turns: Sequence[Turn]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for turn in turns for one in turn.recalled))

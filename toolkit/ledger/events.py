@@ -1,0 +1,102 @@
+"""Events of a live agent as rows of its file: all words in ASCII JSON, so that no text is too odd to be kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from toolkit.component import canonical
+from toolkit.ledger.call import Call
+from toolkit.ledger.rows import call_row
+from toolkit.records import Experience, Feedback, Phase, Task
+
+EventKind = Literal["prepare", "tell", "answer", "failed", "feedback", "forget"]
+Stage = Literal["act", "learn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that an agent met, acknowledged once it is in the file.
+
+    Parameters
+    ----------
+    kind
+        ``"prepare"``: a labelled task before the first one; ``"tell"``: what there was nothing to answer to;
+        ``"answer"``: a task and what was answered; ``"failed"``: a task without an answer; ``"feedback"``: what was
+        said of an answer, whenever it came; ``"forget"``: that there was more once.
+    phase, t
+        Where its calls stand on the tape.
+    calls
+        The calls that it took, each with its stage: ``"act"`` up to the answer, ``"learn"`` what memory and learning
+        made of it.
+    status, error
+        Of a failed one.
+    at
+        When, UTC; for people, no agent is told.
+    """
+
+    kind: EventKind
+    phase: Phase
+    t: int
+    experience: Experience
+    calls: tuple[tuple[Stage, Call], ...] = ()
+    status: str = "ok"
+    error: str = ""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seq: int = -1
+
+
+def numbered(event: Event, seq: int) -> Event:
+    """The event under its number."""
+    return replace(event, seq=seq)
+
+
+def event_row(event: Event) -> list[object]:
+    """One event as a row, in the order of the table's columns."""
+    seen = event.experience
+    feedback = seen.feedback
+    body = {
+        "task": _task(seen.task),
+        "answer": seen.answer,
+        "recalled": seen.recalled,
+        "feedback": None if feedback is None else [feedback.score, feedback.correction, feedback.text],
+        "status": event.status,
+        "error": event.error,
+    }
+    at = event.at.astimezone(UTC).replace(tzinfo=None)
+    return [event.seq, event.kind, event.phase, event.t, canonical(seen.id), at, canonical(body)]
+
+
+def event_of(row: tuple[Any, ...]) -> Event:
+    """The event that a row holds."""
+    seq, kind, phase, t, experience, at, body = row
+    told = json.loads(body)
+    feedback = None if told["feedback"] is None else Feedback(*told["feedback"])
+    seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, tuple(told["recalled"]))
+    return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq)
+
+
+def kept_call_row(seq: int, place: int, stage: Stage, call: Call) -> list[object]:
+    """One call of an event as a row, in the order of the table's columns."""
+    return [seq, place, stage, call.purpose, canonical(call.step), call.ordinal, canonical(call_row(call, ""))]
+
+
+def _task(task: Task) -> dict[str, object]:
+    named = {"id": task.id, "user": task.user, "session": task.session, "time": task.time}
+    # Pairs, since a JSON object is sorted by its names and the order of a task's inputs is that of the prompt.
+    return {**named, "inputs": list(task.inputs.items()), "options": task.options, "tools": task.tools}
+
+
+def _task_of(told: Mapping[str, Any]) -> Task:
+    return Task(
+        told["id"],
+        dict(told["inputs"]),
+        tuple(told["options"]),
+        told["user"],
+        told["session"],
+        told["time"],
+        tuple(told["tools"]),
+    )
