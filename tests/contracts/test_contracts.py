@@ -12,13 +12,25 @@ from toolkit.component import Component, is_shipped, kinds, registered
 from toolkit.lm.hosted import Hosted
 from toolkit.records import Recall
 from toolkit.streams.table import Table
-from toolkit.traits.memory import Bounded, MemoryPolicy, PermutedLabels, Retrieval, Shuffled
+from toolkit.traits.memory import (
+    Bounded,
+    Facts,
+    Layered,
+    Lessons,
+    MemoryPolicy,
+    PermutedLabels,
+    Retrieval,
+    Shuffled,
+    SlidingWindow,
+)
 from toolkit.traits.role import Role
 
 WITH = {
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
+    "Facts": Facts(extract="rule", history=True),
+    "Layered": Layered(SlidingWindow(k=2), Lessons(), consolidate="session"),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
