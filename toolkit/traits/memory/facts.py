@@ -17,8 +17,9 @@ from toolkit.traits.trait import Think, must_be_positive
 
 EXTRACT = Step(
     "extract-facts",
-    "Which facts does the text state? Write each as: subject | attribute | value. Put ; between facts. "
-    "If it states none, write: none",
+    "Text: Ann's phone number is 12 and she lives in Rome.\n"
+    "Facts: Ann | phone number | 12; Ann | city | Rome\n\n"
+    "Write the facts that the next text states in the same way; none, if it states none.",
     ("text",),
     output="facts",
 )
@@ -32,6 +33,8 @@ _STATED = re.compile(
     r"(?:is|are)\s+(?:now\s+)?(?P<value>[^?]{1,120}?)[.!;]*$",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"^\s*\d+[.)]\s+")
+_AROUND = " -*.\"'`()"
 _ARTICLES = {"a", "an", "the"}
 
 
@@ -73,7 +76,7 @@ def stated(text: str, user: str = "") -> list[Fact]:
 
 
 def written(said: str, text: str, user: str = "") -> list[Fact]:
-    """The facts in what a model wrote about a text: three parts each, and nothing that the text does not contain.
+    """The facts in what a model wrote about a text: three parts each, or a sentence that `stated` takes.
 
     Every word of the value, and of the subject unless it is the user, must stand in the text: what a model makes up, or
     copies from its instruction, is no fact.
@@ -83,19 +86,16 @@ def written(said: str, text: str, user: str = "") -> list[Fact]:
     >>> written("Mara | code | 5821; Mara | dog | Rex; nonsense", "Mara's code is 5821.")
     [Fact(subject='Mara', attribute='code', value='5821')]
     """
-    there, found = set(words(text)), []
+    there, found = {*words(text), *words(user)}, list[Fact]()
     for piece in said.split(";"):
-        parts = [short(part.strip(" -*.\"'`()"), _PART) for part in piece.split("|")]
-        if len(parts) != 3 or not all(words(part) for part in parts):
-            continue
-        subject, attribute, value = parts
-        if words(subject) in (["user"], ["i"], ["me"]):
-            subject = user or "user"
-        elif not set(words(subject)) <= there:
-            continue
-        if set(words(value)) <= there:
-            found.append(Fact(subject, attribute, value))
-    return found
+        parts = [short(part.strip(_AROUND), _PART) for part in piece.split("|")]
+        if len(parts) == 3 and all(words(part) for part in parts):
+            whose = (user or "user") if words(parts[0]) in (["user"], ["i"], ["me"]) else parts[0]
+            found.append(Fact(whose, *parts[1:]))
+        elif len(parts) == 1:
+            found += stated(_NUMBERED.sub("", parts[0]), user)
+    known = {"user", *there}
+    return [one for one in dict.fromkeys(found) if {*words(one.subject)} <= known and {*words(one.value)} <= there]
 
 
 class Facts(WrittenMemory):

@@ -6,23 +6,22 @@ from collections.abc import Sequence
 
 from toolkit.records import Experience, Memory, Step, Task
 from toolkit.traits.memory.store import Scope, within
-from toolkit.traits.memory.written import WrittenMemory, short, succeeded
+from toolkit.traits.memory.written import WrittenMemory, lettered, short, succeeded, words
 from toolkit.traits.trait import must_be_positive
 
 LESSON = Step(
     "lesson",
-    "Write one short lesson from this case that helps with similar cases.",
+    "Give one short piece of advice for similar cases.",
     ("case", "answer", "outcome"),
-    output="lesson",
+    output="advice",
 )
 """The step by which `Lessons` writes."""
 
 WORKFLOW = Step(
     "workflow",
-    "This case was solved. Write the procedure that solves cases of this kind, in short steps, without what is "
-    "particular to this one.",
+    "Write the steps that solve cases like this one, without what is particular to it.",
     ("case", "solution"),
-    output="procedure",
+    output="steps",
 )
 """The step by which `Workflows` writes."""
 
@@ -41,9 +40,9 @@ class _Learnt(WrittenMemory, abstract=True):
         must_be_positive(f"{type(self).__name__}.k", self.k)
 
     def keep(self, experience: Experience, kind: str, said: str, tag: str) -> None:
-        """Keep what was written of a case; nothing, if it was nothing."""
+        """Keep what was written of a case, if it says anything that the case does not."""
         task = experience.task
-        if said:
+        if said and self.usable(" ".join(set(lettered(said)) - set(words(task.text)))):
             self._store.put(
                 Memory(
                     id=f"{kind}/{experience.id}",
@@ -98,7 +97,7 @@ class Lessons(_Learnt):
             return
         better = f", the right answer is: {told.correction}" if told.correction is not None and not right else ""
         outcome = f"{'right' if right else 'wrong'}{better}{f'. {told.text}' if told.text else ''}"
-        said = self.ask(LESSON, case=experience.task.text, answer=experience.answer, outcome=outcome)
+        said = self.ask_prose(LESSON, case=experience.task.text, answer=experience.answer, outcome=outcome)
         self.keep(experience, "lesson", said, "success" if right else "failure")
 
 
@@ -136,5 +135,5 @@ class Workflows(_Learnt):
     def write(self, experience: Experience) -> None:
         """Write a procedure if the case was solved."""
         if succeeded(experience, self.threshold):
-            said = self.ask(WORKFLOW, case=experience.task.text, solution=experience.answer)
+            said = self.ask_prose(WORKFLOW, case=experience.task.text, solution=experience.answer)
             self.keep(experience, "workflow", said, "procedure")

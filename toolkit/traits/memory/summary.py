@@ -16,10 +16,9 @@ from toolkit.traits.trait import Think, must_be_positive
 
 SUMMARISE = Step(
     "summarise",
-    "Rewrite the summary in one short paragraph so that it also says what is new. Keep names, numbers and what was "
-    "right or wrong.",
-    ("summary", "news"),
-    output="new_summary",
+    "Summarise what is known and what is new in a few sentences. Keep names, numbers and what was right.",
+    ("known", "new"),
+    output="short_summary",
 )
 """The step by which `RunningSummary` writes."""
 
@@ -50,11 +49,11 @@ class RunningSummary(WrittenMemory):
     Examples
     --------
     >>> policy = RunningSummary(every=1)
-    >>> policy.reset(np.random.default_rng(0), lambda step, summary, news: f"{summary} {news}")
+    >>> policy.reset(np.random.default_rng(0), lambda step, known, new: f"{known} {new}")
     >>> for place, text in enumerate(["parcel late", "lamp broken"]):
     ...     policy.observe(Experience(f"stream/{place}", Task(str(place), {"text": text}), "a"))
     >>> policy.recall(Task("q", {"text": ""})).notes
-    '- none yet - parcel late: a'
+    '- nothing yet - parcel late: a'
     """
 
     def __init__(self, max_tokens: int = 120, every: int = 4, scope: Scope = "shared") -> None:
@@ -100,11 +99,11 @@ class RunningSummary(WrittenMemory):
     def _summarise(self, owner: str, news: Sequence[Experience]) -> None:
         before = self._store.get(self._ids.get(owner, ""))
         most = self.max_tokens * CHARACTERS_A_TOKEN
-        said = self.ask(
+        said = self.ask_prose(
             SUMMARISE,
             most,
-            summary="none yet" if before is None else before.text,
-            news="\n".join(f"- {_line(one, max(80, READ // len(news)))}" for one in news),
+            known="nothing yet" if before is None else before.text,
+            new="\n".join(f"- {_line(one, max(80, READ // len(news)))}" for one in news),
         )
         if not said:
             return

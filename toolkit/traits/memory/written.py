@@ -40,6 +40,40 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
+def prose(said: str) -> str:
+    """Words that a model wrote, up to where it repeats a sentence; "" where it counts, babbles or goes in circles.
+
+    There must be three words, at least half of the words must have letters, none more than forty characters, and of
+    twelve words or more at least half of the runs of three must differ.
+
+    Examples
+    --------
+    >>> prose("1. Ask for the number. 2. Ask for the number. 3. Ask for")
+    '1. Ask for the number.'
+    >>> prose("1. 2. 3. 4. 5. 6. 7."), prose("The return of the return of the return of the return of the return of")
+    ('', '')
+    """
+    kept: dict[tuple[str, ...], str] = {}
+    for sentence in re.split(r"(?<=[.!?])\s+", said):
+        if tuple(words(sentence)) in kept:
+            break
+        kept[tuple(words(sentence))] = sentence
+    sentences = list(kept.values())
+    while sentences and not lettered(sentences[-1]):
+        sentences.pop()
+    found = " ".join(sentences)
+    used = words(found)
+    runs = [tuple(used[place : place + 3]) for place in range(len(used) - 2)]
+    circles = len(used) >= 12 and 2 * len(set(runs)) < len(runs)
+    babble = 2 * len(lettered(found)) < len(used) or any(len(word) > 40 for word in used)
+    return "" if len(used) < 3 or circles or babble else found
+
+
+def lettered(text: str) -> list[str]:
+    """The words of a text that have a letter in them."""
+    return [word for word in words(text) if any(one.isalpha() for one in word)]
+
+
 def succeeded(experience: Experience, threshold: float = 1.0) -> bool | None:
     """Whether an answer was right, by its score or else the correction; None where the feedback does not tell."""
     told = experience.feedback
@@ -72,11 +106,19 @@ class WrittenMemory(StoredMemory, abstract=True):
             said = self._think(step, **{name: short(text, READ) for name, text in texts.items()})
         except AnswerError:  # it does not parse or does not fit: the model's doing, and no reason to end a run
             said = ""
-        found = short(said, most)
-        if not words(found):
-            self._unusable += 1
-            return ""
-        return found
+        return self.usable(short(said, most))
+
+    def ask_prose(self, step: Step, most: int = LONGEST, **texts: str) -> str:
+        """As `ask`, but only what can be read; see `prose`."""
+        said = self.ask(step, most, **texts)
+        return self.usable(prose(said)) if said else ""
+
+    def usable(self, found: str) -> str:
+        """What was found, unless it has no word in it: then "", and it is counted."""
+        if words(found):
+            return found
+        self._unusable += 1
+        return ""
 
     def forget(self, user: str) -> Forgotten:
         """Remove what was made from the user's episodes; say which memories of others call them by name."""
