@@ -17,16 +17,14 @@ from toolkit.traits.memory.embedding import embed
 SIZES = (1000, 10_000, 100_000)
 
 
-def filled(count: int) -> tuple[store.Store, list[Memory]]:
-    """A store with so many memories, and 300 more to put into it."""
+def filled(count: int) -> tuple[store.Store, np.ndarray, list[Memory]]:
+    """A store with so many memories, its vectors in a matrix that has room, and 300 more to put into it."""
     kept, rng = store.Store(), np.random.default_rng(0)
-    words = [f"w{n}" for n in range(300)]
     rows = rng.normal(size=(count, len(embed("x")))).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    kept._matrix = np.concatenate([rows, np.zeros_like(rows)])  # as it is after doubling
-    kept._items = [Memory(f"old{n}", "x") for n in range(count)]
-    kept._places = {one.id: n for n, one in enumerate(kept._items)}
-    return kept, [Memory(f"new{word}", f"the number {word}") for word in words]
+    kept.fill([Memory(f"old{n}", "x") for n in range(count)], rows)
+    more = [Memory(f"new{n}", f"the number w{n}") for n in range(300)]
+    return kept, np.concatenate([rows, np.zeros_like(rows)]), more
 
 
 def ours(kept: store.Store, more: list[Memory], start: int) -> None:
@@ -49,8 +47,7 @@ def numpys(matrix: np.ndarray, count: int, more: list[Memory], start: int) -> No
 def measure_memories() -> None:
     """Insert and query, beside numpy, on one thread."""
     for count in SIZES:
-        kept, more = filled(count)
-        matrix = kept._matrix.copy()
+        kept, matrix, more = filled(count)
         for one in more:
             embed(one.text)
         starts = iter(range(0, 300, 50)), iter(range(0, 300, 50))

@@ -93,6 +93,7 @@ _FACE = {
     "traits.memory.retrieval": ("PermutedLabels", "PoolRetrieval", "Retrieval", "Shuffled"),
     "traits.memory.stored": ("StoredMemory",),
     "traits.memory.summary": ("RunningSummary",),
+    "traits.memory.weighed": ("LatestWins", "Weighed"),
     "traits.memory.windows": ("FullContext", "SlidingWindow"),
     "traits.memory.written": ("WrittenMemory",),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),

@@ -60,7 +60,7 @@ def test_contract(component: Component, one: Check) -> None:
 
 
 def test_every_kind_is_crossed() -> None:
-    kinds_known = {"channel", "decider", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
+    kinds_known = {"channel", "decider", "embedder", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
     assert {c.kind for c in shipped()} == kinds_known
     assert "Table" in registered("stream")
     assert Table is registered("stream")["Table"]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.records import Memory
+from toolkit.traits.memory.dense import products
 from toolkit.traits.memory.embedding import embed
-from toolkit.traits.memory.store import Store, _products
+from toolkit.traits.memory.store import Store
 
 WORDS = st.lists(
     st.sampled_from(["late", "parcel", "lost", "card", "broken", "lamp", "refund", "owed", "password", "reset"]),
@@ -73,11 +74,11 @@ def test_embedding_leaves_the_programs_logging_alone() -> None:
 def test_a_product_is_the_same_whatever_stands_behind_it() -> None:
     rng = np.random.default_rng(0)
     rows, query = rng.normal(size=(10_001, 256)).astype(np.float32), rng.normal(size=256).astype(np.float32)
-    whole = _products(rows, query)
+    whole = products(rows, query)
     np.testing.assert_allclose(whole, rows @ query, rtol=1e-3, atol=1e-3)
     for count in (1024, 2048, 4096):
-        assert (_products(rows[:count], query) == whole[:count]).all()
-    one = "import numpy as np; from toolkit.traits.memory.store import _products as p; r = np.random.default_rng(0);"
+        assert (products(rows[:count], query) == whole[:count]).all()
+    one = "import numpy as np; from toolkit.traits.memory.dense import products as p; r = np.random.default_rng(0);"
     one += "a = r.normal(size=(10_001, 256)).astype(np.float32), r.normal(size=256).astype(np.float32);"
     one += "print(p(*a).tobytes().hex())"
     alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

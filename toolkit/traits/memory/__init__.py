@@ -9,6 +9,7 @@ from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, NoMemory
 from toolkit.traits.memory.retrieval import PermutedLabels, PoolRetrieval, Retrieval, Shuffled
 from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.memory.summary import RunningSummary
+from toolkit.traits.memory.weighed import LatestWins, Weighed
 from toolkit.traits.memory.windows import FullContext, SlidingWindow
 from toolkit.traits.memory.written import WrittenMemory
 
@@ -17,6 +18,7 @@ __all__ = [
     "Facts",
     "Forgotten",
     "FullContext",
+    "LatestWins",
     "Layered",
     "Lessons",
     "LinkedNotes",
@@ -29,6 +31,7 @@ __all__ = [
     "Shuffled",
     "SlidingWindow",
     "StoredMemory",
+    "Weighed",
     "Workflows",
     "WrittenMemory",
 ]

@@ -16,7 +16,7 @@ from toolkit.traits.trait import Think, must_be_positive
 
 Consolidate = Literal["at-once", "session", "window"]
 
-_WAITING = 1_000  # experiences that wait for their session's end at most
+_WAITING = 256  # experiences that wait for their session's end at most
 _SHORT = SlidingWindow()
 _LONG = Retrieval()
 
@@ -37,7 +37,7 @@ class Layered(MemoryPolicy):
         it takes over what a short window of that length lets go; ``"session"``: when its session has ended, which a
         task of the same user (without users, of anybody) in another session shows once it is answered: the first task
         of a new session does not yet find the one before in ``long``. A task without a session is one of its own. At
-        most 1,000 experiences wait for that; then the oldest is handed over.
+        most 256 experiences wait for that; then the oldest is handed over.
     window
         For ``"window"``: at least 1.
     max_tokens

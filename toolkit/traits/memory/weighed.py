@@ -116,14 +116,14 @@ class Weighed(StoredMemory):
     def read(self, task: Task) -> Sequence[Memory]:
         """The highest sums first; of equals, the older."""
         where = within(self.scope, task)
-        similar, held = self._store.similar(task.text, within=where)
+        held = self._store.held(where)
         if not held:
             return ()
         ages = np.array([self._now - self._touched[one.id] for one in held], dtype=float)
         parts = (
             (self.recency, np.power(self.decay, ages)),
             (self.importance, np.array([one.importance for one in held])),
-            (self.relevance, similar.astype(float)),
+            (self.relevance, self._store.similar(task.text, within=where).astype(float)),
         )
         total = sum((weight * _spread(values) for weight, values in parts if weight), np.zeros(len(held)))
         return [held[place] for place in np.argsort(-total, kind="stable")[: self.k].tolist()]
