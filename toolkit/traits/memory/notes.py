@@ -49,7 +49,7 @@ class LinkedNotes(WrittenMemory):
     k
         Notes found by similarity, at least 1.
     links
-        Notes that a new one is linked with, at least 0; one has at most twice as many, and its latest so many are recalled.
+        Notes that a new one is linked with, at least 0. It may get as many more; its latest so many are recalled along.
     scope
         Whose notes are searched and linked.
 
