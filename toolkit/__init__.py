@@ -60,6 +60,7 @@ _FACE = {
     "lm.hosted": ("Hosted",),
     "lm.model": ("Model", "model"),
     "lm.scripted": ("Scripted",),
+    "lm.turns": ("TakingTurns",),
     "records": (
         "Episode",
         "Example",

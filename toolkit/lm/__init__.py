@@ -4,5 +4,6 @@ from toolkit.lm.embedded import Embedded, Gguf
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.scripted import Scripted
+from toolkit.lm.turns import TakingTurns
 
-__all__ = ["Embedded", "Gguf", "Hosted", "Model", "Scripted", "model"]
+__all__ = ["Embedded", "Gguf", "Hosted", "Model", "Scripted", "TakingTurns", "model"]
