@@ -10,15 +10,30 @@ import toolkit.evaluation.spec  # noqa: F401  (its imports register every compon
 from toolkit.checks import Check, ContractError, check, checks
 from toolkit.component import Component, is_shipped, kinds, registered
 from toolkit.lm.hosted import Hosted
+from toolkit.lm.scripted import Scripted
+from toolkit.lm.turns import TakingTurns
 from toolkit.records import Recall
 from toolkit.streams.table import Table
-from toolkit.traits.memory import Bounded, MemoryPolicy, PermutedLabels, Retrieval, Shuffled
+from toolkit.traits.memory import (
+    Bounded,
+    Facts,
+    Layered,
+    Lessons,
+    MemoryPolicy,
+    PermutedLabels,
+    Retrieval,
+    Shuffled,
+    SlidingWindow,
+)
 from toolkit.traits.role import Role
 
 WITH = {
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
+    "Facts": Facts(extract="rule", history=True),
+    "Layered": Layered(SlidingWindow(k=2), Lessons(), consolidate="session"),
+    "TakingTurns": TakingTurns((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }

@@ -346,7 +346,7 @@ class Study:
         return main_effects(self)
 
     def report(self, value: float | None = None) -> Path:
-        """Write ``report.html``, one self-contained file, and what a paper needs; ``value``: dollars of a right answer."""
+        """Write ``report.html`` and what a paper needs; ``value``: the dollars that a right answer is worth."""
         from toolkit.report import write
 
         path: Path = write(self.ledger, self.name, value)

@@ -5,5 +5,6 @@ from toolkit.lm.embedders import HostedEmbedder, OwnEmbedder
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.scripted import Scripted
+from toolkit.lm.turns import TakingTurns
 
-__all__ = ["Embedded", "Gguf", "Hosted", "HostedEmbedder", "Model", "OwnEmbedder", "Scripted", "model"]
+__all__ = ["Embedded", "Gguf", "Hosted", "HostedEmbedder", "Model", "OwnEmbedder", "Scripted", "TakingTurns", "model"]

@@ -100,6 +100,10 @@ class Model(Component, kind="lm"):
                 _engines[key] = self.open()
             return _engines[key]
 
+    def addressed(self, request: Request, t: int) -> Request:
+        """A request as it is sent at task ``t``; as it was, unless it depends on the task which engine answers."""
+        return request
+
     def _engine_key(self) -> str:
         """Models with equal keys share an engine."""
         return self.fingerprint()

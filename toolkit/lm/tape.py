@@ -231,7 +231,7 @@ class Recorder:
         if found is not None:
             return found[0], _answered(replace(call, memo=True), *found, self._model)
         started = time.perf_counter()
-        response = self._engine.complete(request)
+        response = self._engine.complete(self._model.addressed(request, call.t))
         seconds = time.perf_counter() - started
         if self._memo is not None:
             self._memo.put(call.hash, response, seconds)
@@ -320,14 +320,14 @@ def _answered(call: Call, response: Response, seconds: float, model: Model) -> C
             reused_tokens=used.cache_read_tokens or 0,
             reasoning_tokens=used.reasoning_tokens or 0,
             seconds=max(0.0, seconds - float(told.get("waited", 0.0))),
-            dollars=_dollars(response, model),
+            dollars=priced(response, model),
         ),
         server=str(told.get("server", "")),
         adapted=_adapted(response),
     )
 
 
-def _dollars(response: Response, model: Model) -> float:
+def priced(response: Response, model: Model) -> float:
     """What an answer cost: as the engine says, else by the model's prices; NaN where neither is known."""
     told: Mapping[str, Any] = response.provider_data or {}
     if "dollars" in told:

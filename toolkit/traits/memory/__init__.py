@@ -1,24 +1,37 @@
 """Memory policies."""
 
 from toolkit.traits.memory.bounded import Bounded
+from toolkit.traits.memory.facts import Facts
+from toolkit.traits.memory.layered import Layered
+from toolkit.traits.memory.lessons import Lessons, Workflows
+from toolkit.traits.memory.notes import LinkedNotes
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, NoMemory
 from toolkit.traits.memory.retrieval import PermutedLabels, PoolRetrieval, Retrieval, Shuffled
 from toolkit.traits.memory.stored import StoredMemory
+from toolkit.traits.memory.summary import RunningSummary
 from toolkit.traits.memory.weighed import LatestWins, Weighed
 from toolkit.traits.memory.windows import FullContext, SlidingWindow
+from toolkit.traits.memory.written import WrittenMemory
 
 __all__ = [
     "Bounded",
+    "Facts",
     "Forgotten",
     "FullContext",
     "LatestWins",
+    "Layered",
+    "Lessons",
+    "LinkedNotes",
     "MemoryPolicy",
     "NoMemory",
     "PermutedLabels",
     "PoolRetrieval",
     "Retrieval",
+    "RunningSummary",
     "Shuffled",
     "SlidingWindow",
     "StoredMemory",
     "Weighed",
+    "Workflows",
+    "WrittenMemory",
 ]
