@@ -89,7 +89,7 @@ def order(stream: Stream, kind: str, study_seed: int, seed: int) -> tuple[int, .
         return tuple(place for session in sessions(pairs) for place in session)
     rng = generator(study_seed, seed, "order")
     if kind == "shuffled":
-        return shuffled(pairs, rng)
+        return shuffled(stream, rng)
     return by_difficulty(stream, rng, hard_first=kind == "hard-first")
 
 

@@ -3,6 +3,7 @@
 from toolkit.lm.embedded import Embedded, Gguf
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
+from toolkit.lm.reader import Reader
 from toolkit.lm.scripted import Scripted
 
-__all__ = ["Embedded", "Gguf", "Hosted", "Model", "Scripted", "model"]
+__all__ = ["Embedded", "Gguf", "Hosted", "Model", "Reader", "Scripted", "model"]

@@ -53,6 +53,13 @@ class Stream(Component, kind="stream"):
         """
         return ()
 
+    def groups(self) -> list[list[int]]:
+        """Places of the tasks that stay together and in order, however the stream is shuffled: its sessions.
+
+        A stream whose sessions rest on earlier ones gives larger groups.
+        """
+        return sessions(self.pairs())
+
     def pairs(self) -> tuple[Pair, ...]:
         """`load`, once, checked: there are tasks, their ids differ, choices have their answers among the options."""
         cached: tuple[Pair, ...] | None = self.__dict__.get("_pairs")
@@ -118,9 +125,9 @@ def sessions(pairs: Sequence[Pair]) -> list[list[int]]:
     return list(found.values())
 
 
-def shuffled(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[int, ...]:
-    """An order of the tasks: sessions permuted whole, the order within a session kept."""
-    groups = sessions(pairs)
+def shuffled(stream: Stream, rng: np.random.Generator) -> tuple[int, ...]:
+    """An order of a stream's tasks: its groups (sessions) permuted whole, the order within kept."""
+    groups = stream.groups()
     return tuple(place for group in rng.permutation(len(groups)) for place in groups[group])
 
 
@@ -135,7 +142,7 @@ def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool 
     SpecError
         If the stream does not say how hard its tasks are, or not of each.
     """
-    hard, groups = np.asarray(stream.difficulty(), dtype=float), sessions(stream.pairs())
+    hard, groups = np.asarray(stream.difficulty(), dtype=float), stream.groups()
     if not len(hard):
         raise SpecError(
             [
