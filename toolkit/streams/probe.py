@@ -222,7 +222,8 @@ class Probe(Stream, abstract=True):
 
     def _packed(self, drawing: Drawing, length: int, number: int) -> tuple[dict[int, Ask], dict[int, Said], int]:
         """A round: items wherever places are free; elsewhere questions that the task itself answers, or nobody can."""
-        tells, asks, failed = dict(self.told_at(length)), dict[int, Ask](), 0
+        tells, failed = dict(self.told_at(length)), 0
+        asks = {place: (Asked("value", *drawing.fact()), "never", 0) for place in tells}  # acted upon by the next task
         drawing.begin()
         item = self.item(drawing, number)
         while item is not None and failed < _TRIES:
