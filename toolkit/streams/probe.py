@@ -76,7 +76,7 @@ class Drawing:
 
     def fact(self) -> tuple[str, str]:
         """A subject with an attribute that nothing has been said about."""
-        found = next(one for one in self._facts if one not in self._used)
+        found: tuple[str, str] = next(one for one in self._facts if one not in self._used)
         self._used.add(found)
         return found
 
@@ -89,7 +89,7 @@ class Drawing:
 
     def person(self, attribute: str) -> str:
         """A name that was not drawn in this way before, and nothing has been said of the attribute."""
-        found = next(one for one in self._people if (one, attribute) not in self._used)
+        found: str = next(one for one in self._people if (one, attribute) not in self._used)
         self._used.add((found, attribute))
         return found
 
@@ -223,7 +223,9 @@ class Probe(Stream, abstract=True):
     def _packed(self, drawing: Drawing, length: int, number: int) -> tuple[dict[int, Ask], dict[int, Said], int]:
         """A round: items wherever places are free; elsewhere questions that the task itself answers, or nobody can."""
         tells, failed = dict(self.told_at(length)), 0
-        asks = {place: (Asked("value", *drawing.fact()), "never", 0) for place in tells}  # acted upon by the next task
+        asks: dict[int, Ask] = {
+            place: (Asked("value", *drawing.fact()), "never", 0) for place in tells
+        }  # acted upon by the next task
         drawing.begin()
         item = self.item(drawing, number)
         while item is not None and failed < _TRIES:

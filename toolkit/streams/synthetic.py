@@ -35,7 +35,7 @@ class RecallAtLag(Probe):
     >>> probe = RecallAtLag(tasks=12, lags=(2,))
     >>> task, key = next(pair for pair in probe.pairs() if pair[0].id.startswith("recall"))
     >>> task.id, task.inputs["question"], key.answers
-    ('recall-lag002-0004', "What is Zeno Dunne's badge?", ('crimson',))
+    ('recall-lag002-0002', "What is Leon Birk's badge?", ('coral',))
     """
 
     def __init__(
@@ -100,8 +100,8 @@ class KnowledgeUpdate(Probe):
 
     Examples
     --------
-    >>> [f"{kind} {lag}" for kind, lag in KnowledgeUpdate(tasks=13).tags()][8:]
-    ['update-new 3', 'reading 0', 'never 0', 'update-new 3', 'update-new 3']
+    >>> sorted(set(KnowledgeUpdate(tasks=13).tags()))
+    [('never', 0), ('update-new', 3), ('update-old', 3)]
     """
 
     def item(self, drawing: Drawing, number: int) -> Item:
