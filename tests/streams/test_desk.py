@@ -162,7 +162,7 @@ def check_sessions(pairs: Sequence[Pair]) -> None:
 def test_sessions_of_all_lengths_occur_and_survive_another_order():
     pairs = Desk(tasks=200).pairs()
     assert {len(places) for places in sessions(pairs)} == {1, 2, 3}
-    order = shuffled(pairs, np.random.default_rng(0))
+    order = shuffled(Desk(tasks=200), np.random.default_rng(0))
     check_sessions([pairs[place] for place in order])
 
 

@@ -13,6 +13,7 @@ from toolkit.component import Component, digest
 from toolkit.errors import AnswerError, ToolkitError
 from toolkit.randomness import generator
 from toolkit.records import Experience, Step, Task, Turn
+from toolkit.streams.said import UNKNOWN, Asked, answer
 
 if TYPE_CHECKING:
     from toolkit.agents.decision import Context, Decision
@@ -73,6 +74,36 @@ class NearestNeighbour(Decider):
         recalled = context.recall.examples
         answer = recalled[-1].answer if recalled else self._draw(task)
         return Turn(step.name, answer, context.blocks, context.recall.memories)
+
+
+class Lookup(Decider):
+    """Floor for probes: the value that stands in what was recalled, the transcript or the task itself, latest first.
+
+    It reads sentences that name the subject and the attribute asked for, follows one link (somebody's mentor), and
+    believes the note with the highest number. Where nothing is found it says ``unknown``, or takes a random option
+    where that is none. It knows nothing of sources that count for more, nor of wishes to forget: a policy must.
+
+    With a lexical search it is the floor that plain BM25 with "the latest serial wins" sets on tests of conflict.
+
+    References
+    ----------
+    Hu, Wang & McAuley 2025, Evaluating memory in LLM agents via incremental multi-turn interactions, arXiv 2507.05257.
+    """
+
+    uses_model = False
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Begin anew."""
+        self._draw = _draw_of(rng)
+
+    def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
+        """Read and answer."""
+        cases = (*context.recall.examples, *context.transcript)
+        told = [*context.recall.notes.splitlines(), *(text for case in cases for text in case.inputs.values())]
+        asked = Asked.read(task.text)
+        found = answer(asked, [*told, *task.inputs.values()], task.options) if asked else UNKNOWN
+        chosen = found if found in task.options else self._draw(task)
+        return Turn(step.name, chosen, context.blocks, context.recall.memories)
 
 
 class MostFrequent(Decider):

@@ -8,6 +8,7 @@ from toolkit.analysis.cost import payoff
 from toolkit.analysis.cost_table import Payoff, PayoffRow
 from toolkit.analysis.courses import drifts, learning_curves, recovery, regret, slopes
 from toolkit.analysis.effects import main_effects
+from toolkit.analysis.probed import ProbeScores, probe_scores
 from toolkit.analysis.probes import day_one, transfer
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
@@ -21,6 +22,7 @@ __all__ = [
     "Comparison",
     "Payoff",
     "PayoffRow",
+    "ProbeScores",
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
@@ -33,6 +35,7 @@ __all__ = [
     "main_effects",
     "payoff",
     "plan",
+    "probe_scores",
     "read_results",
     "recovery",
     "regret",

@@ -12,7 +12,7 @@ from toolkit.evaluation.probing import Probes
 from toolkit.ledger.rows import FORMAT
 from toolkit.lm.model import Deciding, Model
 from toolkit.randomness import generator
-from toolkit.streams.stream import Stream, by_difficulty, sessions, shuffled
+from toolkit.streams.stream import Stream, by_difficulty, shuffled, stretched
 
 ORDERS = ("shuffled", "given", "by-session", "easy-first", "hard-first")
 
@@ -94,14 +94,11 @@ def order(stream: Stream, kind: str, study_seed: int, seed: int) -> tuple[int, .
     if kind == "given":
         return tuple(range(len(pairs)))
     rng = generator(study_seed, seed, "order")
-    if kind not in ("by-session", "shuffled"):
-        return by_difficulty(stream, rng, hard_first=kind == "hard-first")
-    found: list[int] = []
-    for stretch in stream.stretches():
-        within = pairs[stretch.start : stretch.stop]
-        whole = shuffled(within, rng) if kind == "shuffled" else [place for one in sessions(within) for place in one]
-        found += [stretch.start + place for place in whole]
-    return tuple(found)
+    if kind == "by-session":
+        return tuple(place for groups in stretched(stream) for group in groups for place in group)
+    if kind == "shuffled":
+        return shuffled(stream, rng)
+    return by_difficulty(stream, rng, hard_first=kind == "hard-first")
 
 
 def labels(streams: Sequence[Stream]) -> tuple[str, ...]:

@@ -4,7 +4,19 @@ from toolkit.lm.embedded import Embedded, Gguf
 from toolkit.lm.embedders import HostedEmbedder, OwnEmbedder
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
+from toolkit.lm.reader import Reader
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import TakingTurns
 
-__all__ = ["Embedded", "Gguf", "Hosted", "HostedEmbedder", "Model", "OwnEmbedder", "Scripted", "TakingTurns", "model"]
+__all__ = [
+    "Embedded",
+    "Gguf",
+    "Hosted",
+    "HostedEmbedder",
+    "Model",
+    "OwnEmbedder",
+    "Reader",
+    "Scripted",
+    "TakingTurns",
+    "model",
+]

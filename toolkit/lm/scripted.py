@@ -92,18 +92,13 @@ class ScriptedEngine:
 
     def complete(self, request: Request) -> Response:
         """One answer, by the skill and the request's seed."""
-        from dspy.lm15 import Message, Response, Usage
-
-        system, turns, question = _read(request)
+        system, turns, question = turns_of(request)
         rng = generator(self._skill.seed, request.config.seed or 0)
         answer = self._answer(system, turns, question, rng)
         field = _CHAT_FIELD.search(question)
         text = f"[[ ## {field[1]} ## ]]\n{answer}\n\n[[ ## completed ## ]]" if field else answer
-        read = sum(len(part.split()) for part in (system, question, *(word for turn in turns for word in turn)))
-        wrote = len(answer.split())
-        used = Usage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
-        message = Message.assistant(text or " ")
-        return Response(id=None, model=request.model, message=message, finish_reason="stop", usage=used)
+        prompt = [system, question, *(part for turn in turns for part in turn)]
+        return replied(request, text, prompt, len(answer.split()))
 
     def _answer(self, system: str, turns: list[tuple[str, str]], question: str, rng: np.random.Generator) -> str:
         found = self._find(question)
@@ -130,7 +125,7 @@ class ScriptedEngine:
         return self._known[max(held, key=len)] if held else None
 
 
-def _read(request: Request) -> tuple[str, list[tuple[str, str]], str]:
+def turns_of(request: Request) -> tuple[str, list[tuple[str, str]], str]:
     """System text, earlier turns as (asked, answered), and the question at the end."""
     system = request.system if isinstance(request.system, str) else ""
     texts = [message.text or "" for message in request.messages]
@@ -142,6 +137,16 @@ def _read(request: Request) -> tuple[str, list[tuple[str, str]], str]:
     first = 1 if roles[0] in ("system", "developer") else 0
     system = system or (texts[0] if first else "")
     return system, list(zip(texts[first:-1:2], texts[first + 1 : -1 : 2], strict=False)), texts[-1]
+
+
+def replied(request: Request, text: str, prompt: Sequence[str], wrote: int) -> Response:
+    """A scripted answer of so many tokens; the words of ``prompt`` count as tokens that were read."""
+    from dspy.lm15 import Message, Response, Usage
+
+    read = sum(len(part.split()) for part in prompt)
+    used = Usage(input_tokens=read, output_tokens=wrote, total_tokens=read + wrote)
+    message = Message.assistant(text or " ")
+    return Response(id=None, model=request.model, message=message, finish_reason="stop", usage=used)
 
 
 def _gained(gains: Mapping[str, float], prompt: str) -> float:

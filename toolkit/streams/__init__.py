@@ -7,23 +7,47 @@ from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
+from toolkit.streams.synthetic import (
+    Abstention,
+    ClosedBook,
+    Contradiction,
+    ForgetOnRequest,
+    Interference,
+    KnowledgeUpdate,
+    LongLife,
+    MultiHop,
+    Personalisation,
+    RecallAtLag,
+    TemporalOrder,
+)
 from toolkit.streams.table import Table, table
 
 __all__ = [
+    "Abstention",
     "Banking77",
     "Channel",
     "ChatLog",
+    "ClosedBook",
     "Contains",
+    "Contradiction",
     "Desk",
+    "ForgetOnRequest",
     "FullLabel",
+    "Interference",
+    "KnowledgeUpdate",
     "Locomo",
+    "LongLife",
     "LongMemEval",
+    "MultiHop",
     "NoFeedback",
     "OneBit",
+    "Personalisation",
+    "RecallAtLag",
     "Scalar",
     "Scorer",
     "Stream",
     "Table",
+    "TemporalOrder",
     "TokenF1",
     "benchmark",
     "scorer",

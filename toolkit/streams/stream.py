@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -89,6 +89,13 @@ class Stream(Component, kind="stream"):
             )
         return tuple(range(earlier, later) for earlier, later in pairwise(bounds))
 
+    def groups(self) -> list[list[int]]:
+        """Places of the tasks that stay together and in order, however the stream is shuffled: its sessions.
+
+        A stream whose sessions rest on earlier ones gives larger groups.
+        """
+        return sessions(self.pairs())
+
     def pairs(self) -> tuple[Pair, ...]:
         """`load`, once, checked: there are tasks, their ids differ, choices have their answers among the options."""
         cached: tuple[Pair, ...] | None = self.__dict__.get("_pairs")
@@ -159,10 +166,20 @@ def sessions(pairs: Sequence[Pair]) -> list[list[int]]:
     return list(found.values())
 
 
-def shuffled(pairs: Sequence[Pair], rng: np.random.Generator) -> tuple[int, ...]:
-    """An order of the tasks: sessions permuted whole, the order within a session kept."""
-    groups = sessions(pairs)
-    return tuple(place for group in rng.permutation(len(groups)) for place in groups[group])
+def stretched(stream: Stream) -> Iterator[list[list[int]]]:
+    """The groups of each stretch between two drifts, by their first places; one that a drift cuts counts as two."""
+    groups = stream.groups()
+    for stretch in stream.stretches():
+        cut = [[place for place in group if place in stretch] for group in groups]
+        yield sorted((group for group in cut if group), key=lambda group: group[0])
+
+
+def shuffled(stream: Stream, rng: np.random.Generator) -> tuple[int, ...]:
+    """An order of a stream's tasks: its groups (sessions) permuted whole within each stretch, the order within kept."""
+    found: list[int] = []
+    for groups in stretched(stream):
+        found += [place for group in rng.permutation(len(groups)) for place in groups[group]]
+    return tuple(found)
 
 
 def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool = False) -> tuple[int, ...]:
@@ -189,17 +206,12 @@ def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool 
         raise SpecError([f"{stream!r}: difficulty() must be {len(stream.pairs())} finite numbers but is {told}"])
     sign = -1.0 if hard_first else 1.0
     found: list[int] = []
-    for stretch in stream.stretches():
-        groups = [[stretch.start + place for place in one] for one in sessions(_within(stream.pairs(), stretch))]
+    for groups in stretched(stream):
         means = [sign * float(hard[group].mean()) for group in groups]
         found += [
             place for group in sorted(rng.permutation(len(groups)), key=means.__getitem__) for place in groups[group]
         ]
     return tuple(found)
-
-
-def _within(pairs: Sequence[Pair], stretch: range) -> Sequence[Pair]:
-    return pairs[stretch.start : stretch.stop]
 
 
 def delayed(pairs: Sequence[Pair], delay: int) -> tuple[Pair, ...]:
