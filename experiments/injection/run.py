@@ -214,7 +214,7 @@ def shown(estimate: Any) -> str:
     if estimate is None:
         return ""
     if pd.isna(estimate.low):
-        return f"{estimate.value:.2f} (no interval: {estimate.reason.partition(';')[0]})"
+        return f"{estimate.value:.2f} ({estimate.reason.partition(':')[0] or 'no interval'})"
     return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
 
 
