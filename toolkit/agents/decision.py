@@ -15,11 +15,12 @@ import dspy
 import numpy as np
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
-from toolkit.lm.adapter import PlainAdapter, adapter
+from toolkit.lm.adapter import PlainAdapter, adapter, unmarked
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
 from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
+from toolkit.traits.memory.policy import cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,8 +92,9 @@ class Decision:
         head = "\n\n".join(part for part in (context.role, context.goal, instruction) if part)
         notes = {"notes": context.recall.notes} if context.recall.notes else {}
         signature = _signature(step, task.options, head, bool(notes))
-        examples = (*context.role_examples, *context.learned.examples, *context.recall.examples, *context.transcript)
-        demos = [{**example.inputs, step.output: example.answer} for example in examples]
+        demos = [{**one.inputs, step.output: one.answer} for one in context.role_examples]
+        met = (*context.learned.examples, *context.recall.examples, *context.transcript)
+        demos += [{name: cut(text) for name, text in (*one.inputs.items(), (step.output, one.answer))} for one in met]
         answer = self._ask(step, "acting", signature, demos, {**notes, **task.inputs})
         return Turn(step.name, answer, context.blocks, context.recall.memories, self.recorder.take("acting"))
 
@@ -157,8 +159,8 @@ class Decision:
     ) -> Any:
         if isinstance(self._adapter, PlainAdapter):  # what a Predict adds is a trace, and nobody is lent one here
             return self._adapter(self._lm, {}, signature, demos, inputs)[0]
-        demos = [{name: _sendable(text) for name, text in demo.items()} for demo in demos]
-        inputs = {name: _sendable(text) for name, text in inputs.items()}
+        demos = [{name: unmarked(text) for name, text in demo.items()} for demo in demos]
+        inputs = {name: unmarked(text) for name, text in inputs.items()}
         predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
         return predictor(signature=signature, demos=demos, **inputs)
 
@@ -211,11 +213,6 @@ def _signature(step: Step, options: tuple[str, ...], head: str, notes: bool) -> 
     fields[step.output] = (answer, dspy.OutputField())
     made: type[dspy.Signature] = dspy.Signature(fields, head)
     return made
-
-
-def _sendable(text: str) -> str:
-    """Without half characters, which an answer that was cut off may end in and no provider takes."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _number(value: object) -> str:

@@ -122,7 +122,14 @@ class ScriptedEngine:
         if bare in self._known:
             return self._known[bare]
         held = [text for text in self._known if text and text in question]
+        if not held:  # a layout spells odd characters and lines in its own way
+            bare = _letters(question)
+            held = [text for text in self._known if (spelt := _letters(text)) and spelt in bare]
         return self._known[max(held, key=len)] if held else None
+
+
+def _letters(text: str) -> str:
+    return "".join(re.findall(r"\w+", text))
 
 
 def turns_of(request: Request) -> tuple[str, list[tuple[str, str]], str]:
