@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from errands import ROOT
@@ -24,9 +25,16 @@ COMMAND = [sys.executable, "-m", "toolkit", "chat", "desk", "--ledger"]
 PLACE = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def chat(ledger: Path, said: str | bytes, *more: str) -> subprocess.CompletedProcess[bytes]:
-    given = said if isinstance(said, bytes) else said.encode()
-    return subprocess.run([*COMMAND, str(ledger), *more], input=given, capture_output=True, env=PLACE, check=False)
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ledger: Ledger) -> Callable[..., str]:
+    """Say something to the command; what it says."""
+
+    def said(given: bytes, *more: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given), encoding="utf-8"))
+        assert main(["chat", "desk", "--ledger", str(ledger.root), *more]) == 0
+        return capsys.readouterr().out
+
+    return said
 
 
 @pytest.fixture
@@ -45,14 +53,11 @@ def talked(agent: LiveAgent, *lines: str, user: str = "mara") -> list[str]:
     return said
 
 
-def test_a_conversation_goes_on_the_next_day(ledger: Ledger) -> None:
-    first = chat(ledger.root, "where is my parcel?\n/bad at the depot\n\n", "--lm", "scripted", "--user", "mara")
-    assert first.returncode == 0, first.stderr
-    assert first.stdout.decode().splitlines()[1:] == ["unknown", "(noted)"]
+def test_a_conversation_goes_on_the_next_day(chat: Callable[..., str]) -> None:
+    first = chat(b"where is my parcel?\n/bad at the depot\n\n", "--lm", "scripted", "--user", "mara")
+    assert first.splitlines()[1:] == ["unknown", "(noted)"]
     odd = b"\xff\xfe\x00 nonsense \x1b[2J\n/nothing\n/bad\n/memories\n/qui"
-    second = chat(ledger.root, odd)
-    assert second.returncode == 0, second.stderr
-    told = second.stdout.decode()
+    told = chat(odd)
     assert "1 answers so far" in told
     assert "- [mara] where is my parcel? -> at the depot" in told
     assert "(2 memories)" in told
