@@ -21,7 +21,7 @@ WITH = {
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
-BY_DATA = {"Banking77", "Table", "Gguf", "OwnEmbedder", "Wrapped"}  # identified by content: tested where the content is
+BY_DATA = {"Banking77", "Table", "Gguf", "Wrapped"}  # identified by content: tested where the content is
 
 
 def shipped() -> list[Component]:
