@@ -131,7 +131,9 @@ def differences(comparison: Comparison, drawn: Mapping[str, Look], floors: Colle
     return _drawn(lambda: _draw_differences(rows, comparison, drawn))
 
 
-def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: int | None) -> Drawn:
+def curves(
+    bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: int | None, changes: Sequence[int] = ()
+) -> Drawn:
     """The course of each arm's score along the stream, with bands for the highlighted ones and the legend outside.
 
     With more than three highlighted arms the bands would hide each other: each then has a panel of its own below, with
@@ -145,6 +147,8 @@ def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: in
         Per arm its look.
     window
         Tasks that each point looks back on; curves begin where the window is full. None = all tasks so far.
+    changes
+        Tasks that had been met when the truth became another: marked by a line.
 
     Returns
     -------
@@ -154,7 +158,7 @@ def curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], window: in
     first = (window or 1) - 1
     shown = {arm: band for arm, band in bands.items() if len(band.t) > first + 1 and arm in drawn}
     shown = {arm: band for arm, band in shown.items() if any(not math.isnan(y) for y in band.mean[first:].tolist())}
-    return _drawn(lambda: _draw_curves(shown, drawn, first, window)) if shown else Drawn()
+    return _drawn(lambda: _draw_curves(shown, drawn, first, window, changes)) if shown else Drawn()
 
 
 def costs(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
@@ -273,7 +277,9 @@ def _whisker(axes: Axes, place: int, row: ArmRow, look: Look) -> None:
     axes.text(1.02, place, told, transform=where, va="center", ha="left", family="monospace", fontsize=9)
 
 
-def _draw_curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int, window: int | None) -> Figure:
+def _draw_curves(
+    bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], first: int, window: int | None, changes: Sequence[int]
+) -> Figure:
     from matplotlib.figure import Figure
 
     alone = [arm for arm in bands if drawn[arm].band and drawn[arm].colour != INK]
@@ -296,6 +302,11 @@ def _draw_curves(bands: Mapping[str, CurveBand], drawn: Mapping[str, Look], firs
             _panel(panel, {one: bands[one] for one in [*base, arm] if one}, drawn, first) if arm else panel.remove()
     for axes in figure.axes:
         _within_scale(axes)
+        for at in changes:  # after the legend, which names the arms only
+            axes.axvline(at + 0.5, color=INK, linewidth=0.8, dashes=(1.5, 2.5))
+            axes.annotate(
+                "change", (at + 0.5, 0.98), xycoords=("data", "axes fraction"), fontsize=7, va="top", rotation=90
+            )
     return figure
 
 

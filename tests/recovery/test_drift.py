@@ -17,7 +17,6 @@ from toolkit.ledger.log import LedgerError
 from toolkit.records import Recall, Turn
 from toolkit.streams.desk import Desk, wordings
 from toolkit.traits.memory import SlidingWindow
-from toolkit.traits.memory.policy import best
 
 Make = Callable[..., Study]
 
@@ -49,8 +48,8 @@ class Filed(SlidingWindow):
 
     def recall(self, task):
         topic = topic_of(task.inputs["ticket"])
-        alike = [kept for kept in self.window.values() if topic_of(kept.task.inputs["ticket"]) == topic]
-        return Recall(tuple(kept.example(best(kept)) for kept in reversed(alike)))
+        alike = [kept for kept in self.windows.get("", {}).values() if topic_of(kept.fields["ticket"]) == topic]
+        return Recall(tuple(kept.example for kept in reversed(alike)))
 
 
 def test_a_planted_recovery_is_covered_and_its_place_read_from_the_plan(study: Make) -> None:
@@ -58,6 +57,9 @@ def test_a_planted_recovery_is_covered_and_its_place_read_from_the_plan(study: M
     assert tk.drifts(made) == (30,)
     found = tk.recovery(made.name, ledger=made.ledger, window=5)["stunned"]
     np.testing.assert_array_equal(found.times, tk.recovery(made, 30, window=5)["stunned"].times)
+    told = made.report().read_text(encoding="utf-8")
+    assert "After the truth changed" in told
+    assert ">change<" in told  # beside the line in the curves
     assert found.low <= 10 + 5 <= found.high
     assert len(set(found.times)) > 3
 

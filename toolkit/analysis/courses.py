@@ -69,7 +69,13 @@ def learning_curves(
 
 
 def regret(
-    study: Study | str, *, baseline: str = "", ledger: Ledger | None = None, stream: str = "", level: float = 0.95
+    study: Study | str,
+    *,
+    baseline: str = "",
+    since: int = 0,
+    ledger: Ledger | None = None,
+    stream: str = "",
+    level: float = 0.95,
 ) -> dict[str, CurveBand]:
     """What each arm has lost to the baseline so far, summed along the stream, with a band over runs.
 
@@ -77,6 +83,8 @@ def regret(
     ----------
     baseline
         Another arm than the study's own; empty = that one.
+    since
+        Tasks that are left out from the front, as those before a change.
     study, ledger, stream, level
         As in `learning_curves`.
 
@@ -92,7 +100,7 @@ def regret(
         As `learning_curves`, and for a baseline without episodes.
     """
     own, gaps = _scores(study, ledger, stream, baseline)
-    return {arm: cumulative_band(-gap, level=level) for arm, gap in gaps.items() if arm in own}
+    return {arm: cumulative_band(-gap[:, since:], level=level) for arm, gap in gaps.items() if arm in own}
 
 
 def slopes(

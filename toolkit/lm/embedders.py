@@ -166,7 +166,7 @@ class HostedEmbedder(Embedder):
         return unit_rows(_scaled(rows), type(self).__name__, count), tokens
 
 
-class OwnEmbedder(Embedder):
+class OwnEmbedder(Embedder, abstract=True):
     """A program of one's own: a ``dspy.Embedder``, or a function that takes a list of texts and gives a row for each.
 
     What it gives is on the run's tape, as from outside; tokens are not known to the toolkit, and dollars only if it is

@@ -11,6 +11,7 @@ from toolkit.analysis import ArmRow
 from toolkit.figures import Drawn
 from toolkit.ledger.planned import heard, lengths
 from toolkit.report import costs, evidence, paper
+from toolkit.report.changes import change_section
 from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
@@ -27,7 +28,7 @@ def drawn(facts: Facts) -> dict[str, Drawn]:
     looks = figures.looks(found.rows, found.baseline, facts.floors)
     return {
         "differences": figures.differences(found, looks, facts.floors),
-        "curves": figures.curves(facts.bands, looks, facts.window),
+        "curves": figures.curves(facts.bands, looks, facts.window, facts.changes),
         "costs": figures.costs(facts.payoff, looks) if facts.payoff else Drawn(),
         "worth": figures.worth(facts.payoff, looks) if facts.payoff else Drawn(),
     }
@@ -176,6 +177,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         figure(drawings["differences"], 1, "differences", first),
         figure(drawings["curves"], 2, "curves", second),
         _behind(facts),
+        change_section(facts),
         effects_section(facts),
         probe_section(facts),
         second_section(facts),

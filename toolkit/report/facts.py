@@ -60,6 +60,12 @@ class Facts:
         return [one for one in found if one is not None]
 
     @property
+    def changes(self) -> tuple[int, ...]:
+        """Tasks that had been met when the truth became another, where all streams declare the same ones."""
+        told = {tuple(row.get("drifts", ())) for row in self.planned.get("streams", ())}
+        return told.pop() if len(told) == 1 else ()
+
+    @property
     def doubts(self) -> dict[str, str]:
         """Each doubt of the comparison, and the same with the arms it is about."""
         rows = self.comparison.rows if self.comparison else ()
