@@ -19,6 +19,7 @@ from toolkit.stats.inference import tables, two_way
 from toolkit.stats.resampled import distribution
 
 _BLOCK = 200_000  # weights held at once: what a processor keeps near
+_PICKED = 20_000  # picks held at once: they are many, and small
 _CLASS = 8  # a class costs about as much to draw as so many single picks
 _PATTERN = 4  # resamples that must share a choice of runs before it pays to look at that choice by itself
 _DIGITS = 12  # sums that differ by less than 1e-12 of the largest are the same: they were added up in another order
@@ -167,12 +168,13 @@ def _gathered(both: Floats, draws: int, rng: np.random.Generator) -> tuple[Float
     size = both.shape[1]
     found = np.empty((2, draws))
     equal = not np.ptp(both[1])
-    block = max(1, _BLOCK // size)
+    narrow = np.uint16 if size <= 1 << 16 else np.int64  # a quarter of the random bits
+    block = max(1, _PICKED // size)
     for begin in range(0, draws, block):
         part = slice(begin, min(begin + block, draws))
-        picked = rng.integers(0, size, (part.stop - begin, size))
-        found[0, part] = both[0][picked].sum(1)
-        found[1, part] = size * both[1, 0] if equal else both[1][picked].sum(1)
+        picked = rng.integers(0, size, (part.stop - begin, size), dtype=narrow)
+        found[0, part] = both[0].take(picked).sum(1)
+        found[1, part] = size * both[1, 0] if equal else both[1].take(picked).sum(1)
     return found[0], found[1]
 
 

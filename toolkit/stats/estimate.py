@@ -101,6 +101,12 @@ def aligned(values: ArrayLike, run: ArrayLike, cluster: ArrayLike) -> tuple[Floa
 
 def _codes(labels: NDArray[Any], name: str) -> Codes:
     """Labels as integers; of mixed or unsortable kinds in the order of appearance."""
+    if labels.dtype.kind in "iu" and len(labels):
+        low, span = labels.min(), int(labels.max()) - int(labels.min())
+        if span <= 4 * len(labels):  # numbers close together need not be sorted
+            there = np.zeros(span + 1, dtype=bool)
+            there[labels - low] = True
+            return np.asarray((np.cumsum(there) - 1)[labels - low], dtype=np.intp)
     if labels.dtype == object:
         seen: dict[Hashable, int] = {}
         codes = np.fromiter((seen.setdefault(label, len(seen)) for label in labels), np.intp, len(labels))

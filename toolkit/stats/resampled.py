@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import combinations_with_replacement
+from itertools import combinations_with_replacement, count
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolkit.stats.estimate import Codes, Floats
 
@@ -14,6 +15,7 @@ _MOST_RUNS = 6  # 462 ways to draw six runs from six; of seven, 1716
 _STEPS = 64  # a grid of more steps between the smallest and the largest sum is no grid to speak of
 _LONGEST = 8192  # points of the distribution that are told apart
 _NOUGHT = -46.0  # log of what is lost in rounding anyway
+_BLOCK = 128  # waves at a time: what a processor keeps near
 
 
 def distribution(sums: Floats, counts: Floats, times: Codes) -> tuple[Floats, Floats] | None:
@@ -83,15 +85,48 @@ def _convolved(of_y: Floats, chances: Floats, size: int) -> tuple[Floats, Floats
     mean = of_y @ y
     sd = np.sqrt(np.maximum(of_y @ y**2 - mean**2, 0) * size)
     low, high = math.floor(float((mean * size - 9 * sd).min())), math.ceil(float((mean * size + 9 * sd).max()))
-    points = 1 << (high - low + 1).bit_length()
+    points = _smooth(high - low + 2)
     if points > _LONGEST:
         return None
-    angles = 2 * np.pi / points * (np.outer(y, np.arange(points // 2 + 1)) % points)
-    real, imaginary = of_y @ np.cos(angles), of_y @ np.sin(angles)
-    way, wave = np.nonzero(real**2 + imaginary**2 > math.exp(2 * _NOUGHT / size))  # most vanish in the power
-    powers = chances[way] * np.exp(size * np.log(real[way, wave] - 1j * imaginary[way, wave]))
-    mixed = [np.bincount(wave, weights=part, minlength=points // 2 + 1) for part in (powers.real, powers.imag)]
-    probabilities = np.fft.irfft(mixed[0] + 1j * mixed[1], points)
+    last = _last(of_y, size, points)
+    blocks = (range(start, min(start + _BLOCK, points // 2 + 1)) for start in range(0, points // 2 + 1, _BLOCK))
+    mixed = [_waves(of_y[last >= waves[0]], chances[last >= waves[0]], size, points, waves) for waves in blocks]
+    probabilities = np.fft.irfft(np.concatenate(mixed), points)
     totals = low + np.arange(points)
     probabilities = np.maximum(probabilities[totals % points], 0)
     return totals.astype(float), probabilities / probabilities.sum()
+
+
+def _last(of_y: Floats, size: int, points: int) -> Codes:
+    """For each way a wave beyond which its transform has vanished in the power, by a bound.
+
+    The square of its modulus is ``1 - sum p_j p_k (1 - cos(angle (j - k)))`` over all pairs of values, of which those
+    that are neighbours alone take away ``2 (1 - cos angle) sum p_j p_(j+1)``.
+    """
+    neighbours = 2 * (of_y[:, :-1] * of_y[:, 1:]).sum(1)
+    needed = -math.expm1(2 * _NOUGHT / size)
+    with np.errstate(divide="ignore"):
+        angle = np.arccos(np.maximum(1 - needed / neighbours, -1.0))
+    return np.asarray(np.ceil(angle / (2 * np.pi) * points), dtype=np.intp)
+
+
+def _waves(of_y: Floats, chances: Floats, size: int, points: int, waves: range) -> NDArray[np.complex128]:
+    """The mixture's Fourier coefficients at some of the waves."""
+    angles = 2 * np.pi / points * (np.outer(np.arange(of_y.shape[1]), waves) % points)
+    real, imaginary = of_y @ np.cos(angles), of_y @ np.sin(angles)
+    lasting = real * real + imaginary * imaginary > math.exp(2 * _NOUGHT / size)
+    way, wave = np.nonzero(lasting)
+    powers = chances[way] * np.exp(size * np.log(real[way, wave] - 1j * imaginary[way, wave]))
+    parts = [np.bincount(wave, weights=part, minlength=len(waves)) for part in (powers.real, powers.imag)]
+    return np.asarray(parts[0] + 1j * parts[1])
+
+
+def _smooth(least: int) -> int:
+    """The first number from ``least`` on without prime factors above 5: a Fourier transform of so many points is quick.
+
+    Examples
+    --------
+    >>> _smooth(7), _smooth(2049)
+    (8, 2160)
+    """
+    return next(number for number in count(least) if 60 ** number.bit_length() % number == 0)
