@@ -28,6 +28,15 @@ VALUES = {
         st.fixed_dictionaries({"step": words, "answer": words, "blocks": st.lists(words), "recalled": st.lists(words)}),
         max_size=2,
     ),
+    EPISODE["counterfactuals"]: st.lists(
+        st.fixed_dictionaries(
+            {
+                **dict.fromkeys(("instead", "memory", "answer", "status"), words),
+                "score": st.none() | st.floats(0, 1),
+            }
+        ),
+        max_size=2,
+    ),
     CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": words, "text": words}), max_size=3),
 }
 

@@ -41,6 +41,15 @@ VALUES = {
         ),
         max_size=2,
     ),
+    EPISODE["counterfactuals"]: st.lists(
+        st.fixed_dictionaries(
+            {
+                **dict.fromkeys(("instead", "memory", "answer", "status"), st.none() | WORDS),
+                "score": st.none() | st.floats(0, 1),
+            }
+        ),
+        max_size=2,
+    ),
     CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": WORDS, "text": WORDS}), max_size=2),
 }
 ROWS = {

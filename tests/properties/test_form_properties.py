@@ -26,7 +26,7 @@ from toolkit.widgets.form import ComponentForm
 from toolkit.widgets.forms import ArmForm
 from toolkit.widgets.study_form import StudyForm
 
-IN_CODE_ONLY = {"Wrapped"}
+IN_CODE_ONLY = {"OwnEmbedder", "Wrapped"}
 CLASSES = [
     cls
     for kind in kinds()
@@ -69,6 +69,9 @@ def components(cls: type[Component], depth: int = 2) -> st.SearchStrategy[Compon
     parameters = cls.parameters()
     needed = [name for name, p in parameters.items() if p.default is p.empty]
     fields = {name: values(hints[name], name, depth) for name in parameters}
+    if cls.__name__ == "TakingTurns":  # of models that are prompted alike
+        alike = st.integers(0, 9).map(lambda seed: Scripted(seed=seed))
+        fields["models"] = st.lists(alike, min_size=2, max_size=3).map(tuple)
     if cls.__name__ == "Role":
         case = st.fixed_dictionaries(
             {"inputs": st.dictionaries(st.text(min_size=1), st.text(), min_size=1), "answer": st.text()}

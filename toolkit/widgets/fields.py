@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import ipywidgets
 
-from toolkit.component import Prose, fits
+from toolkit.component import Component, Prose, build, fits
 
 _LABEL = {"description_width": "9.5em"}
 _WIDTHS = {"wide": "46em", "line": "34em", "number": "20em"}
@@ -231,6 +231,25 @@ class PlainField(_Line):
             raise ValueError(f"must be JSON: {error}") from error
 
 
+class ComponentsField(PlainField):
+    """Several components of a kind, as a list of tables in JSON, each as it would stand in a file."""
+
+    def __init__(self, name: str, kind: str, help_text: str = "") -> None:
+        super().__init__(name, help_text)
+        self._kind = kind
+
+    def spell(self, value: Sequence[Component]) -> str:
+        """Their tables."""
+        return super().spell([one.config() for one in value])
+
+    def read(self, text: str) -> tuple[Component, ...]:
+        """What the tables describe."""
+        tables = super().read(text)
+        if not isinstance(tables, tuple):
+            raise ValueError(f"must be a list, [...], of tables but is {text!r:.80}")
+        return tuple(build(self._kind, one, f"number {place}") for place, one in enumerate(tables, start=1))
+
+
 def _table(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
@@ -296,6 +315,8 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         return ChoiceField(name, inner, help_text)
     if origin in (tuple, list, Sequence) and inner and inner[0] is str and set(inner[1:]) <= {Ellipsis}:
         return ListField(name, help_text)
+    if origin in (tuple, Sequence) and inner and isinstance(inner[0], type) and issubclass(inner[0], Component):
+        return ComponentsField(name, inner[0].kind, help_text)
     if hint is type(None):
         return NothingField()
     if hint is str:
