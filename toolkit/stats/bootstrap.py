@@ -19,7 +19,6 @@ from toolkit.stats.inference import tables, two_way
 from toolkit.stats.resampled import distribution
 
 _BLOCK = 200_000  # weights held at once: what a processor keeps near
-_PICKED = 20_000  # picks held at once: they are many, and small
 _CLASS = 8  # a class costs about as much to draw as so many single picks
 _PATTERN = 4  # resamples that must share a choice of runs before it pays to look at that choice by itself
 _DIGITS = 12  # sums that differ by less than 1e-12 of the largest are the same: they were added up in another order
@@ -149,6 +148,8 @@ def _by_pattern(
     means = np.full(len(by_run), math.nan)
     order = np.argsort(which, kind="stable")
     size = int(times.sum())
+    block = max(1, _BLOCK // size)
+    room = np.empty((block, size), dtype=np.intp), np.empty((block, size))  # made once: new memory costs as much
     few_values = len(np.unique(np.round(sums, _DIGITS))) * _CLASS <= size
     for rows in np.split(order, np.flatnonzero(np.diff(which[order])) + 1):
         chosen = by_run[rows[:1]]
@@ -157,25 +158,37 @@ def _by_pattern(
         if len(often) * _CLASS <= size:
             total, weight = (rng.multinomial(size, often / size, size=len(rows)) @ both[:, first].T).T
         else:
-            total, weight = _gathered(np.repeat(both, times, 1), len(rows), rng)
+            total, weight = _gathered(np.repeat(both, times, 1), rng, room, len(rows))
         np.divide(total, weight, out=total, where=weight > 0)
         means[rows] = np.where(weight > 0, total, math.nan)
     return means
 
 
-def _gathered(both: Floats, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Sums over as many clusters as there are, drawn one by one, block by block."""
-    size = both.shape[1]
+def _gathered(both: Floats, rng: np.random.Generator, room: tuple[Codes, Floats], draws: int) -> tuple[Floats, Floats]:
+    """Sums over as many clusters as there are, drawn one by one, block by block; ``room`` holds a block's picks."""
+    size, block = both.shape[1], len(room[0])
     found = np.empty((2, draws))
     equal = not np.ptp(both[1])
-    narrow = np.uint16 if size <= 1 << 16 else np.int64  # a quarter of the random bits
-    block = max(1, _PICKED // size)
     for begin in range(0, draws, block):
         part = slice(begin, min(begin + block, draws))
-        picked = rng.integers(0, size, (part.stop - begin, size), dtype=narrow)
-        found[0, part] = both[0].take(picked).sum(1)
-        found[1, part] = size * both[1, 0] if equal else both[1].take(picked).sum(1)
+        rows = part.stop - begin
+        picked, values = room[0][:rows], room[1][:rows]
+        _pick(picked, size, rng)
+        found[0, part] = both[0].take(picked, out=values, mode="clip").sum(1)  # "raise" would copy: none is outside
+        found[1, part] = size * both[1, 0] if equal else both[1].take(picked, out=values, mode="clip").sum(1)
     return found[0], found[1]
+
+
+def _pick(into: Codes, size: int, rng: np.random.Generator) -> None:
+    """Fill rows with numbers below ``size``, all equally likely; two at a time, as one below its square, cost less."""
+    if size >= 1 << 16:
+        into[:] = rng.integers(0, size, into.shape)
+        return
+    half = -(-into.shape[1] // 2)
+    pairs = rng.integers(0, size * size, (len(into), half), dtype=np.uint32)
+    first = pairs // np.uint32(size)
+    into[:, :half] = first
+    into[:, half:] = (pairs - first * np.uint32(size))[:, : into.shape[1] - half]
 
 
 def _picked(by_run: Floats, sums: Floats, counts: Floats, rng: np.random.Generator) -> Floats:

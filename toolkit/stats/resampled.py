@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations_with_replacement, count
 
@@ -15,7 +16,7 @@ _MOST_RUNS = 6  # 462 ways to draw six runs from six; of seven, 1716
 _STEPS = 64  # a grid of more steps between the smallest and the largest sum is no grid to speak of
 _LONGEST = 8192  # points of the distribution that are told apart
 _NOUGHT = -46.0  # log of what is lost in rounding anyway
-_BLOCK = 128  # waves at a time: what a processor keeps near
+_BLOCK = 16_000  # coefficients at a time: what a processor keeps near
 
 
 def distribution(sums: Floats, counts: Floats, times: Codes) -> tuple[Floats, Floats] | None:
@@ -88,13 +89,21 @@ def _convolved(of_y: Floats, chances: Floats, size: int) -> tuple[Floats, Floats
     points = _smooth(high - low + 2)
     if points > _LONGEST:
         return None
-    last = _last(of_y, size, points)
-    blocks = (range(start, min(start + _BLOCK, points // 2 + 1)) for start in range(0, points // 2 + 1, _BLOCK))
-    mixed = [_waves(of_y[last >= waves[0]], chances[last >= waves[0]], size, points, waves) for waves in blocks]
-    probabilities = np.fft.irfft(np.concatenate(mixed), points)
+    mixed = np.concatenate(list(_blocks(of_y, chances, size, points)))
+    probabilities = np.fft.irfft(mixed, points)
     totals = low + np.arange(points)
     probabilities = np.maximum(probabilities[totals % points], 0)
     return totals.astype(float), probabilities / probabilities.sum()
+
+
+def _blocks(of_y: Floats, chances: Floats, size: int, points: int) -> Iterator[NDArray[np.complex128]]:
+    """The mixture's Fourier coefficients, so many waves at a time that a processor keeps near what they need."""
+    last, start, end = _last(of_y, size, points), 0, points // 2 + 1
+    while start < end:
+        ways = last >= start
+        waves = range(start, min(end, start + max(1, _BLOCK // max(1, int(ways.sum())))))
+        yield _waves(of_y[ways], chances[ways], size, points, waves)
+        start = waves.stop
 
 
 def _last(of_y: Floats, size: int, points: int) -> Codes:
@@ -114,10 +123,13 @@ def _waves(of_y: Floats, chances: Floats, size: int, points: int, waves: range) 
     """The mixture's Fourier coefficients at some of the waves."""
     angles = 2 * np.pi / points * (np.outer(np.arange(of_y.shape[1]), waves) % points)
     real, imaginary = of_y @ np.cos(angles), of_y @ np.sin(angles)
-    lasting = real * real + imaginary * imaginary > math.exp(2 * _NOUGHT / size)
-    way, wave = np.nonzero(lasting)
-    powers = chances[way] * np.exp(size * np.log(real[way, wave] - 1j * imaginary[way, wave]))
-    parts = [np.bincount(wave, weights=part, minlength=len(waves)) for part in (powers.real, powers.imag)]
+    squared = real * real + imaginary * imaginary
+    way, wave = np.nonzero(squared > math.exp(2 * _NOUGHT / size))
+    modulus = chances[way] * np.exp(size / 2 * np.log(squared[way, wave]))
+    turn = -size * np.arctan2(
+        imaginary[way, wave], real[way, wave]
+    )  # in polar form: a complex power takes twice as long
+    parts = [np.bincount(wave, modulus * part(turn), minlength=len(waves)) for part in (np.cos, np.sin)]
     return np.asarray(parts[0] + 1j * parts[1])
 
 
