@@ -13,7 +13,7 @@ from toolkit.agents.agent import Agent
 from toolkit.episode import Episode
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.prequential import Bench, Pending, tested
-from toolkit.records import Experience
+from toolkit.records import Experience, Phase
 from toolkit.streams.stream import Pair, Stream
 
 if TYPE_CHECKING:
@@ -58,33 +58,39 @@ def iter_frozen(agent: Agent, pairs: Sequence[Pair], bench: Bench, pending: Pend
         agent.learn(late)
     agent.freeze()
     before = agent.state()
-    for t, (task, key) in enumerate(pairs):
-        agent.decision.at("frozen", t)
-        found = tested(agent, task, key, bench, "frozen", t)
-        if found.turns:
-            agent.observe(Experience(f"frozen/{t}", task, found.answer))
-        yield Episode(
-            id=f"frozen/{t}",
-            phase="frozen",
-            t=t,
-            task=task,
-            turns=found.turns,
-            answer=found.answer,
-            status=found.status,
-            scores=found.scores,
-            feedback=None,
-            due=t + 1,
-            error=found.error,
-            oracle=key.oracle,
-            labels=0,
-            acting=found.acting,
-            adapting=agent.spent(),
-        )
+    for t, pair in enumerate(pairs):
+        yield unlearned(agent, pair, bench, "frozen", t, f"frozen/{t}")
     if agent.state() != before:
         raise NotFrozen(
             f"arm {agent.arm.name!r} changed during the second pass, in which nothing may: a policy that changes its "
             "state when it is asked must keep that apart, or the study be run without second_pass"
         )
+
+
+def unlearned(agent: Agent, pair: Pair, bench: Bench, phase: Phase, t: int, name: str) -> Episode:
+    """One task answered by a frozen agent: no feedback is given, and only the running session's transcript grows."""
+    task, key = pair
+    agent.decision.at(phase, t)
+    found = tested(agent, task, key, bench, phase, t)
+    if found.turns:
+        agent.observe(Experience(name, task, found.answer))
+    return Episode(
+        id=name,
+        phase=phase,
+        t=t,
+        task=task,
+        turns=found.turns,
+        answer=found.answer,
+        status=found.status,
+        scores=found.scores,
+        feedback=None,
+        due=t + 1,
+        error=found.error,
+        oracle=key.oracle,
+        labels=0,
+        acting=found.acting,
+        adapting=agent.spent(),
+    )
 
 
 def second_mistakes(study: Study) -> Iterator[str]:

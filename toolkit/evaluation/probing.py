@@ -15,8 +15,7 @@ import numpy as np
 from toolkit.agents.agent import Agent
 from toolkit.episode import Episode
 from toolkit.errors import SpecError, nearest
-from toolkit.evaluation.frozen import NotFrozen
-from toolkit.records import Experience
+from toolkit.evaluation.frozen import NotFrozen, unlearned
 from toolkit.streams.stream import Pair
 
 if TYPE_CHECKING:
@@ -119,31 +118,9 @@ def iter_probe(agent: Agent, pairs: Sequence[Pair], bench: Bench, met: int) -> I
     NotFrozen
         If the agent is not what it was.
     """
-    from toolkit.evaluation.prequential import tested  # which calls this
-
     before, copied = agent.state(), agent.copied()
-    for task, key in pairs:
-        copied.decision.at("probe", met)
-        found = tested(copied, task, key, bench, "probe", met)
-        if found.turns:
-            copied.observe(Experience(f"probe/{met}/{task.id}", task, found.answer))
-        yield Episode(
-            id=f"probe/{met}/{task.id}",
-            phase="probe",
-            t=met,
-            task=task,
-            turns=found.turns,
-            answer=found.answer,
-            status=found.status,
-            scores=found.scores,
-            feedback=None,
-            due=met,
-            error=found.error,
-            oracle=key.oracle,
-            labels=0,
-            acting=found.acting,
-            adapting=copied.spent(),
-        )
+    for pair in pairs:
+        yield unlearned(copied, pair, bench, "probe", met, f"probe/{met}/{pair[0].id}")
     if agent.state() != before:
         raise NotFrozen(
             f"arm {agent.arm.name!r} was changed by a probe of a copy of it: a policy that keeps its state outside "
