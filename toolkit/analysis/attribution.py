@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from toolkit.analysis.recorded import OWN, RUN, found, plan
+from toolkit.analysis.recorded import OWN, crossed, found, plan
 from toolkit.analysis.shown import Shown
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only
 from toolkit.ledger.store import Ledger
-from toolkit.stats import Estimate, two_way
+from toolkit.stats import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,9 +192,9 @@ def _row(arm: str, asked: pd.DataFrame, level: float) -> UseRow:
     gains = without.score - without.other_score
     return UseRow(
         arm,
-        changed=_estimate(without, without.changed, level),
-        by_itself=_estimate(same, same.changed, level) if len(same) else None,
-        gain=_estimate(without, gains, level),
+        changed=crossed(without, without.changed, level),
+        by_itself=crossed(same, same.changed, level) if len(same) else None,
+        gain=crossed(without, gains, level),
         relevance=_gain(ways("another's"), level),
         helped=int((gains > 0).sum()),
         harmed=int((gains < 0).sum()),
@@ -203,13 +203,7 @@ def _row(arm: str, asked: pd.DataFrame, level: float) -> UseRow:
 
 
 def _gain(asked: pd.DataFrame, level: float) -> Estimate:
-    return _estimate(asked, asked.score - asked.other_score, level)
-
-
-def _estimate(asked: pd.DataFrame, values: pd.Series[float], level: float) -> Estimate:
-    run = [f"{stream} {order} {seed}" for stream, order, seed in asked[RUN].itertuples(index=False)]
-    unit = "session" if bool((asked.unit != asked.task).any()) else "task"
-    return two_way(values, run, asked.unit, level=level, unit=unit)
+    return crossed(asked, asked.score - asked.other_score, level)
 
 
 def _memories(ledger: Ledger, study: str, asked: pd.DataFrame) -> pd.DataFrame:

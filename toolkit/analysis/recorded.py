@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
+from toolkit.stats import Estimate, two_way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,3 +33,10 @@ def episodes(ledger: Ledger, study: str) -> pd.DataFrame:
     """Every episode of a study's present design so far, one row each; see the view ``episodes``."""
     query = f"SELECT * FROM episodes WHERE {OWN} ORDER BY arm, seed, phase, t"
     return ledger.sql(query, [run["id"] for run in plan(ledger, study)["runs"]], study)
+
+
+def crossed(frame: pd.DataFrame, values: pd.Series[float], level: float) -> Estimate:
+    """The mean of values, one for each of the episodes in ``frame``, runs crossed with their sessions (or tasks)."""
+    runs = [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]
+    unit = "session" if bool((frame.unit != frame.task).any()) else "task"
+    return two_way(values, runs, frame.unit, level=level, unit=unit)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.analysis.doubts import notes
-from toolkit.analysis.recorded import OWN, RUN, found, plan
+from toolkit.analysis.recorded import OWN, RUN, crossed, found, plan
 from toolkit.analysis.shown import Shown
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only, scores
 from toolkit.ledger.store import Ledger
-from toolkit.stats import Estimate, two_way
+from toolkit.stats import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +152,7 @@ def _row(
     arm: str, baseline: str, first: pd.DataFrame, second: pd.DataFrame, both: pd.DataFrame | None, level: float
 ) -> PassRow:
     frames = (first, second, both)
-    means = [None if frame is None else _estimate(frame[frame.arm == arm], level) for frame in frames]
+    means = [None if frame is None else _mean(frame[frame.arm == arm], level) for frame in frames]
     gains = [None if frame is None or arm == baseline else _gain(frame, arm, baseline, level) for frame in frames]
     return PassRow(arm, means[0], means[1], means[2], *gains)  # type: ignore[arg-type]  # the first two are never None
 
@@ -160,13 +160,11 @@ def _row(
 def _gain(frame: pd.DataFrame, arm: str, baseline: str, level: float) -> Estimate:
     own, other = frame[frame.arm == arm], frame[frame.arm == baseline]
     pairs = own.merge(other[[*_PAIRING, "score"]], on=_PAIRING, suffixes=("", "_base"))
-    return _estimate(pairs.assign(score=pairs.score - pairs.score_base), level)
+    return crossed(pairs, pairs.score - pairs.score_base, level)
 
 
-def _estimate(frame: pd.DataFrame, level: float) -> Estimate:
-    run = [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]
-    unit = "session" if bool((frame.unit != frame.task).any()) else "task"
-    return two_way(frame.score, run, frame.unit, level=level, unit=unit)
+def _mean(own: pd.DataFrame, level: float) -> Estimate:
+    return crossed(own, own.score, level)
 
 
 def _flat(arm: str, name: str, one: Estimate) -> dict[str, object]:
