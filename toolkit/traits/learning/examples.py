@@ -1,36 +1,12 @@
-"""Learners: what every prompt carries until the next update. (What is recalled for one task is memory.)"""
+"""Worked examples in every prompt: chosen once beforehand, or the latest that are known to be right."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from toolkit.records import Example, Experience, Learned
-from toolkit.traits.trait import Think, Trait, must_be_positive
-
-
-class Learner(Trait, kind="learning"):
-    """Turns feedback into the decision step's instruction and demonstrations.
-
-    Attributes
-    ----------
-    labels
-        How many labelled tasks from the stream's pool it wants before the first task (the phase ``prepare``).
-    """
-
-    labels: int = 0
-
-    def observe(self, experience: Experience) -> None:
-        """Take note of an experience whose feedback has arrived."""
-
-    def learned(self) -> Learned:
-        """What the prompts carry now."""
-        return Learned()
-
-
-class Frozen(Learner):
-    """Never learns."""
-
-    stateless = True
+from toolkit.traits.learning.learner import Learner
+from toolkit.traits.trait import Think, must_be_positive
 
 
 class FixedExamples(Learner):
