@@ -117,6 +117,10 @@ class Agent:
 
     def reset(self) -> None:
         """Begin a new life: no memory, nothing learned."""
+        if self.learning.revisits:
+            from toolkit.agents.tuning import Tuning  # with DSPy's optimisers
+
+            self.decision.think.tuning = Tuning(self)
         for part in ("role", "memory", "goals", "learning"):
             getattr(self, part).reset(generator(*self._seeds, part), self.thinking())
         self.decider.reset(generator(*self._seeds, "decider"))
@@ -165,6 +169,8 @@ class Agent:
             recall=self.memory.recall(task),
             transcript=self._transcripts.get(task.session, ()) if task.session else (),
         )
+        if (tuning := self.decision.think.tuning) is not None and not self._frozen:
+            tuning.met(f"{phase}/{t}", task, self.context)
         return (self.decider.decide(self.step, task, self.context, self.decision),)
 
     def again(self, task: Task, recall: Recall) -> Turn:
@@ -175,7 +181,7 @@ class Agent:
         AnswerError
             As `act`.
         """
-        with self.decision.judged():
+        with self.decision.booked("judging"):
             return self.decider.decide(self.step, task, replace(self.context, recall=recall), self.decision)
 
     def observe(self, experience: Experience) -> None:

@@ -15,7 +15,7 @@ import dspy
 import numpy as np
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
-from toolkit.lm.adapter import PlainAdapter, adapter, unmarked
+from toolkit.lm.adapter import Either, PlainAdapter, adapter, unmarked
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
@@ -25,6 +25,7 @@ from toolkit.traits.memory.policy import cut
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toolkit.agents.tuning import Tuning
     from toolkit.traits.memory.embedding import Embedder, Vector
 
 
@@ -71,7 +72,7 @@ class Decision:
         self._lm = DirectLM(f"toolkit/{model.label}", recorder, model.retries)
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
-        self._judging = False
+        self._booked: tuple[Purpose | None, str] = (None, "")
         self.think = Thinking(self)
 
     def at(self, phase: Phase, t: int) -> None:
@@ -88,15 +89,17 @@ class Decision:
         Outage
             If the model could not be reached.
         """
-        instruction = context.learned.instruction or step.instruction
-        head = "\n\n".join(part for part in (context.role, context.goal, instruction) if part)
-        notes = {"notes": context.recall.notes} if context.recall.notes else {}
-        signature = _signature(step, task.options, head, bool(notes))
-        demos = [{**one.inputs, step.output: one.answer} for one in context.role_examples]
-        met = (*context.learned.examples, *context.recall.examples, *context.transcript)
-        demos += [{name: cut(text) for name, text in (*one.inputs.items(), (step.output, one.answer))} for one in met]
-        answer = self._ask(step, "acting", signature, demos, {**notes, **task.inputs})
+        answer = self._ask(step, "acting", *_prompt(step, task, context))
         return Turn(step.name, answer, context.blocks, context.recall.memories, self.recorder.take("acting"))
+
+    def predicted(self, predictor: dspy.Predict, step: Step, task: Task, context: Context) -> dspy.Prediction:
+        """Take a step with an optimiser's predictor, whose trace it then stands in."""
+        signature, demos, inputs = _prompt(step, task, context)
+        if not isinstance(self._adapter, PlainAdapter):
+            demos = [{name: unmarked(text) for name, text in demo.items()} for demo in demos]
+            inputs = {name: unmarked(text) for name, text in inputs.items()}
+        with dspy.context(adapter=self._adapter):
+            return predictor(signature=signature, demos=demos, **inputs)
 
     @property
     def sampled(self) -> bool:
@@ -114,7 +117,7 @@ class Decision:
 
     def call(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
         """Run a user's own DSPy program on this run's model."""
-        self.recorder.at(*self.place, "program", "judging" if self._judging else "acting")
+        self._at("program", "acting")
         with self.lent():
             return program(**inputs)
 
@@ -123,13 +126,21 @@ class Decision:
         return dspy.context(lm=self._lm, adapter=self._adapter, trace=None, disable_history=True, callbacks=[])
 
     @contextmanager
-    def judged(self) -> Iterator[None]:
-        """Within it, calls are the bench's own: booked to judging, whoever makes them."""
-        self._judging = True
+    def booked(self, purpose: Purpose, step: str = "") -> Iterator[None]:
+        """Within it, calls are booked to ``purpose``, whoever makes them, and taped under ``step`` if it is given."""
+        before, self._booked = self._booked, (purpose, step)
         try:
             yield
         finally:
-            self._judging = False
+            self._booked = before
+
+    @contextmanager
+    def tuning(self, step: str) -> Iterator[DirectLM]:
+        """Within it, DSPy code uses this run's model at temperatures of its own; booked to adapting, under ``step``."""
+        self.recorder.at(*self.place, step, "adapting")
+        either = Either(self._adapter)
+        with self.recorder.exploring(), dspy.context(lm=self._lm, adapter=either, callbacks=[], num_threads=1):
+            yield self._lm
 
     def _ask(
         self,
@@ -139,7 +150,7 @@ class Decision:
         demos: list[dict[str, str]],
         inputs: dict[str, str],
     ) -> str:
-        self.recorder.at(*self.place, step.name, "judging" if self._judging else purpose)
+        self._at(step.name, purpose)
         try:
             with self.lent():
                 found = self._found(step, signature, demos, inputs)
@@ -153,6 +164,10 @@ class Decision:
             raise known from error
         value = found[step.output]
         return _number(value) if step.answer == "number" else str(value)
+
+    def _at(self, step: str, purpose: Purpose) -> None:
+        booked, name = self._booked
+        self.recorder.at(*self.place, name or step, booked or purpose)
 
     def _found(
         self, step: Step, signature: type[dspy.Signature], demos: list[dict[str, str]], inputs: dict[str, str]
@@ -176,6 +191,7 @@ class Thinking:
 
     def __init__(self, decision: Decision) -> None:
         self._decision = decision
+        self.tuning: Tuning | None = None
 
     def __call__(self, step: Step, **inputs: str) -> str:
         """The answer of one call."""
@@ -203,6 +219,19 @@ def translated(error: Exception) -> Exception:
     if isinstance(error, (*reached, theirs.LMAuthError, theirs.LMBillingError)):
         return Outage(f"the model could not be reached: {error}"[:500])
     return error
+
+
+def _prompt(
+    step: Step, task: Task, context: Context
+) -> tuple[type[dspy.Signature], list[dict[str, str]], dict[str, str]]:
+    """Signature, demonstrations and inputs of a decision."""
+    instruction = context.learned.instruction or step.instruction
+    head = "\n\n".join(part for part in (context.role, context.goal, instruction) if part)
+    notes = {"notes": context.recall.notes} if context.recall.notes else {}
+    demos = [{**one.inputs, step.output: one.answer} for one in context.role_examples]
+    met = (*context.learned.examples, *context.recall.examples, *context.transcript)
+    demos += [{name: cut(text) for name, text in (*one.inputs.items(), (step.output, one.answer))} for one in met]
+    return _signature(step, task.options, head, bool(notes)), demos, {**notes, **task.inputs}
 
 
 @lru_cache(maxsize=4096)

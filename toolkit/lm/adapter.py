@@ -96,6 +96,33 @@ def adapter(model: Model, deciding: Deciding) -> dspy.Adapter:
     return PlainAdapter(model.adapter, deciding, model.max_tokens or 256)
 
 
+class Either(dspy.Adapter):
+    """For programs that are not ours: the model's own layout where every output is a text, else DSPy's chat layout.
+
+    Parameters
+    ----------
+    own
+        The model's.
+    """
+
+    def __init__(self, own: dspy.Adapter) -> None:
+        super().__init__()
+        self._own, self._chat = own, dspy.ChatAdapter(use_json_adapter_fallback=False)
+
+    def __call__(
+        self,
+        lm: dspy.LM,
+        lm_kwargs: dict[str, Any],
+        signature: type[dspy.Signature],
+        demos: list[dict[str, Any]],
+        inputs: dict[str, Any],
+    ) -> list[dict[str, Any]]:
+        """Ask in the one layout or the other."""
+        texts = all(field.annotation is str for field in signature.output_fields.values())
+        found: list[dict[str, Any]] = (self._own if texts else self._chat)(lm, lm_kwargs, signature, demos, inputs)
+        return found
+
+
 @lru_cache(maxsize=4096)
 def _message(role: Literal["user", "assistant"], text: str) -> Message:
     """One message of an example; the same examples stand in many prompts, and a message is checked when it is made."""

@@ -43,7 +43,8 @@ class DirectLM(dspy.LM):
     def drawn(self) -> tuple[int, float]:
         """Seed and temperature of the next call."""
         drawn: tuple[int, float] = self.engine.drawn
-        return drawn
+        own = self.kwargs.get("temperature")
+        return (drawn[0], own) if own else drawn
 
     def _attended(self) -> bool:
         """Whether someone wants to be told of calls."""

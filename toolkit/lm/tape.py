@@ -10,7 +10,8 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Never
 
@@ -116,7 +117,8 @@ class Recorder:
         self._servers: dict[str, None] = {}
         self._adapted: dict[str, None] = {}
         self._met: Exception | None = None
-        self._seed: tuple[tuple[Phase, int, str, int] | None, int] = (None, 0)
+        self._exploring = False
+        self._seed: tuple[tuple[Phase, int, str, int, bool] | None, int] = (None, 0)
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
         """Say where the next calls are made."""
@@ -148,15 +150,27 @@ class Recorder:
     @property
     def drawn(self) -> tuple[int, float]:
         """Seed and temperature of the next call; a request that has them already need not be made anew."""
+        return self._drawn(self._model.temperature)
+
+    def _drawn(self, temperature: float) -> tuple[int, float]:
         phase, t, step, _ = self._place
-        place = (phase, t, step, self._ordinals.get((phase, t, step), 0))
+        place = (phase, t, step, self._ordinals.get((phase, t, step), 0), temperature > 0)
         if self._seed[0] != place:
-            varied = self._model.temperature > 0
+            varied = temperature > 0
             first = (
                 (*self._seeds, step) if phase == "stream" else (*self._seeds, phase, step)
             )  # no pass shares its luck
             self._seed = place, call_seed(*first, t, place[3]) if varied else 0
-        return self._seed[1], self._model.temperature
+        return self._seed[1], temperature
+
+    @contextmanager
+    def exploring(self) -> Iterator[None]:
+        """Within it, a request that names a temperature is asked at it: an optimiser tries what the run does not."""
+        self._exploring = True
+        try:
+            yield
+        finally:
+            self._exploring = False
 
     def again(self, error: Exception) -> None:
         """Let the next attempt meet with an error that was met with already, so that DSPy deals with it."""
@@ -169,7 +183,8 @@ class Recorder:
             raise met
         phase, t, step, purpose = self._place
         ordinal = self._ordinals.get((phase, t, step), 0)
-        seed, temperature = self.drawn
+        wished = request.config.temperature if self._exploring else None
+        seed, temperature = self._drawn(self._model.temperature if wished is None else wished)
         if (request.config.seed, request.config.temperature) != (seed, temperature):
             request = replace(request, config=replace(request.config, seed=seed, temperature=temperature))
         key = request_hash(request)
@@ -227,14 +242,15 @@ class Recorder:
     def _ask(self, request: Request, call: Call) -> tuple[Response, Call]:
         if self._engine is None or isinstance(self._engine, Absent):
             self._ended(call)
-        found = self._memo.get(call.hash) if self._memo else None
+        memo = None if call.seed else self._memo  # a draw is no answer for anybody else
+        found = None if memo is None else memo.get(call.hash)
         if found is not None:
             return found[0], _answered(replace(call, memo=True), *found, self._model)
         started = time.perf_counter()
         response = self._engine.complete(self._model.addressed(request, call.t))
         seconds = time.perf_counter() - started
-        if self._memo is not None:
-            self._memo.put(call.hash, response, seconds)
+        if memo is not None:
+            memo.put(call.hash, response, seconds)
         return response, _answered(call, response, seconds, self._model)
 
     def _replay(self, call: Call, known: Call) -> Response:

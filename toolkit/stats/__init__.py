@@ -17,6 +17,7 @@ from toolkit.stats.sequential import (
     running_difference,
     split_alpha,
 )
+from toolkit.stats.signs import sign_test
 from toolkit.stats.single import one_way
 from toolkit.stats.transfer import backward_transfer, forgetting
 from toolkit.stats.variance import Components, binary_prior, variance_components
@@ -55,6 +56,7 @@ __all__ = [
     "shapley",
     "sign_flip",
     "sign_flip_limit",
+    "sign_test",
     "slope_last_third",
     "smallest_p",
     "split_alpha",

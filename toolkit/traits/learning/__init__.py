@@ -2,5 +2,6 @@
 
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.learner import Frozen, Learner
+from toolkit.traits.learning.tuned import Tuned, Version
 
-__all__ = ["DemoBuffer", "FixedExamples", "Frozen", "Learner"]
+__all__ = ["DemoBuffer", "FixedExamples", "Frozen", "Learner", "Tuned", "Version"]

@@ -13,9 +13,13 @@ class Learner(Trait, kind="learning"):
     ----------
     labels
         How many labelled tasks from the stream's pool it wants before the first task (the phase ``prepare``).
+    revisits
+        How many past tasks it may ask the model again, in the context in which they were answered; see
+        `toolkit.traits.learning.tuned.Tuning`.
     """
 
     labels: int = 0
+    revisits: int = 0
 
     def observe(self, experience: Experience) -> None:
         """Take note of an experience whose feedback has arrived."""
