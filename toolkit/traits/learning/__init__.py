@@ -1,6 +1,7 @@
 """Learners."""
 
+from toolkit.traits.learning.bandit import Bandit
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.learner import Frozen, Learner
 
-__all__ = ["DemoBuffer", "FixedExamples", "Frozen", "Learner"]
+__all__ = ["Bandit", "DemoBuffer", "FixedExamples", "Frozen", "Learner"]
