@@ -16,9 +16,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from toolkit.agents.agent import Agent
+from toolkit.agents.arm import Arm
+from toolkit.agents.decision import Decision
 from toolkit.agents.diary import draws
 from toolkit.component import Component, build, digest
-from toolkit.records import Experience, Feedback, Learned, Recall, Step, Task
+from toolkit.lm.scripted import Scripted, ScriptedEngine
+from toolkit.lm.tape import Recorder
+from toolkit.records import Experience, Feedback, Key, Learned, Recall, Step, Task
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
 from toolkit.traits.trait import Trait
@@ -203,12 +208,27 @@ def hostile_texts_are_data(component: Component) -> None:
 
 
 def same_for_any_two_tasks(component: Component) -> None:
-    """What is learned does not change between two updates: that would be memory."""
-    learner = component.clone()
-    _live(learner, list(_past()), seed=5)
-    if isinstance(learner, Learner):
-        first, second = learner.learned(), learner.learned()
-        _insist(isinstance(first, Learned) and first == second, f"{component!r} changes what it learned by being asked")
+    """What is learned does not change between two updates, and does not hang on the task: that would be memory.
+
+    Two agents are told the same, but act on different tasks in between.
+    """
+    if not isinstance(component, Learner):
+        raise TypeError(f"{component!r} is no learner")
+    one, other = _acting(component), _acting(component)
+    for t, experience in enumerate(_past()):
+        before = one.learning.learned()
+        _insist(isinstance(before, Learned), f"{component!r} learned {before!r}, which is no Learned")
+        for agent, task in ((one, _task(t)), (other, _task(t + 1))):
+            agent.act(task, "stream", t)
+            again = agent.learning.learned() == before == agent.learning.learned()
+            _insist(again, f"{component!r} changes what it learned by being asked: draw in reset() and observe() only")
+        told = replace(experience, id=f"stream/{t}")
+        for agent in (one, other):
+            agent.observe(told)
+            if told.feedback is not None:
+                agent.learn(told)
+        same = digest(one.learning.state()) == digest(other.learning.state())
+        _insist(same, f"{component!r} has another state after acting on another task: it may learn from feedback only")
 
 
 def state_is_plain(component: Component) -> None:
@@ -263,6 +283,14 @@ def _begun(component: Component, seed: int) -> Component:
     return component
 
 
+def _acting(learner: Learner) -> Agent:
+    """An agent that learns so, with a model that is always right."""
+    skill = Scripted(p=1.0)
+    engine = ScriptedEngine(skill, [(_task(number), Key(("a",))) for number in range(24)])
+    decision = Decision(skill, "generation", Recorder(skill, engine, (0, 0), lambda call: None))
+    return Agent(Arm("checked", learning=learner), Step("decide", "Sort.", ("ticket",)), decision, (0, 0))
+
+
 def _thought(step: Step, **inputs: str) -> str:
     return f"{step.name}: {sorted(inputs.values())}"[:40]
 
@@ -276,7 +304,9 @@ def _live(component: Component, past: list[Experience], seed: int) -> list[objec
             component.observe(experience)
         elif isinstance(component, Learner):
             seen.append(component.learned())
-            if experience.feedback is not None:
+            if experience.feedback is None:
+                component.applied(experience.id)
+            else:
                 component.observe(experience)
     return seen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import ClassVar
 
 import pytest
 
@@ -12,8 +13,9 @@ from toolkit.component import Component, is_shipped, kinds, registered
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import TakingTurns
-from toolkit.records import Recall
+from toolkit.records import Learned, Recall
 from toolkit.streams.table import Table
+from toolkit.traits.learning import Bandit, Learner
 from toolkit.traits.memory import (
     Bounded,
     Facts,
@@ -28,6 +30,7 @@ from toolkit.traits.memory import (
 from toolkit.traits.role import Role
 
 WITH = {
+    "Bandit": Bandit(("", "Think first.")),
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
@@ -127,3 +130,52 @@ class Worn(MemoryPolicy):
 def test_a_broken_policy_is_found(broken: MemoryPolicy, told: str) -> None:
     with pytest.raises(ContractError, match=told):
         check(broken)
+
+
+class Drawing(Learner):
+    """Draws whenever it is asked."""
+
+    def reset(self, rng, think):
+        self._rng = rng
+
+    def learned(self):
+        return Learned(instruction=str(self._rng.random()))
+
+
+class Spying(Learner):
+    """Counts how often it was asked, and so would tell a long session from a short one."""
+
+    def reset(self, rng, think):
+        self.asked = 0
+
+    def applied(self, id):
+        self.asked += 1
+
+    def learned(self):
+        return Learned(instruction=f"Task {self.asked}.")
+
+
+class Gossiping(Learner):
+    """Keeps what it hears where other agents find it, too."""
+
+    heard: ClassVar[list[str]] = []
+
+    def reset(self, rng, think):
+        self.known = 0
+
+    def observe(self, experience):
+        Gossiping.heard.append(experience.id)
+        self.known = len(Gossiping.heard)
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [(Drawing(), "draw in reset"), (Spying(), "by being asked"), (Gossiping(), "after acting on another task")],
+)
+def test_a_learner_that_hangs_on_the_task_is_found(broken: Learner, told: str) -> None:
+    with pytest.raises(ContractError, match=told):
+        one_by_name(broken, "same_for_any_two_tasks")
+
+
+def one_by_name(component: Component, name: str) -> None:
+    next(one for one in checks(component) if one.__name__ == name)(component)

@@ -243,6 +243,8 @@ def relive(
                 diary.decision.recorder.passed(event.phase, event.t, step, calls)
             if recalls and kind in ("answer", "failed"):
                 diary.recall(event.experience.task)
+            if kind in ("answer", "failed"):
+                diary.asked(event.experience.id)
             if kind == "answer":
                 diary.observe(event.experience)
             elif kind == "tell":

@@ -54,10 +54,9 @@ class Tuning:
         while len(self._met) > most:
             del self._met[next(iter(self._met))]
 
-    def block(self, experience_id: str) -> Learned | None:
-        """What was in force when an episode was answered; None where it is no longer known."""
-        found = self._met.get(experience_id)
-        return None if found is None else found[1].learned
+    def remembers(self, experience_id: str) -> bool:
+        """Whether a past task can be asked again."""
+        return experience_id in self._met
 
     def agrees(self, answer: str, known: str) -> bool:
         """Whether an answer says the same as the one that is known to be right, but for case, articles and stops."""

@@ -21,12 +21,34 @@ class Learner(Trait, kind="learning"):
     labels: int = 0
     revisits: int = 0
 
+    def applied(self, id: str) -> None:
+        """Note that what `learned` gives now stands in the prompt of the task whose experience will have this id.
+
+        Called whenever the agent acts, with nothing of the task: its feedback, which may come much later or never,
+        belongs to what was in force then. It changes nothing that `learned` gives.
+        """
+
     def observe(self, experience: Experience) -> None:
         """Take note of an experience whose feedback has arrived."""
 
     def learned(self) -> Learned:
         """What the prompts carry now."""
         return Learned()
+
+
+def reward(experience: Experience) -> float | None:
+    """How good an answer was by its feedback, in [0, 1]: the score, else whether it is the correction; None = untold.
+
+    Examples
+    --------
+    >>> from toolkit.records import Feedback, Task
+    >>> [reward(Experience("stream/0", Task("a", {}), "no", told)) for told in (Feedback(0.5), Feedback(None, "yes"))]
+    [0.5, 0.0]
+    """
+    told = experience.feedback
+    if told is None or (told.score is None and told.correction is None):
+        return None
+    return float(told.correction == experience.answer) if told.score is None else told.score
 
 
 class Frozen(Learner):

@@ -21,14 +21,15 @@ OPTIMISERS: tuple[Optimiser, ...] = ("bootstrap", "random-search", "mipro", "sim
 
 Fate: TypeAlias = Literal["in force", "on trial", "replaced", "rejected", "rolled back"]
 
+_ANSWERED = 4  # times the window
 _LEAST = 6  # cases before anything is compiled: two parts of it are learned from, one is kept back
 
 
 class Tuning(Protocol):
     """What a run offers a learner that tunes, beside asking: as ``think.tuning``."""
 
-    def block(self, experience_id: str) -> Learned | None:
-        """What was in force when an episode was answered; None where it is no longer known."""
+    def remembers(self, experience_id: str) -> bool:
+        """Whether a past task can be asked again; only the latest can."""
         ...
 
     def again(self, experience_id: str, learned: Learned) -> str:
@@ -204,6 +205,7 @@ class Tuned(Learner):
         self._cases: dict[str, Experience] = {}
         self._labels, self._since, self._trials = 0, 0, 0
         self._broken, self._watch = 0, Tally()
+        self._answered: dict[str, int] = {}  # by experience: the version in force when it was answered
 
     @property
     def versions(self) -> tuple[Version, ...]:
@@ -214,10 +216,16 @@ class Tuned(Learner):
         """The version in force."""
         return self._versions[self._current].learned
 
+    def applied(self, id: str) -> None:
+        """Note which version answers."""
+        self._answered[id] = self._current
+        while len(self._answered) > _ANSWERED * self.window:  # their feedback never comes
+            del self._answered[next(iter(self._answered))]
+
     def observe(self, experience: Experience) -> None:
         """Watch the version in force, go on with the trial, or begin one."""
         known = experience.known_answer
-        own = self._tuning().block(experience.id) == self.learned()
+        own = self._own(experience)
         if own and self._before >= 0 and self._watched(experience, known):
             return
         if known is None:
@@ -235,6 +243,10 @@ class Tuned(Learner):
         if self._challenger < 0 and self._since >= self.every and len(self._cases) >= _LEAST:
             self._compile()
 
+    def _own(self, experience: Experience) -> bool:
+        """Whether the version in force gave the answer, and can be asked again what it would have been."""
+        return self._answered.get(experience.id) == self._current and self._tuning().remembers(experience.id)
+
     def _tuning(self) -> Tuning:
         tuning: Tuning | None = getattr(self._think, "tuning", None)
         if tuning is None:
@@ -243,7 +255,9 @@ class Tuned(Learner):
 
     def _compile(self) -> None:
         self._since = 0
-        cases = [one for one in self._cases.values() if self._tuning().block(one.id) is not None]
+        cases = [one for one in self._cases.values() if self._tuning().remembers(one.id)]
+        if len(cases) < _LEAST:
+            return
         cut = len(cases) * 2 // 3
         made = self._tuning().compiled(
             self.optimiser, cases[:cut], cases[cut:], self.learned(), self.budget, int(self._rng.integers(1, 2**31))
@@ -263,7 +277,7 @@ class Tuned(Learner):
         """How the challenger does on the cases that it was not compiled from."""
         found = Tally()
         for one in held:
-            if self._tuning().block(one.id) == self.learned() and (known := one.known_answer) is not None:
+            if self._own(one) and (known := one.known_answer) is not None:
                 found = found.after(self._against(one, self._versions[self._challenger].learned, known))
         return found
 
