@@ -279,7 +279,7 @@ def _past() -> Iterator[Experience]:
 
 def _begun(component: Component, seed: int) -> Component:
     if isinstance(component, Trait):
-        component.reset(np.random.default_rng(seed), _thought)
+        component.reset(np.random.default_rng(seed), _Thinking())
     return component
 
 
@@ -291,8 +291,26 @@ def _acting(learner: Learner) -> Agent:
     return Agent(Arm("checked", learning=learner), Step("decide", "Sort.", ("ticket",)), decision, (0, 0))
 
 
-def _thought(step: Step, **inputs: str) -> str:
-    return f"{step.name}: {sorted(inputs.values())}"[:40]
+class _Thinking:
+    """A run's ways to ask, without a run: texts made of what was asked."""
+
+    def __init__(self) -> None:
+        self.tuning = self
+
+    def __call__(self, step: Step, **inputs: str) -> str:
+        return f"{step.name}: {sorted(inputs.values())}"[:40]
+
+    def remembers(self, experience_id: str) -> bool:
+        return True
+
+    def again(self, experience_id: str, learned: Learned) -> str:
+        return "abc"[len(experience_id + learned.instruction) % 3]
+
+    def compiled(self, optimiser: object, train: object, held: object, learned: Learned, *rest: int) -> Learned:
+        return Learned(f"{learned.instruction}{rest}")
+
+    def agrees(self, answer: str, known: str) -> bool:
+        return answer == known
 
 
 def _live(component: Component, past: list[Experience], seed: int) -> list[object]:
