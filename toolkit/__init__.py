@@ -56,7 +56,7 @@ _FACE = {
     "evaluation.budget": ("Budget",),
     "evaluation.forecast": ("Forecast",),
     "evaluation.hypotheses": ("Hypothesis",),
-    "evaluation.probing": ("Probes",),
+    "evaluation.exams": ("Exams",),
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),

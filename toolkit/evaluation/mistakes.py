@@ -41,7 +41,7 @@ def mistakes(study: Study) -> Iterator[str]:
     yield from _strange_orders(study)
     yield from second_mistakes(study)
     yield from counterfactual_mistakes(study)
-    yield from study.probes.mistakes() if study.probes else ()
+    yield from study.exams.mistakes() if study.exams else ()
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"

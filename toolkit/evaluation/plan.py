@@ -95,7 +95,7 @@ def _run(study: Study, run: Run) -> dict[str, Any]:
     told = {"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed}
     told |= {"stream": run.label, "order": run.order, "tasks": len(run.places)}
     told |= {"frozen": len(run.second_places)} if run.second is not None else {}
-    told |= {"probes": run.probes.count(run.places)} if run.probes else {}
+    told |= {"exams": run.exams.count(run.places)} if run.exams else {}
     record = study.ledger.record(study.folder / "runs" / run.folder)
     return told | ({"reused_from": record.reused_from} if record is not None and record.reused_from else {})
 

@@ -101,7 +101,7 @@ def iter_episodes(
     *,
     phase: Phase = "stream",
     pending: Pending | None = None,
-    probe: Callable[[int], Iterator[Episode]] | None = None,
+    exam: Callable[[int], Iterator[Episode]] | None = None,
 ) -> Iterator[Episode]:
     """Episodes of one pass, each scored at once, with feedback delivered when it is due.
 
@@ -117,9 +117,9 @@ def iter_episodes(
         Under which phase the episodes are booked.
     pending
         Where feedback waits; what is still in it at the end can then be delivered by whoever gave it.
-    probe
-        Gives the episodes of a probe, if there is one when so many tasks have been met; see
-        `toolkit.evaluation.probing`.
+    exam
+        Gives the episodes of an exam, if there is one when so many tasks have been met; see
+        `toolkit.evaluation.exams`.
 
     Yields
     ------
@@ -138,8 +138,8 @@ def iter_episodes(
         agent.decision.at(phase, t)
         for due in pending.arrived(t):
             agent.learn(due)
-        if probe is not None:
-            yield from probe(t)
+        if exam is not None:
+            yield from exam(t)
             agent.decision.at(phase, t)
         found = tested(agent, task, key, bench, phase, t)
         asked = bench.counterfactuals.asked(agent, task, key, bench.scores) if bench.counterfactuals else ()
@@ -169,8 +169,8 @@ def iter_episodes(
             judging=agent.decision.recorder.take("judging"),
             counterfactuals=asked,
         )
-    if probe is not None:
-        yield from probe(len(pairs))
+    if exam is not None:
+        yield from exam(len(pairs))
 
 
 def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ...], Status, str]:

@@ -243,7 +243,7 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
             scorers=tuple(scorer.name for scorer in study.scorers),
             label=told["stream"],
             counterfactuals=study.counterfactuals,
-            probes=study.probes,
+            exams=study.exams,
             **({} if not again else same if again["kind"] == SAME else held_out),
         )
 

@@ -117,7 +117,7 @@ def _rescore(ledger: Ledger, study: str, planned: Row, keys: Mapping[str, Pairs]
             kept += 1
             continue
         pairs = keys[run.get("stream", planned["stream"])]
-        of = {"stream": pairs, "probe": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
+        of = {"stream": pairs, "exam": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
         new = [row | {"scorer": mark, "computed": at} for row in _figures(ledger, study, run["id"], of, scorer)]
         later.write(folder, [row for row in old if row["metric"] != scorer.name] + new)
         written += 1

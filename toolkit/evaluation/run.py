@@ -18,9 +18,9 @@ from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.exams import examiner
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
-from toolkit.evaluation.probing import prober
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
@@ -216,8 +216,8 @@ def _pass(
     agent, bench, labels = begun(run, money.engine(engine), money.kept(folder.call), tape)
     recorder, pairs = agent.decision.recorder, run.stream.pairs()
     pending = Pending()
-    probe = prober(run.probes, agent, pairs, run.places, bench) if run.probes else None
-    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending, probe=probe)
+    exam = examiner(run.exams, agent, pairs, run.places, bench) if run.exams else None
+    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending, exam=exam)
     course = chain(first, _second(run, agent, recorder, money, bench, pending))
     record, done = folder.record, 0
     try:

@@ -15,7 +15,7 @@ from toolkit.report.changes import change_section
 from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
-from toolkit.report.passes import probe_section, second_section
+from toolkit.report.passes import exam_section, second_section
 from toolkit.report.uses import use_section
 from toolkit.stats import CurveBand
 
@@ -179,7 +179,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         _behind(facts),
         change_section(facts),
         effects_section(facts),
-        probe_section(facts),
+        exam_section(facts),
         second_section(facts),
         use_section(facts),
         evidence.later(facts),

@@ -207,7 +207,7 @@ class StudyForm(Form):
         self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget, "reuse": study.reuse}
         self._extra |= {"hypotheses": study.hypotheses, "stop_when": study.stop_when}
         self._extra |= {"second_pass": study.second_pass, "counterfactuals": study.counterfactuals}
-        self._extra["probes"] = study.probes
+        self._extra["exams"] = study.exams
         self._extra["tracking"] = study.tracking.target.asked
         self._quiet = True
         try:
