@@ -57,6 +57,7 @@ _FACE = {
     "evaluation.forecast": ("Forecast",),
     "evaluation.hypotheses": ("Hypothesis",),
     "evaluation.exams": ("Exams",),
+    "evaluation.judge": ("Judge",),
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),

@@ -9,6 +9,7 @@ import pytest
 import toolkit.evaluation.spec  # noqa: F401  (its imports register every component that a file can name)
 from toolkit.checks import Check, ContractError, check, checks
 from toolkit.component import Component, is_shipped, kinds, registered
+from toolkit.evaluation.judge import Judge
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import TakingTurns
@@ -32,6 +33,7 @@ WITH = {
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
     "Facts": Facts(extract="rule", history=True),
+    "Judge": Judge(Scripted(p=0.5), instruction="Is it right?"),
     "Layered": Layered(SlidingWindow(k=2), Lessons(), consolidate="session"),
     "TakingTurns": TakingTurns((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),

@@ -12,6 +12,7 @@ from toolkit.evaluation.exams import Exams
 from toolkit.ledger.rows import FORMAT
 from toolkit.lm.model import Deciding, Model
 from toolkit.randomness import generator
+from toolkit.streams.scoring import Scorer, as_named
 from toolkit.streams.stream import Stream, by_difficulty, shuffled, stretched
 
 ORDERS = ("shuffled", "given", "by-session", "easy-first", "hard-first")
@@ -48,7 +49,7 @@ class Run:
     places: tuple[int, ...]
     deciding: Deciding
     channel: Component
-    scorers: tuple[str, ...]
+    scorers: tuple[str | Scorer, ...]
     label: str = ""
     second: Stream | None = None
     second_places: tuple[int, ...] = ()
@@ -128,7 +129,7 @@ def runs(
     order_kinds: Sequence[str],
     deciding: Deciding,
     channel: Component,
-    scorers: Sequence[Component],
+    scorers: Sequence[Scorer],
     second_pass: str | Stream = "",
     counterfactuals: float = 0.0,
     exams: Exams | None = None,
@@ -167,7 +168,7 @@ def runs(
                         places=places,
                         deciding=deciding,
                         channel=heard,
-                        scorers=tuple(getattr(scorer, "name", "") for scorer in scorers),
+                        scorers=tuple(map(as_named, scorers)),
                         label=label,
                         second=second,
                         second_places=again[seed],

@@ -10,6 +10,7 @@ from toolkit.agents.arm import Arm
 from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.hypotheses import registrations
+from toolkit.evaluation.judge import judge_rows
 from toolkit.evaluation.paths import relative
 from toolkit.evaluation.stopping import registered
 from toolkit.evaluation.unchanged import model_rows, stream_row, stream_rows
@@ -58,6 +59,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         **({"hypotheses": claims} if (claims := registrations(study)) else {}),
         **_second_pass(study, runs),
         **({"counterfactuals": study.counterfactuals} if study.counterfactuals else {}),
+        **({"judges": judged} if (judged := judge_rows(study)) else {}),
     }
 
 

@@ -26,7 +26,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import target
 from toolkit.lm.model import Deciding, Model, model
 from toolkit.streams.channel import Channel, FullLabel
-from toolkit.streams.scoring import Scorer, scorer_by_name
+from toolkit.streams.scoring import Scorer, as_named, scorer_by_name
 from toolkit.streams.stream import Stream
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Study:
     channel
         What agents get to hear.
     scorers
-        Metrics, the main one first; None = the stream's.
+        Metrics, the main one first: names, or scorers with parameters (`toolkit.Judge`); None = the stream's.
     baseline
         The arm that others are compared with; empty = ``"static"`` if there is one, else the first.
     ledger
@@ -119,7 +119,7 @@ class Study:
         order: str | Sequence[str] = "shuffled",
         deciding: Deciding | None = None,
         channel: Channel | None = None,
-        scorers: Sequence[str] | None = None,
+        scorers: Sequence[str | Config | Scorer] | None = None,
         baseline: str = "",
         ledger: Ledger | str | Path | None = None,
         workers: int = 0,
@@ -374,7 +374,7 @@ class Study:
             "order": self.order if isinstance(self.order, str) else list(self.order),
             "deciding": self.deciding,
             "baseline": self.baseline,
-            "scorers": [scorer.name for scorer in self.scorers],
+            "scorers": [one if isinstance(one, str) else one.config() for one in map(as_named, self.scorers)],
         }
         if self.stop_when:
             found["stop_when"] = list(self.stop_when)

@@ -9,7 +9,7 @@ from typing import Any
 from toolkit import figures
 from toolkit.analysis import ArmRow
 from toolkit.figures import Drawn
-from toolkit.ledger.planned import heard, lengths
+from toolkit.ledger.planned import heard, lengths, scored_by
 from toolkit.report import costs, evidence, paper
 from toolkit.report.changes import change_section
 from toolkit.report.effects import effects_section
@@ -118,14 +118,14 @@ def _contrast(arm: str, row: ArmRow | None, baseline: str, base: ArmRow | None) 
 
 def _compared(facts: Facts) -> Html:
     planned = facts.planned
-    scorers = [*planned["scorers"][:1], *(f"beside it {name}" for name in planned["scorers"][1:])]
+    scorers = [f"beside it {name}" if place else name for place, name in enumerate(scored_by(planned))]
     about = [
         ("stream", "; ".join(f"{portable(name)}, {count(n, 'task')}" for name, n in lengths(planned).items())),
         ("licence of the data", planned.get("licence") or "not stated"),
         ("model", portable(planned["model"])),
         ("what agents get to hear", portable(heard(planned))),
         ("closed options decided by", f"{planned['deciding']}, for all arms"),
-        ("scored by", ", ".join(scorers)),
+        ("scored by", portable(", ".join(scorers))),
         ("orders", f"{_kinds(planned)}{count(len(_seeds(planned)), 'seed')}, the same orders for every arm"),
         ("baseline", planned["baseline"]),
     ]
