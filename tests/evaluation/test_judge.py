@@ -102,7 +102,7 @@ def test_cut_off_it_goes_on_to_the_same_and_replays_without_any_model(
 ) -> None:
     arms = [tk.Arm("memory", memory=tk.Retrieval(k=2)), tk.Arm("frequent", decider=tk.MostFrequent(), transcript=False)]
     more = {"arms": arms, "stream": Desk(tasks=8, queues=4, delay=1), "second_pass": "same", "counterfactuals": 0.5}
-    more |= {"exams": tk.Exams(every=4, tasks=2), "baseline": "memory", "silent": ""}
+    more |= {"exams": tk.Exams(every=4, tasks=2), "baseline": "memory", "seeds": 1}
     judge = tk.Judge(Played())
     whole, cut = finish(judged(judge, **more)), judged(judge, name="cut", **more)
     left = iter(range(17))
