@@ -20,6 +20,7 @@ from toolkit.traits.memory import (
     Facts,
     Layered,
     Lessons,
+    LinkedNotes,
     MemoryPolicy,
     PermutedLabels,
     Retrieval,
@@ -39,6 +40,11 @@ WITH = {
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
+ALSO = (
+    Facts(extract="rule", merge="model", k=2),
+    LinkedNotes(links_by="model", rewrite=True),
+    Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),
+)  # settings by which another code runs
 BY_DATA = {
     "Banking77",
     "ChatLog",
@@ -57,7 +63,7 @@ def shipped() -> list[Component]:
     return [WITH.get(cls.__name__) or cls() for cls in classes if cls.__name__ not in BY_DATA]
 
 
-CASES = [(component, one) for component in shipped() for one in checks(component)]
+CASES = [(component, one) for component in (*shipped(), *ALSO) for one in checks(component)]
 
 
 @pytest.mark.parametrize(("component", "one"), CASES, ids=[f"{type(c).__name__}:{one.__name__}" for c, one in CASES])
