@@ -72,7 +72,7 @@ def row(
 
 
 def _pair(ours: Work, theirs: Work, number: int) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Theirs and ours, by turns the one or the other first: whoever is second finds what the other left in the cache."""
+    """Theirs and ours, by turns the one or the other first: whoever comes second finds what the other left behind."""
     if number % 2 == 0:
         return spent(theirs), spent(ours)
     mine = spent(ours)

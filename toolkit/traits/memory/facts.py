@@ -205,13 +205,13 @@ class Facts(WrittenMemory):
 
     def read(self, task: Task) -> Sequence[Memory]:
         """The most similar that hold; with ``history`` also those that did."""
-        wanted = self.k
+        wanted = 4 * self.k
         while True:  # those that no longer hold are passed over, so more may have to be looked at
             found = self._store.nearest(task.text, wanted, within=within(self.scope, task))
             shown = [one for one in found if self.history or one.until is None][: self.k]
             if len(shown) == self.k or len(found) < wanted:
                 return [_dated(one) for one in shown]
-            wanted *= 2
+            wanted *= 16  # each time everything is compared again, so not often
 
     def drop(self, ids: Iterable[str]) -> None:
         """Let go of facts; what they took the place of does not hold again."""
