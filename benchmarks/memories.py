@@ -23,18 +23,18 @@ from toolkit.traits.memory.embedding import embed
 SIZES = (1000, 10_000)
 ROUNDS = 7
 WAIT = 900  # seconds that a store may take to be filled and measured
-PEERS = {"chromadb": "chromadb", "lancedb": "lancedb", "langgraph": "langgraph", "mem0ai": "mem0ai"}
-"""What is installed for each; the version that came is printed."""
+PEERS = ("chromadb", "lancedb", "langgraph", "mem0ai")
+"""Packages; the version that came is printed."""
 
 
 def measure_peers() -> None:
     """Insert and query, alternating, ours beside each."""
-    for package, wanted in PEERS.items():
+    for package in PEERS:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                python = peers.installed(Path(folder, "env"), wanted)
+                python = peers.installed(Path(folder, "env"), package, "numpy")
             except (subprocess.SubprocessError, OSError) as error:
-                measure.skip(f"insert + query / {package}", f"{wanted} cannot be installed: {peers.why(error)}")
+                measure.skip(f"insert + query / {package}", f"it cannot be installed: {peers.why(error)}")
                 continue
             version = subprocess.run(
                 [str(python), "-c", f"import importlib.metadata as m; print(m.version({package!r}))"],

@@ -61,11 +61,11 @@ def measure_inspect() -> None:
                 measure.show(name, "", ratios)
 
 
-def installed(folder: Path, package: str) -> Path:
-    """The Python of a new environment with a package; raises where that fails, see `why`."""
+def installed(folder: Path, *packages: str) -> Path:
+    """The Python of a new environment with these packages; raises where that fails, see `why`."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
     python = folder / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "-q", package]
+    install = [str(python), "-m", "pip", "install", "-q", *packages]
     subprocess.run(install, check=True, capture_output=True, text=True, timeout=600)
     return python
 
