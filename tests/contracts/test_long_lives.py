@@ -1,8 +1,8 @@
 """Every memory policy over a long life: it keeps to its limit, its state stops growing or grows evenly, it can restart.
 
-The contract checks live 300 tasks; here a policy lives 20,000 (``make validate``), asked before every eighth of them, for
-time's sake, with a scripted model that writes something usable in every step. Without ``-m validate`` the same is tried
-on short lives of a few policies.
+The contract checks live 300 tasks; here a policy lives 20,000 (``make validate``), asked before every eighth of them to
+save time, with a scripted model that writes something usable in every step. Without ``-m validate`` a few policies live
+short lives.
 """
 
 from __future__ import annotations
