@@ -1,7 +1,6 @@
 """Run the study beside this file and write the tables of README.md: scores by age and lag, seconds a task by age.
 
-``python experiments/memory/long-life/run.py --ledger ledger``. What the ledger has already is not run again, and then
-has no seconds to tell.
+``python experiments/memory/long-life/run.py --ledger ledger``. What the ledger has already is not run again.
 """
 
 from __future__ import annotations
@@ -9,34 +8,20 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import toolkit as tk
 from toolkit.evaluation.spec import load
-from toolkit.records import Episode
+from toolkit.records import Experience, Feedback
 from toolkit.stats import Estimate
 
 HERE = Path(__file__).parent
 BINS = 5
 PLACE = re.compile(r"(?<=<!-- results -->\n).*(?=<!-- end -->)", re.DOTALL)
-
-
-class Clock:
-    """Processor seconds that each task of a run took, from the end of the one before, in the thread that runs it."""
-
-    def __init__(self) -> None:
-        self.marks: dict[tuple[str, int], list[float]] = defaultdict(list)
-
-    def __call__(self, run: object, episode: Episode) -> None:
-        self.marks[episode.arm, episode.seed].append(time.thread_time())
-
-    def spent(self, arm: str) -> np.ndarray:
-        """Seconds of each task but the first, in the order they came: runs × tasks."""
-        return np.array([np.diff(marks) for (name, _), marks in self.marks.items() if name == arm])
 
 
 def scores(study: tk.Study, by: str) -> Iterator[str]:
@@ -53,14 +38,25 @@ def scores(study: tk.Study, by: str) -> Iterator[str]:
     yield from (f"*{note}*" for note in found.notes[:1])
 
 
-def seconds(study: tk.Study, clock: Clock) -> Iterator[str]:
-    """Milliseconds of the processor for a whole task, by age."""
+def seconds(study: tk.Study) -> Iterator[str]:
+    """Milliseconds of the processor that an arm's memory takes for a task, by age."""
     yield from head(["arm", *(f"tasks {1000 * n}-{1000 * n + 999}" for n in range(BINS)), "last / first thousand"])
     for arm in study.arms:
-        spent = clock.spent(arm.name)
-        if spent.size:
-            ages = [float(np.mean(part)) * 1e3 for part in np.array_split(spent, BINS, axis=1)]
-            yield line([arm.name, *(f"{one:.2f}" for one in ages), f"{ages[-1] / ages[0]:.2f}"])
+        ages = [float(np.mean(part)) * 1e3 for part in np.array_split(lived(study, arm.memory.clone()), BINS)]
+        yield line([arm.name, *(f"{one:.3f}" for one in ages), f"{ages[-1] / ages[0]:.1f}"])
+
+
+def lived(study: tk.Study, policy: tk.MemoryPolicy) -> np.ndarray:
+    """Processor seconds of each task for a policy alone that recalls, observes, and is told the right answer."""
+    policy.reset(np.random.default_rng(0), lambda step, **inputs: "")
+    marks = [time.process_time()]
+    for place, (task, key) in enumerate(study.stream.pairs()):
+        used = policy.recall(task).memories
+        seen = Experience(f"stream/{place}", task, key.answers[0], recalled=used)
+        policy.observe(seen)
+        policy.observe(replace(seen, feedback=Feedback(1.0, key.answers[0])))
+        marks.append(time.process_time())
+    return np.diff(marks)
 
 
 def told(one: Estimate) -> str:
@@ -83,10 +79,12 @@ def main() -> None:
     """Run, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ledger", default="ledger")
-    asked, clock = parser.parse_args(), Clock()
+    asked = parser.parse_args()
     study = load(HERE / "study.toml", ledger=asked.ledger, tracking="off")
-    study.run(watch=clock)
-    parts = [scores(study, "age"), scores(study, "lag"), seconds(study, clock)]
+    unfinished = [f"{one.arm}: {one.status} {one.error}" for one in study.run() if one.status != "finished"]
+    if unfinished:
+        raise SystemExit("\n".join(unfinished))
+    parts = [scores(study, "age"), scores(study, "lag"), seconds(study)]
     text = "\n\n".join("\n".join(part) for part in parts)
     readme = HERE / "README.md"
     readme.write_text(PLACE.sub(lambda _: f"\n{text}\n\n", readme.read_text(encoding="utf-8")), encoding="utf-8")
