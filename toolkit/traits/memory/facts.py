@@ -169,13 +169,13 @@ class Facts(WrittenMemory):
 
     def _near(self, text: str, most: int, whose: Within, history: bool = False) -> list[Memory]:
         """The most similar facts that hold, or also those that did."""
-        wanted = most
+        wanted = 4 * most
         while True:  # those that no longer hold are passed over, so more may have to be looked at
             found = self._store.nearest(text, wanted, within=whose)
             shown = [one for one in found if one.until is None or (history and one.kind == "fact")][:most]
             if len(shown) == most or len(found) < wanted:
                 return shown
-            wanted *= 2
+            wanted *= 16  # each time everything is compared again, so not often
 
     def _hold(self, one: Memory) -> None:
         about = self._about_of(one)
