@@ -10,7 +10,8 @@ TABLES = Path(__file__).parents[1] / "experiments" / "memory" / "tables.py"
 
 def test_the_tables_of_the_memory_experiment_are_those_of_its_tapes() -> None:
     spec = importlib.util.spec_from_file_location("memory_tables", TABLES)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     text = tables.README.read_text(encoding="utf-8")
