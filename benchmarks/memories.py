@@ -1,121 +1,115 @@
-"""Other stores of memories, on the same vectors, in the same run; each only if it is installed beside the toolkit."""
+"""Other stores of memories, each in an environment of its own, beside ours in the same run; and search by words."""
 
 from __future__ import annotations
 
-import importlib.util
+import statistics
+import subprocess
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import apart
 import measure
 import numpy as np
+import peers
 
 from toolkit import Memory
 from toolkit.traits.memory import store
 from toolkit.traits.memory.embedding import embed
 
-COUNT = 10_000
-PAIRS = 20  # an insert and a query each
-Put = Callable[[str, str, np.ndarray], object]
-Ask = Callable[[str, np.ndarray], object]
-
-
-def chroma(rows: np.ndarray) -> tuple[Put, Ask]:
-    """In memory, cosine, its usual index."""
-    import chromadb
-
-    client = chromadb.EphemeralClient(chromadb.Settings(anonymized_telemetry=False))
-    kept = client.create_collection(f"c{len(rows)}", metadata={"hnsw:space": "cosine"}, embedding_function=None)
-    for start in range(0, len(rows), 5000):
-        part = rows[start : start + 5000]
-        names = [f"old{start + n}" for n in range(len(part))]
-        kept.add(ids=names, embeddings=part, documents=["x"] * len(part))
-    return (
-        lambda name, text, row: kept.add(ids=[name], embeddings=row[None], documents=[text]),
-        lambda text, row: kept.query(query_embeddings=row[None], n_results=4),
-    )
-
-
-def lance(rows: np.ndarray) -> tuple[Put, Ask]:
-    """On disk, without an index: exact."""
-    import lancedb
-
-    db = lancedb.connect(tempfile.mkdtemp())
-    kept = db.create_table("m", [{"id": f"old{n}", "text": "x", "vector": row} for n, row in enumerate(rows)])
-    return (
-        lambda name, text, row: kept.add([{"id": name, "text": text, "vector": row}]),
-        lambda text, row: kept.search(row).metric("cosine").limit(4).to_list(),
-    )
-
-
-def langgraph(rows: np.ndarray) -> tuple[Put, Ask]:
-    """Its store in memory, which embeds by our own function."""
-    from langgraph.store.memory import InMemoryStore
-
-    known = {f"old {n}": row for n, row in enumerate(rows)}
-
-    def vectors(texts: list[str]) -> list[list[float]]:
-        return [known[text].tolist() if text in known else embed(text).tolist() for text in texts]
-
-    kept = InMemoryStore(index={"dims": rows.shape[1], "embed": vectors, "fields": ["text"]})
-    for n in range(len(rows)):
-        kept.put(("m",), f"old{n}", {"text": f"old {n}"})
-    return (
-        lambda name, text, row: kept.put(("m",), name, {"text": text}),
-        lambda text, row: kept.search(("m",), query=text, limit=4),
-    )
-
-
-def mem0(rows: np.ndarray) -> tuple[Put, Ask]:
-    """Its usual vector store (Qdrant, on disk), without the model that it would ask before each insert."""
-    from mem0.vector_stores.qdrant import Qdrant
-
-    kept: Any = Qdrant("m", rows.shape[1], path=tempfile.mkdtemp(), on_disk=False)
-    names = list(range(len(rows)))
-    kept.insert(vectors=[row.tolist() for row in rows], payloads=[{"data": "x"}] * len(rows), ids=names)
-    return (
-        lambda name, text, row: kept.insert([row.tolist()], [{"data": text}], [int(name) + len(rows)]),
-        lambda text, row: kept.search(text, row.tolist(), top_k=4),
-    )
-
-
-PEERS = {"chromadb": chroma, "lancedb": lance, "langgraph": langgraph, "mem0": mem0}
+SIZES = (1000, 10_000)
+ROUNDS = 7
+WAIT = 900  # seconds that a store may take to be filled and measured
+PEERS = ("chromadb", "lancedb", "langgraph", "mem0ai")
+"""Packages; the version that came is printed."""
 
 
 def measure_peers() -> None:
     """Insert and query, alternating, ours beside each."""
+    for package in PEERS:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                python = peers.installed(Path(folder, "env"), package, "numpy")
+            except (subprocess.SubprocessError, OSError) as error:
+                measure.skip(f"insert + query / {package}", f"it cannot be installed: {peers.why(error)}")
+                continue
+            version = subprocess.run(
+                [str(python), "-c", f"import importlib.metadata as m; print(m.version({package!r}))"],
+                capture_output=True,
+                text=True,
+            ).stdout.strip()
+            for count in SIZES:
+                _beside(python, package, version, count)
+
+
+def _beside(python: Path, package: str, version: str, count: int) -> None:
+    """Rounds of ours and of another's by turns; one of each is not counted."""
+    name = f"insert + query, {count} memories / {package} {version}"
     rng = np.random.default_rng(0)
-    rows = rng.normal(size=(COUNT, len(embed("x")))).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    texts = [f"the number w{n}" for n in range(PAIRS * (measure.REPEATS + 1))]
+    rows = apart.unit(rng, count, len(embed("x")))
+    kept, texts = store.Store(), [f"the number w{n}" for n in range(apart.PAIRS * (ROUNDS + 1))]
+    kept.fill([Memory(f"old{n}", "x") for n in range(count)], rows)
     for text in texts:
         embed(text)
-    for package, opened in PEERS.items():
-        name = f"insert + query, {COUNT} memories / {package}"
-        if importlib.util.find_spec(package) is None:
-            measure.skip(name, "not installed")
-            continue
-        kept = store.Store()
-        kept.fill([Memory(f"old{n}", "x") for n in range(COUNT)], rows)
-        put, ask = opened(rows)
-        mine, other = iter(range(len(texts))), iter(range(len(texts)))
+    numbers = iter(range(len(texts)))
 
-        def ours(kept: store.Store = kept, numbers: Any = mine) -> None:
-            for _ in range(PAIRS):
-                number = next(numbers)
-                kept.nearest(texts[number], 4)
-                kept.put(Memory(str(number), texts[number]))
+    def ours() -> None:
+        for _ in range(apart.PAIRS):
+            number = next(numbers)
+            kept.nearest(texts[number], apart.NEAREST)
+            kept.put(Memory(str(number), texts[number]))
 
-        def theirs(put: Put = put, ask: Ask = ask, numbers: Any = other) -> None:
-            for _ in range(PAIRS):
-                number = next(numbers)
-                vector = embed(texts[number])
-                ask(texts[number], vector)
-                put(str(number), texts[number], vector)
+    try:
+        with _started(python, package, count, rows.shape[1]) as theirs:
+            seconds = [(next(theirs), measure.spent(ours)[0]) for _ in range(ROUNDS + 1)][1:]
+    except RuntimeError as error:
+        measure.skip(name, str(error))
+        return
+    quickest = min(mine for _, mine in seconds) / min(other for other, _ in seconds)
+    measure.show(name, "<= 1", [mine / other for other, mine in seconds], quickest=quickest)
+    each = statistics.median(other for other, _ in seconds) / apart.PAIRS * 1e3
+    print(f"{'':<70}{each:9.2f} ms an insert and a query of {package}")
 
-        measure.row(name, "<= 1", ours, theirs)
-        each = measure.spent(theirs)[0] / PAIRS * 1e3
-        print(f"{'':<70}{each:9.2f} ms an insert and a query of {package}")
+
+@contextmanager
+def _started(python: Path, package: str, count: int, width: int) -> Iterator[Iterator[float]]:
+    """Seconds of another store's rounds, one for each that is asked for.
+
+    It keeps its files in memory where the system offers that, so that nobody waits for a disk: ours does not either.
+    """
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory, ignore_cleanup_errors=True) as folder, tempfile.TemporaryFile() as log:
+        command = [str(python), apart.__file__, package, str(count), str(width), folder]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        late = threading.Timer(WAIT, child.kill)
+        late.start()
+        try:
+            yield _rounds(child, log)
+        finally:
+            late.cancel()
+            child.kill()
+            child.communicate()
+
+
+def _rounds(child: subprocess.Popen[str], log: Any) -> Iterator[float]:
+    while _line(child, log) != "ready":
+        continue
+    while True:
+        child.stdin.write("go\n")
+        child.stdin.flush()
+        yield float(_line(child, log))
+
+
+def _line(child: subprocess.Popen[str], log: Any) -> str:
+    said = child.stdout.readline()
+    if not said:
+        log.seek(0)
+        told = log.read().decode("utf-8", "replace").strip().splitlines() or [f"it took more than {WAIT} s"]
+        raise RuntimeError(told[-1][-200:])
+    return said.strip()
 
 
 def measure_words() -> None:

@@ -43,9 +43,9 @@ def measure_inspect() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         try:
-            python = _installed(Path(folder, "env"))
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
-            measure.skip("  inspect / dspy.Predict", f"{PACKAGE} cannot be installed: {str(error)[-200:]}")
+            python = installed(Path(folder, "env"), PACKAGE)
+        except (subprocess.SubprocessError, OSError) as error:
+            measure.skip("  inspect / dspy.Predict", f"{PACKAGE} cannot be installed: {why(error)}")
             return
         for kept, name in names.items():
             ratios = []
@@ -61,9 +61,16 @@ def measure_inspect() -> None:
                 measure.show(name, "", ratios)
 
 
-def _installed(folder: Path) -> Path:
+def installed(folder: Path, *packages: str) -> Path:
+    """The Python of a new environment with these packages; raises where that fails, see `why`."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
     python = folder / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "-q", PACKAGE]
-    subprocess.run(install, check=True, capture_output=True, timeout=600)
+    install = [str(python), "-m", "pip", "install", "-q", *packages]
+    subprocess.run(install, check=True, capture_output=True, text=True, timeout=600)
     return python
+
+
+def why(error: subprocess.SubprocessError | OSError) -> str:
+    """What went wrong, in the words of whoever failed."""
+    said = str(getattr(error, "stderr", "") or error).strip().splitlines()
+    return said[-1][-200:] if said else type(error).__name__

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-Phase = Literal["prepare", "stream", "frozen", "probe"]
+Phase = Literal["prepare", "stream", "frozen", "exam"]
 Status = Literal["ok", "unparsed", "truncated", "overflow", "failed"]
 
 

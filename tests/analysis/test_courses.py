@@ -12,7 +12,7 @@ from errands import Errands, finish, rewrite
 
 import toolkit as tk
 from toolkit.agents.arm import Arm
-from toolkit.analysis.probes import again
+from toolkit.analysis.retention import again
 from toolkit.evaluation.study import Study
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.matrix import matrices
@@ -20,7 +20,7 @@ from toolkit.stats import curve_band, slope_last_third
 from toolkit.traits.memory import Retrieval
 
 Make = Callable[..., Study]
-PASS = {"phase": "probe", "t": 0, "score": 0.5}
+PASS = {"phase": "exam", "t": 0, "score": 0.5}
 ARMS = (Arm.static(), Arm("memory", memory=Retrieval()))
 
 
@@ -117,7 +117,7 @@ def test_transfer_without_a_second_meeting_says_so(study: Make) -> None:
     made = finish(study(*ARMS, stream=Errands(tasks=10)))
     found = tk.transfer(made)["memory"]
     assert np.isnan(found.value)
-    assert "no task was probed twice" in found.reason
+    assert "no task was asked twice" in found.reason
 
 
 def met(phase: str, t: int, task: str, score: float) -> dict[str, object]:
@@ -126,12 +126,12 @@ def met(phase: str, t: int, task: str, score: float) -> dict[str, object]:
 
 def test_what_counts_is_the_first_and_last_meeting_after_a_task_was_learned() -> None:
     rows = [
-        met("probe", 0, "a", 0.1),
+        met("exam", 0, "a", 0.1),
         met("stream", 0, "a", 0.2),
-        met("probe", 1, "a", 0.9),
+        met("exam", 1, "a", 0.9),
         met("stream", 1, "b", 0.3),
     ]
-    rows += [met("probe", 2, "a", 0.5), met("frozen", 0, "b", 0.6), met("frozen", 1, "a", 0.4)]
+    rows += [met("exam", 2, "a", 0.5), met("frozen", 0, "b", 0.6), met("frozen", 1, "a", 0.4)]
     soon, late = again(pd.DataFrame(rows).sample(frac=1, random_state=0))
     np.testing.assert_array_equal(soon, [[0.9]])
     np.testing.assert_array_equal(late, [[0.4]])

@@ -10,6 +10,7 @@ import pytest
 import toolkit.evaluation.spec  # noqa: F401  (its imports register every component that a file can name)
 from toolkit.checks import Check, ContractError, check, checks
 from toolkit.component import Component, is_shipped, kinds, registered
+from toolkit.evaluation.judge import Judge
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import TakingTurns
@@ -21,6 +22,7 @@ from toolkit.traits.memory import (
     Facts,
     Layered,
     Lessons,
+    LinkedNotes,
     MemoryPolicy,
     PermutedLabels,
     Retrieval,
@@ -35,11 +37,17 @@ WITH = {
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
     "Facts": Facts(extract="rule", history=True),
+    "Judge": Judge(Scripted(p=0.5), instruction="Is it right?"),
     "Layered": Layered(SlidingWindow(k=2), Lessons(), consolidate="session"),
     "TakingTurns": TakingTurns((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
+ALSO = (
+    Facts(extract="rule", merge="model", k=2),
+    LinkedNotes(links_by="model", rewrite=True),
+    Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),
+)  # settings by which another code runs
 BY_DATA = {
     "Banking77",
     "ChatLog",
@@ -58,7 +66,7 @@ def shipped() -> list[Component]:
     return [WITH.get(cls.__name__) or cls() for cls in classes if cls.__name__ not in BY_DATA]
 
 
-CASES = [(component, one) for component in shipped() for one in checks(component)]
+CASES = [(component, one) for component in (*shipped(), *ALSO) for one in checks(component)]
 
 
 @pytest.mark.parametrize(("component", "one"), CASES, ids=[f"{type(c).__name__}:{one.__name__}" for c, one in CASES])

@@ -28,14 +28,14 @@ def test_it_is_the_definition_of_its_source(matrices: np.ndarray) -> None:
     assert (opposite.value, opposite.low) == pytest.approx((-found.value, -found.high), nan_ok=True)
 
 
-def probed(drop: float, rng: np.random.Generator, runs: int = 8, tasks: int = 60) -> tuple[np.ndarray, np.ndarray]:
+def asked(drop: float, rng: np.random.Generator, runs: int = 8, tasks: int = 60) -> tuple[np.ndarray, np.ndarray]:
     return tuple((rng.random((runs, tasks)) < p).astype(float) for p in (0.7, 0.7 - drop))  # type: ignore[return-value]
 
 
 def test_planted_forgetting_is_found_and_noise_is_none() -> None:
     rng = np.random.default_rng(3)
-    assert sum(forgetting(*probed(0.25, rng)).low > 0 for _ in range(100)) >= 95
-    wrong = sum(forgetting(*probed(0.0, rng)).excludes_zero for _ in range(400))
+    assert sum(forgetting(*asked(0.25, rng)).low > 0 for _ in range(100)) >= 95
+    wrong = sum(forgetting(*asked(0.0, rng)).excludes_zero for _ in range(400))
     assert 400 * 0.05 - 4 * math.sqrt(19) <= wrong <= 400 * 0.05 + 4 * math.sqrt(19)
 
 
@@ -49,8 +49,8 @@ def test_tasks_without_both_scores_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("soon", "late", "told"),
     [
-        (np.empty((0, 0)), np.empty((0, 0)), "no task was probed twice"),
-        (np.full((3, 2), math.nan), np.ones((3, 2)), "no task was probed twice"),
+        (np.empty((0, 0)), np.empty((0, 0)), "no task was asked twice"),
+        (np.full((3, 2), math.nan), np.ones((3, 2)), "no task was asked twice"),
         (np.ones((1, 4)), np.zeros((1, 4)), "one run"),
         (np.ones((5, 4)), np.zeros((5, 4)), "all runs agree"),
     ],

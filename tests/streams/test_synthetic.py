@@ -203,6 +203,20 @@ def test_a_long_life_is_thousands_of_tasks_with_lags_of_hundreds() -> None:
     assert min(tags.count(("recall", lag)) for lag in (1, 8, 64, 512)) > 500
 
 
+def test_a_long_life_harms_who_searches_in_all_of_it_and_not_who_forgets(study) -> None:
+    every = tk.Retrieval(k=4, search="lexical")
+    policies = {"window": tk.SlidingWindow(k=8), "all": every, "recent": tk.Bounded(every, size=100)}
+    arms = [tk.Arm(name, memory=policy, transcript=False) for name, policy in policies.items()]
+    made = study(*arms, stream=tk.LongLife(tasks=1000, lags=(1, 8, 64)), lm=tk.Reader(), seeds=1)
+    made.run()
+    aged, lagged = tk.probe_scores(made, by="age", bins=3), tk.probe_scores(made, by="lag")
+    young, old = ({arm: aged.row(arm, "recall", at).score for arm in policies} for at in ("0-333", "668-1001"))
+    assert young["all"].low > old["all"].high + 0.2
+    assert old["window"].high > young["window"].value
+    assert min(young["recent"].value, old["recent"].value) > 0.95
+    assert [lagged.row("window", "recall", at).score.value for at in ("1", "8", "64")] == [1, 1, 0]
+
+
 def test_no_word_means_two_things() -> None:
     held = words()
     lists = [*held["values"].values(), [one for name in ("firsts", "lasts") for one in held[name]], held["values"]]

@@ -15,9 +15,8 @@ from toolkit.checks import HOSTILE
 from toolkit.errors import AnswerError, Outage
 from toolkit.records import Experience, Feedback, Step, Task
 from toolkit.traits.memory import Bounded, Facts, Lessons, LinkedNotes, MemoryPolicy, RunningSummary, Workflows
-from toolkit.traits.memory.facts import stated, written
-from toolkit.traits.memory.notes import keywords
-from toolkit.traits.memory.written import prose, short, words
+from toolkit.traits.memory.extraction import stated, written
+from toolkit.traits.memory.written import keywords, prose, short, words
 
 TEXTS = st.text(alphabet=st.sampled_from("ab'’s |;:,.?\n 1-<>\x00\u202eé"), max_size=80)
 

@@ -8,10 +8,10 @@ from toolkit.analysis.cost import payoff
 from toolkit.analysis.cost_table import Payoff, PayoffRow
 from toolkit.analysis.courses import drifts, learning_curves, recovery, regret, slopes
 from toolkit.analysis.effects import main_effects
-from toolkit.analysis.probed import ProbeScores, probe_scores
-from toolkit.analysis.probes import day_one, transfer
+from toolkit.analysis.probe_scores import ProbeScores, probe_scores
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
+from toolkit.analysis.retention import day_one, transfer
 from toolkit.analysis.second import SecondPass, second_pass
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 

@@ -12,7 +12,7 @@ import numpy as np
 from toolkit.analysis import looked
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrast import Gap, Labels
-from toolkit.analysis.doubts import doubts, notes, of_contrast
+from toolkit.analysis.doubts import doubts, notes, of_contrast, verdicts
 from toolkit.analysis.recorded import OWN, RUN, found, plan
 from toolkit.analysis.tested import Finding, family, judged, tried
 from toolkit.errors import nearest
@@ -76,7 +76,7 @@ def compare(
     tested = () if stream else _tested(ledger, name, planned, level)
     recorded = computed == (as_recorded(metric),)
     shown = "" if recorded and metric == planned["scorers"][0] else metric
-    told = [*looked.notes(planned, runs, level), *computed]
+    told = [*verdicts(planned, metric or planned["scorers"][0]), *looked.notes(planned, runs, level), *computed]
     if stream and any(family(planned)):
         told.append("Hypotheses are about all streams together: here every contrast is exploratory.")
     return compared(

@@ -123,6 +123,23 @@ def notes(
     return (*found, *(_standing(planned, tested, level) if contrasts else ()))
 
 
+def verdicts(planned: Row, metric: str) -> Iterator[str]:
+    """Who gave the scores of a metric, if it was a model."""
+    for judge in planned.get("judges", ()):
+        if judge["metric"] != metric:
+            continue
+        model, mark, prompt = judge["model"], judge["fingerprint"][:12], judge["prompt"][:12]
+        yield (
+            f"JUDGED: scores are verdicts of {model} (fingerprint {mark}), asked with the prompt {prompt}: a model's "
+            "opinion, with a judge's biases (Zheng et al. 2023). What it did not decide is missing."
+        )
+        own = [arm for arm, told in planned.get("taped", {}).items() if told["identity"] == judge["fingerprint"]]
+        if own:
+            yield f"The judge is the model of {', '.join(own)}: judges favour answers of their own."
+        if judge["taped"]["plays"]:
+            yield "SCRIPTED JUDGE: its verdicts are played; a rehearsal, not a finding."
+
+
 def _standing(planned: Row, tested: tuple[Finding, ...], level: float) -> Iterator[str]:
     """What was set down beforehand and what became of it; or that nothing was."""
     if not tested:

@@ -93,7 +93,8 @@ def _whole(word: str) -> re.Pattern[str]:
 def servers(table: Config) -> dict[str, str]:
     """Addresses of the servers that a study's tables name, and their hosts, with what stands for them."""
     found = dict[str, str]()
-    for part in [table["study"].get("lm"), *(arm.get("lm") for arm in table["arms"])]:
+    judges = [one for one in table["study"].get("scorers", ()) if isinstance(one, dict)]
+    for part in (one.get("lm") for one in (table["study"], *table["arms"], *judges)):
         address = part.get("api_base") if isinstance(part, dict) else ""
         if address:
             found |= {str(address): NOWHERE, urlsplit(str(address)).netloc: "server.invalid"}

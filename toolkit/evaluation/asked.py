@@ -83,7 +83,7 @@ class AskedAgain:
         task, key = self.episode.task, self._run.stream.pairs()[self._run.places[self.episode.t]][1]
         try:
             answer = self._agent.again(task, recall).answer
-            score = next(iter(self._bench.scores(task, answer, key).values()))
+            score = self._bench.score(task, answer, key)
         except AnswerError as error:
             answer, score = f"({error.status})", 0.0
         return Both(memories or ("any memory",), self.episode.answer, self.episode.score, answer, score)

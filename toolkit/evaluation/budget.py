@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from toolkit.component import Config
 from toolkit.errors import SpecError, Stopped, nearest
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.judge import judges_of
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import held, writing
 from toolkit.ledger.store import Ledger
-from toolkit.lm.model import Engine
+from toolkit.lm.model import Engine, Model
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -169,7 +170,7 @@ class Free:
     def begin(self, tape: Iterable[Call]) -> None:
         """Nothing to count."""
 
-    def engine(self, engine: Engine | None) -> Engine | None:
+    def engine(self, engine: Engine | None, model: Model) -> Engine | None:
         """The engine itself."""
         return engine
 
@@ -221,9 +222,9 @@ class Purse(Free):
         with _opened(self._folder) as book:
             book["runs"][self._run.id] = entry
 
-    def engine(self, engine: Engine | None) -> Engine | None:
-        """An engine that asks before each call."""
-        return None if engine is None else _Metered(engine, self)
+    def engine(self, engine: Engine | None, model: Model) -> Engine | None:
+        """An engine of a model that asks before each call."""
+        return None if engine is None else _Metered(engine, self, model)
 
     def kept(self, write: Callable[[Call], None]) -> Callable[[Call], None]:
         """A writer that books what each recorded call has cost."""
@@ -245,16 +246,15 @@ class Purse(Free):
             if self._run.id in book["runs"]:
                 book["runs"][self._run.id]["out"] = {}
 
-    def ask(self, request: Request) -> None:
-        """Set aside what a request may cost.
+    def ask(self, request: Request, model: Model) -> None:
+        """Set aside what a request to a model may cost.
 
         Raises
         ------
         BudgetSpent
             If a limit does not allow it.
         """
-        read, wrote = _expected(request, self._run)
-        model = self._run.model
+        read, wrote = _expected(request, model)
         priced = model.dollars_in is not None and model.dollars_out is not None
         dollars = (read * (model.dollars_in or 0) + wrote * (model.dollars_out or 0)) / 1e6 if priced else math.nan
         self.reserve({"calls": 1, "tokens": math.ceil(read + wrote), "dollars": dollars, "seconds": 0.0})
@@ -305,21 +305,22 @@ class Purse(Free):
 
 
 def purse(folder: Path, budget: Budget, run: Run, wait: Callable[[], None]) -> Free:
-    """The purse of a run; a run that uses no model costs nothing and is never stopped."""
-    return Purse(folder, budget, run, wait) if budget and run.arm.decider.uses_model else Free()
+    """The purse of a run; a run that asks no model costs nothing and is never stopped."""
+    asks = run.arm.decider.uses_model or judges_of(run.scorers)
+    return Purse(folder, budget, run, wait) if budget and asks else Free()
 
 
 class _Metered:
     """An engine behind a purse."""
 
-    def __init__(self, engine: Engine, purse: Purse) -> None:
-        self._engine, self._purse = engine, purse
+    def __init__(self, engine: Engine, purse: Purse, model: Model) -> None:
+        self._engine, self._purse, self._model = engine, purse, model
         if hasattr(engine, "supported_params"):
             self.supported_params = engine.supported_params
 
     def complete(self, request: Request) -> Response:
         """Ask, then answer."""
-        self._purse.ask(request)
+        self._purse.ask(request, self._model)
         return self._engine.complete(request)
 
 
@@ -339,12 +340,12 @@ def _opened(folder: Path) -> Iterator[Config]:
                 part.replace(path)
 
 
-def _expected(request: Request, run: Run) -> tuple[float, float]:
+def _expected(request: Request, model: Model) -> tuple[float, float]:
     """Tokens that a request may read and write."""
     system = request.system if isinstance(request.system, str) else ""
     read = (len(system) + sum(len(message.text or "") for message in request.messages)) / 4
     said: Mapping[str, Any] = request.config.extensions or {}
-    limit = float(request.config.max_tokens or run.model.max_tokens or 256)
+    limit = float(request.config.max_tokens or model.max_tokens or 256)
     options = [str(option) for option in said.get("options", ())]
     if options and said.get("deciding") == "grammar":
         limit = min(limit, max(map(len, options)))

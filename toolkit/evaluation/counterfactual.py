@@ -6,7 +6,7 @@ nobody had asked, and what it costs is judging, not acting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolkit.evaluation.study import Study
 
-    Scores = Callable[[Task, str, Key], Mapping[str, float]]
+    Score = Callable[[Task, str, Key], float]
 
 _KEPT = 64  # recalls of other tasks to draw from: of the latest, which are as rich as the one at hand
 
@@ -42,31 +42,31 @@ class Counterfactuals:
         self._rng = generator(*seeds, "counterfactuals")
         self._others: list[Recall] = []
 
-    def asked(self, agent: Agent, task: Task, key: Key, scores: Scores) -> tuple[Counterfactual, ...]:
+    def asked(self, agent: Agent, task: Task, key: Key, score: Score) -> tuple[Counterfactual, ...]:
         """What the agent would have answered instead, in each way; nothing where nothing was recalled."""
         recall = agent.context.recall
         if not self._share or not recall:
             return ()
         found: tuple[Counterfactual, ...] = ()
         if generator(*self._seeds, "counterfactuals", task.id).random() < self._share:
-            found = tuple(self._answers(agent, task, key, scores, recall))
+            found = tuple(self._answers(agent, task, key, score, recall))
         self._others = [*self._others, recall][-_KEPT:]
         return found
 
-    def _answers(self, agent: Agent, task: Task, key: Key, scores: Scores, recall: Recall) -> Iterator[Counterfactual]:
-        yield _answer(agent, task, key, scores, Recall(), Instead("nothing"))
+    def _answers(self, agent: Agent, task: Task, key: Key, score: Score, recall: Recall) -> Iterator[Counterfactual]:
+        yield _answer(agent, task, key, score, Recall(), Instead("nothing"))
         if agent.decision.sampled and agent.decider.uses_model:
-            yield _answer(agent, task, key, scores, recall, Instead("the same"))
+            yield _answer(agent, task, key, score, recall, Instead("the same"))
         if self._others:
             other = self._others[int(self._rng.integers(len(self._others)))]
-            yield _answer(agent, task, key, scores, other, Instead("another's"))
+            yield _answer(agent, task, key, score, other, Instead("another's"))
         if len(recall.memories) > 1:  # one alone left out is nothing
             for memory in dict.fromkeys(recall.memories):
                 try:
                     rest = recall.without(memory)
                 except ValueError:  # notes that a policy wrote as one text: nothing can be told of their parts
                     continue
-                yield _answer(agent, task, key, scores, rest, Instead("all but one", memory))
+                yield _answer(agent, task, key, score, rest, Instead("all but one", memory))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +77,15 @@ class Instead:
     memory: str = ""
 
 
-def _answer(agent: Agent, task: Task, key: Key, scores: Scores, recall: Recall, instead: Instead) -> Counterfactual:
-    answer, status, score = "", "ok", 0.0
+def _answer(agent: Agent, task: Task, key: Key, score: Score, recall: Recall, instead: Instead) -> Counterfactual:
+    answer, status, found = "", "ok", 0.0
     try:
         answer = agent.again(task, recall).answer
-        score = next(iter(scores(task, answer, key).values()))
+        found = score(task, answer, key)
     except AnswerError as error:
         status = error.status
     known: Status = status  # type: ignore[assignment]  # the statuses an AnswerError may have
-    return Counterfactual(instead.kind, instead.memory, answer, known, score)
+    return Counterfactual(instead.kind, instead.memory, answer, known, found)
 
 
 def counterfactual_mistakes(study: Study) -> Iterator[str]:

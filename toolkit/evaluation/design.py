@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from toolkit.agents.arm import Arm
 from toolkit.component import Component, digest
 from toolkit.errors import SpecError
-from toolkit.evaluation.probing import Probes
+from toolkit.evaluation.exams import Exams
 from toolkit.ledger.rows import FORMAT
 from toolkit.lm.model import Deciding, Model
 from toolkit.randomness import generator
+from toolkit.streams.scoring import Scorer, as_named
 from toolkit.streams.stream import Stream, by_difficulty, shuffled, stretched
 
 ORDERS = ("shuffled", "given", "by-session", "easy-first", "hard-first")
@@ -33,7 +34,7 @@ class Run:
         The stream of the second pass and the order in it; None and empty where there is none.
     counterfactuals
         Share of the tasks at which the arm is asked again without what it recalled.
-    probes
+    exams
         When a copy of the agent is asked without learning; None = never.
     """
 
@@ -48,17 +49,17 @@ class Run:
     places: tuple[int, ...]
     deciding: Deciding
     channel: Component
-    scorers: tuple[str, ...]
+    scorers: tuple[str | Scorer, ...]
     label: str = ""
     second: Stream | None = None
     second_places: tuple[int, ...] = ()
     counterfactuals: float = 0.0
-    probes: Probes | None = None
+    exams: Exams | None = None
 
     @property
     def length(self) -> int:
-        """How many episodes it comes to, both passes and all probes together."""
-        return len(self.places) + len(self.second_places) + (self.probes.count(self.places) if self.probes else 0)
+        """How many episodes it comes to, both passes and all exams together."""
+        return len(self.places) + len(self.second_places) + (self.exams.count(self.places) if self.exams else 0)
 
     @property
     def folder(self) -> str:
@@ -128,10 +129,10 @@ def runs(
     order_kinds: Sequence[str],
     deciding: Deciding,
     channel: Component,
-    scorers: Sequence[Component],
+    scorers: Sequence[Scorer],
     second_pass: str | Stream = "",
     counterfactuals: float = 0.0,
-    probes: Probes | None = None,
+    exams: Exams | None = None,
 ) -> tuple[Run, ...]:
     """Every run of a crossed design: each arm meets the same tasks in the same orders.
 
@@ -151,7 +152,7 @@ def runs(
                     places = orders[seed]
                     frozen: list[object] = [] if second is None else ["frozen", second.fingerprint(), again[seed]]
                     frozen += [["counterfactuals", counterfactuals]] if counterfactuals else []
-                    frozen += [["probes", probes.config()]] if probes else []
+                    frozen += [["exams", exams.config()]] if exams else []
                     key = digest(
                         [*alike, seed, places, *frozen]
                     )  # equal for runs that do the same, whatever their names
@@ -167,12 +168,12 @@ def runs(
                         places=places,
                         deciding=deciding,
                         channel=heard,
-                        scorers=tuple(getattr(scorer, "name", "") for scorer in scorers),
+                        scorers=tuple(map(as_named, scorers)),
                         label=label,
                         second=second,
                         second_places=again[seed],
                         counterfactuals=counterfactuals,
-                        probes=probes,
+                        exams=exams,
                     )
                     found.setdefault(key, run)
     return tuple(found.values())

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from toolkit.episode import Episode
 from toolkit.errors import MissingExtra, SpecError, ToolkitError, nearest
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.judge import judges_of
 from toolkit.evaluation.run import carry_out, give_up
 from toolkit.evaluation.worker import Setting, carry
 from toolkit.ledger.rows import RunRecord
@@ -94,6 +95,7 @@ def setting(study: Study) -> Setting:
 def _manned(kind: str, study: Study, waiting: Sequence[Run], watch: Watcher | None) -> tuple[int, Callable[[], _Hand]]:
     if kind == "threads":
         served = [run.model.parallel for run in waiting if run.arm.decider.uses_model]
+        served += [judge.model.parallel for run in waiting for judge in judges_of(run.scorers)]
         room = min(len(waiting), *(served or [8]))
         return study.workers or (len(waiting) if study.stop_when else room), lambda: _Here(study, watch)
     return _width(study, waiting), lambda: _Child(setting(study))

@@ -62,7 +62,7 @@ def copy(study: Study, **changed: Any) -> Study:
     apart = {"stream", "scorers", "tracking", "self"}
     given: dict[str, Any] = {
         "order": study.orders,
-        "scorers": [scorer.name for scorer in study.scorers] if study.scorers_named else None,
+        "scorers": study.scorers if study.scorers_named else None,
         "tracking": study.tracking.target.asked,
     }
     names = [name for name in inspect.signature(type(study).__init__).parameters if name not in apart | set(given)]

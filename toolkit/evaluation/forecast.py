@@ -13,6 +13,7 @@ from toolkit.analysis.shown import html_table, text_table
 from toolkit.errors import SpecError
 from toolkit.evaluation.answerable import overspent, refusals, runs_of, warnings
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.judge import judges_of
 from toolkit.evaluation.pilots import Pilot, course, differences, pilots
 from toolkit.evaluation.rehearsal import MEASURES, Course, nothing, rehearse
 from toolkit.records import Task
@@ -273,6 +274,11 @@ def _notes(study: Study, found: Forecast) -> Iterator[str]:
         yield (
             f"Detects: the smallest true difference whose {100 * level:.4g}% two-way interval excludes 0 with a chance "
             f"of {found.power:.0%}; {told}. A null result excludes nothing smaller."
+        )
+    for judge in judges_of(study.scorers):
+        yield (
+            f"Not in the table: {judge.name} asks {judge.model.label} once for each answer, about "
+            f"{found.total.episodes:,.0f} calls in all."
         )
     if study.stop_when:
         yield "Half of the error is kept for looking early; a study that ends early costs less than is told here."

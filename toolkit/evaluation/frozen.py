@@ -90,6 +90,7 @@ def unlearned(agent: Agent, pair: Pair, bench: Bench, phase: Phase, t: int, name
         labels=0,
         acting=found.acting,
         adapting=agent.spent(),
+        judging=bench.spent(),
     )
 
 

@@ -16,6 +16,7 @@ from toolkit.episode import Episode
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.judge import seated
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
 from toolkit.evaluation.run import record_of
 from toolkit.ledger.log import LedgerError
@@ -23,10 +24,10 @@ from toolkit.ledger.rows import Row, call_of, content, episode_row
 from toolkit.ledger.tables import rows as rows_of
 from toolkit.randomness import generator
 from toolkit.streams.channel import Channel
-from toolkit.streams.scoring import scorer_by_name
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
+    from toolkit.ledger.call import Call
 
 
 def live_agent(
@@ -102,7 +103,8 @@ def _lived(run: Run, identity: Identity, folder: Path, expected: str) -> Diary:
     prepare(life, run.stream.pool())
     life.tell(run.stream.told())
     asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
-    bench, pending = Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks), Pending()
+    scorers, judging = seated(run, life, _nowhere, tape)
+    bench, pending = Bench(scorers, channel, generator(*run.seeds, "channel"), asks, judging), Pending()
     episodes = list(iter_episodes(life, [pairs[place] for place in run.places], bench, pending=pending))
     if run.second is None:
         _insist(run, episodes, [], life.state(), expected)
@@ -114,6 +116,10 @@ def _lived(run: Run, identity: Identity, folder: Path, expected: str) -> Diary:
         again = [row for row in rows_of(folder, "episodes") if row["phase"] == "frozen"]
         _insist(run, episodes, again, life.state(), expected)
     return life
+
+
+def _nowhere(call: Call) -> None:
+    """A verdict that is no news: it stands on the run's tape."""
 
 
 def _deliver(life: Diary, identity: Identity, pending: Pending, t: int) -> None:

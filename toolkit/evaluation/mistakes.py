@@ -11,6 +11,7 @@ from toolkit.evaluation import hypotheses, stopping
 from toolkit.evaluation.counterfactual import counterfactual_mistakes
 from toolkit.evaluation.design import ORDERS
 from toolkit.evaluation.frozen import second_mistakes
+from toolkit.evaluation.judge import judge_mistakes
 from toolkit.streams.stream import Stream
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def mistakes(study: Study) -> Iterator[str]:
     yield from _strange_orders(study)
     yield from second_mistakes(study)
     yield from counterfactual_mistakes(study)
-    yield from study.probes.mistakes() if study.probes else ()
+    yield from study.exams.mistakes() if study.exams else ()
+    yield from judge_mistakes(study)
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"

@@ -75,6 +75,8 @@ def _with_paths(table: Config, change: Callable[[str], str]) -> Config:
             head["lm"] = _part(head["lm"], change)
         if "second_pass" in head:
             head["second_pass"] = _part(head["second_pass"], change)
+        if isinstance(scorers := head.get("scorers"), list):
+            head["scorers"] = [one | {"lm": _part(one["lm"], change)} if _has_model(one) else one for one in scorers]
         if isinstance(code := head.get("code"), list):
             head["code"] = [change(name) if isinstance(name, str) else name for name in code]
     if isinstance(arms := found.get("arms"), list):
@@ -90,5 +92,5 @@ def _part(value: Any, change: Callable[[str], str]) -> Any:
     return {key: change(one) if key in _KEYS and isinstance(one, str) else one for key, one in value.items()}
 
 
-def _has_model(arm: object) -> bool:
-    return isinstance(arm, dict) and "lm" in arm
+def _has_model(table: object) -> bool:
+    return isinstance(table, dict) and "lm" in table

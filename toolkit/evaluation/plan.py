@@ -10,6 +10,7 @@ from toolkit.agents.arm import Arm
 from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.hypotheses import registrations
+from toolkit.evaluation.judge import judge_rows
 from toolkit.evaluation.paths import relative
 from toolkit.evaluation.stopping import registered
 from toolkit.evaluation.unchanged import model_rows, stream_row, stream_rows
@@ -58,6 +59,7 @@ def _plan(study: Study, runs: Sequence[Run]) -> dict[str, Any]:
         **({"hypotheses": claims} if (claims := registrations(study)) else {}),
         **_second_pass(study, runs),
         **({"counterfactuals": study.counterfactuals} if study.counterfactuals else {}),
+        **({"judges": judged} if (judged := judge_rows(study)) else {}),
     }
 
 
@@ -95,7 +97,7 @@ def _run(study: Study, run: Run) -> dict[str, Any]:
     told = {"id": run.id, "folder": run.folder, "arm": run.arm.name, "seed": run.seed}
     told |= {"stream": run.label, "order": run.order, "tasks": len(run.places)}
     told |= {"frozen": len(run.second_places)} if run.second is not None else {}
-    told |= {"probes": run.probes.count(run.places)} if run.probes else {}
+    told |= {"exams": run.exams.count(run.places)} if run.exams else {}
     record = study.ledger.record(study.folder / "runs" / run.folder)
     return told | ({"reused_from": record.reused_from} if record is not None and record.reused_from else {})
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +13,14 @@ from toolkit.agents.agent import Agent
 from toolkit.episode import Episode
 from toolkit.errors import AnswerError
 from toolkit.evaluation.counterfactual import Counterfactuals
+from toolkit.evaluation.judge import NoVerdict
 from toolkit.records import Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
 from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.scoring import Scorer
 from toolkit.streams.stream import Pair
+
+if TYPE_CHECKING:
+    from toolkit.lm.tape import Recorder
 
 
 @dataclass(frozen=True)
@@ -31,16 +37,37 @@ class Bench:
         For channels that draw.
     counterfactuals
         Asks again, if anybody does, on the first pass.
+    judging
+        What records the calls of scorers that ask a model.
     """
 
     scorers: tuple[Scorer, ...]
     channel: Channel
     rng: np.random.Generator
     counterfactuals: Counterfactuals | None = None
+    judging: tuple[Recorder, ...] = ()
 
-    def scores(self, task: Task, answer: str, key: Key) -> dict[str, float]:
-        """Every metric by name."""
-        return {scorer.name: scorer(task, answer, key) for scorer in self.scorers}
+    def scores(self, task: Task, answer: str, key: Key) -> tuple[dict[str, float], str]:
+        """Every metric by name, NaN where a judge gave no verdict; and why it gave none."""
+        found, missing = dict[str, float](), list[str]()
+        for scorer in self.scorers:
+            try:
+                found[scorer.name] = scorer(task, answer, key)
+            except NoVerdict as error:
+                found[scorer.name] = math.nan
+                missing.append(f"{scorer.name}: {error}")
+        return found, "; ".join(missing)
+
+    def score(self, task: Task, answer: str, key: Key) -> float:
+        """The main metric alone."""
+        try:
+            return self.scorers[0](task, answer, key)
+        except NoVerdict:
+            return math.nan
+
+    def spent(self) -> Usage:
+        """What judges have cost since this was last asked."""
+        return sum((recorder.take("judging") for recorder in self.judging), Usage())
 
 
 class Pending:
@@ -88,7 +115,10 @@ def tested(agent: Agent, task: Task, key: Key, bench: Bench, phase: Phase, t: in
     turns, status, error = _act(agent, task, phase, t)
     acting = agent.decision.recorder.take("acting")
     answer = turns[-1].answer if turns else ""
-    scores = bench.scores(task, answer, key) if turns else {scorer.name: 0.0 for scorer in bench.scorers}
+    scores = {scorer.name: 0.0 for scorer in bench.scorers}
+    if turns:
+        scores, missing = bench.scores(task, answer, key)
+        error = error or missing
     for turn in turns:
         acting = acting + turn.usage
     return Tested(turns, status, error, answer, scores, acting)
@@ -101,7 +131,7 @@ def iter_episodes(
     *,
     phase: Phase = "stream",
     pending: Pending | None = None,
-    probe: Callable[[int], Iterator[Episode]] | None = None,
+    exam: Callable[[int], Iterator[Episode]] | None = None,
 ) -> Iterator[Episode]:
     """Episodes of one pass, each scored at once, with feedback delivered when it is due.
 
@@ -117,9 +147,9 @@ def iter_episodes(
         Under which phase the episodes are booked.
     pending
         Where feedback waits; what is still in it at the end can then be delivered by whoever gave it.
-    probe
-        Gives the episodes of a probe, if there is one when so many tasks have been met; see
-        `toolkit.evaluation.probing`.
+    exam
+        Gives the episodes of an exam, if there is one when so many tasks have been met; see
+        `toolkit.evaluation.exams`.
 
     Yields
     ------
@@ -138,11 +168,11 @@ def iter_episodes(
         agent.decision.at(phase, t)
         for due in pending.arrived(t):
             agent.learn(due)
-        if probe is not None:
-            yield from probe(t)
+        if exam is not None:
+            yield from exam(t)
             agent.decision.at(phase, t)
         found = tested(agent, task, key, bench, phase, t)
-        asked = bench.counterfactuals.asked(agent, task, key, bench.scores) if bench.counterfactuals else ()
+        asked = bench.counterfactuals.asked(agent, task, key, bench.score) if bench.counterfactuals else ()
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
         recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
         seen, due_at = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled), t + 1 + key.delay
@@ -166,11 +196,11 @@ def iter_episodes(
             labels=int(feedback is not None and learns),
             acting=found.acting,
             adapting=agent.spent(),
-            judging=agent.decision.recorder.take("judging"),
+            judging=agent.decision.recorder.take("judging") + bench.spent(),
             counterfactuals=asked,
         )
-    if probe is not None:
-        yield from probe(len(pairs))
+    if exam is not None:
+        yield from exam(len(pairs))
 
 
 def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ...], Status, str]:

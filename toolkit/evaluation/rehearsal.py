@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from toolkit.agents.decider import Wrapped
 from toolkit.component import is_shipped
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.judge import judges_of
 from toolkit.evaluation.prequential import iter_episodes
 from toolkit.evaluation.run import begun
 from toolkit.ledger.call import Call
@@ -134,7 +135,8 @@ def _costs(run: Run) -> list[list[float]]:
     """Calls, tokens read and tokens written of one task after the other."""
     model = Taped(**described(run.model))  # never a memo: what is made up here must not answer the study
     counter = _Counter(model, run)
-    agent, bench, _ = begun(replace(run, model=model), counter, _forget, ())
+    plain = tuple(one for one in run.scorers if one not in judges_of(run.scorers)) or ("normalised",)
+    agent, bench, _ = begun(replace(run, model=model, scorers=plain), counter, _forget, ())
     pairs, found = run.stream.pairs(), []
     for _ in iter_episodes(agent, [pairs[place] for place in run.places[:LONGEST]], bench):
         found.append(counter.spent)

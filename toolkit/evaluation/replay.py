@@ -17,6 +17,7 @@ from toolkit.errors import SpecError
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.differences import Difference, first_difference, rows_differ, tables_differ
 from toolkit.evaluation.frozen import SAME
+from toolkit.evaluation.judge import Judge
 from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.run import again, record_of
 from toolkit.evaluation.spec import stream_tables, study_of
@@ -25,8 +26,9 @@ from toolkit.ledger.rows import RunRecord, call_of
 from toolkit.ledger.store import Ledger, RunFolder
 from toolkit.ledger.tables import rows as rows_of
 from toolkit.ledger.tables import table
-from toolkit.lm.taped import Taped
+from toolkit.lm.taped import Taped, taped
 from toolkit.streams.kept import Kept
+from toolkit.streams.scoring import as_named
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -136,6 +138,8 @@ def restored(folder: Path, planned: Mapping[str, Any], models: Mapping[str, Tape
             arm["lm"] = models[arm["name"]]
         else:
             arm.pop("lm", None)
+    for row in planned.get("judges", ()):
+        head["scorers"][planned["scorers"].index(row["metric"])]["lm"] = taped(row["taped"])
     head["code"] = [str((folder / "code" / Path(str(path)).name).resolve()) for path in head.get("code", [])]
     if isinstance(second := head.get("second_pass"), dict):
         head["second_pass"] = _kept(folder, len(stream_tables(table))) or second
@@ -196,7 +200,7 @@ def _code_apart(folder: Path, head: Config) -> Iterator[str]:
 def _models(planned: Mapping[str, Any], folder: Path) -> dict[str, Taped]:
     if "taped" not in planned:
         raise LedgerError(f"{folder / 'plan.json'} {OLDER}")
-    return {arm: Taped(**{**told, "offered": tuple(told["offered"])}) for arm, told in planned["taped"].items()}
+    return {arm: taped(told) for arm, told in planned["taped"].items()}
 
 
 def _check_streams(study: Study, planned: Mapping[str, Any]) -> None:
@@ -223,6 +227,8 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
     streams = dict(zip((told["label"] for told in planned["streams"]), study.streams, strict=True))
     nobody = Taped(str(planned["model"]), "")
     again: Mapping[str, Any] = planned.get("second_pass", {})
+    verdicts = {row["metric"]: taped(row["taped"]) for row in planned.get("judges", ())}
+    scorers = tuple(one.by(verdicts[one.name]) if isinstance(one, Judge) else as_named(one) for one in study.scorers)
     for told in planned["runs"]:
         name = order_name(study, told["stream"], told["order"], told["seed"])
         places = tuple(planned["orders"][name])
@@ -240,10 +246,10 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
             places=places,
             deciding=study.deciding,
             channel=study.channel,
-            scorers=tuple(scorer.name for scorer in study.scorers),
+            scorers=scorers,
             label=told["stream"],
             counterfactuals=study.counterfactuals,
-            probes=study.probes,
+            exams=study.exams,
             **({} if not again else same if again["kind"] == SAME else held_out),
         )
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from toolkit.analysis import plan
-from toolkit.errors import nearest
+from toolkit.component import registered
+from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.code import import_code
 from toolkit.evaluation.spec import streams_of
 from toolkit.ledger import later
@@ -16,7 +17,7 @@ from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
 from toolkit.records import Key, Task
-from toolkit.streams.scoring import Scorer, scorer_by_name
+from toolkit.streams.scoring import Scorer, name_of, scorer_by_name
 
 _HELD_OUT = ""  # no stream is called so
 Pairs = Mapping[str, tuple[Task, Key]]
@@ -72,12 +73,19 @@ def rescore(
     LedgerError
         If there is no such study, or the keys are not to be had: its data are gone, or are other data now.
     SpecError
-        If there is no such scorer.
+        If there is no such scorer, or it asks a model (`toolkit.Judge`).
     """
     ledger = ledger or Ledger()
     planned = plan(ledger, study)
     keys = _keys(ledger, study, planned)
     import_code([Path(file) for file in code])
+    asking = [name_of(cls) for cls in registered("scorer").values() if issubclass(cls, Scorer) and cls.asks]
+    if found := [name for name in metrics if name in asking]:
+        raise SpecError(
+            f"{name!r} asks a model, and nothing is asked here: name it among the scorers of a study and run that "
+            "(--name for another); compare(metric=...) shows what a run has recorded of it"
+            for name in found
+        )
     scorers = scorer_by_name(metrics)
     return [_rescore(ledger, study, planned, keys, scorer) for scorer in scorers]
 
@@ -117,7 +125,7 @@ def _rescore(ledger: Ledger, study: str, planned: Row, keys: Mapping[str, Pairs]
             kept += 1
             continue
         pairs = keys[run.get("stream", planned["stream"])]
-        of = {"stream": pairs, "probe": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
+        of = {"stream": pairs, "exam": pairs, "frozen": keys.get(_HELD_OUT, pairs)}
         new = [row | {"scorer": mark, "computed": at} for row in _figures(ledger, study, run["id"], of, scorer)]
         later.write(folder, [row for row in old if row["metric"] != scorer.name] + new)
         written += 1

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
@@ -18,20 +18,20 @@ from toolkit.errors import Outage, Stopped
 from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
+from toolkit.evaluation.exams import examiner
 from toolkit.evaluation.frozen import iter_frozen
+from toolkit.evaluation.judge import seated
 from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
-from toolkit.evaluation.probing import prober
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import Ledger, RunFolder, write_atomically
 from toolkit.randomness import generator
 from toolkit.streams.channel import Channel
-from toolkit.streams.scoring import scorer_by_name
 
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
-    from toolkit.lm.model import Engine
+    from toolkit.lm.model import Engine, Model
     from toolkit.lm.tape import Recorder
 
 Command = Literal["run", "pause", "stop"]
@@ -213,11 +213,12 @@ def _pass(
 ) -> RunRecord:
     engine = run.model.engine(run.stream) if run.arm.decider.uses_model else None
     money.begin(tape)
-    agent, bench, labels = begun(run, money.engine(engine), money.kept(folder.call), tape)
+    agent, bench, labels = begun(run, money.engine(engine, run.model), money.kept(folder.call), tape, money.engine)
     recorder, pairs = agent.decision.recorder, run.stream.pairs()
+    heard = (recorder, *bench.judging)
     pending = Pending()
-    probe = prober(run.probes, agent, pairs, run.places, bench) if run.probes else None
-    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending, probe=probe)
+    exam = examiner(run.exams, agent, pairs, run.places, bench) if run.exams else None
+    first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending, exam=exam)
     course = chain(first, _second(run, agent, recorder, money, bench, pending))
     record, done = folder.record, 0
     try:
@@ -234,17 +235,24 @@ def _pass(
             record,
             episodes=done,
             labels_before=labels,
-            replayed=recorder.replayed,
-            servers=recorder.servers,
-            adapted=recorder.adapted,
+            replayed=sum(one.replayed for one in heard),
+            servers=tuple(dict.fromkeys(name for one in heard for name in one.servers)),
+            adapted=tuple(dict.fromkeys(note for one in heard for note in one.adapted)),
         )
     return replace(folder.record, status="finished", hash=folder.hash(agent.state()))
 
 
 def begun(
-    run: Run, engine: Engine | None, write: Callable[[Call], None], tape: Iterable[Call]
+    run: Run,
+    engine: Engine | None,
+    write: Callable[[Call], None],
+    tape: Sequence[Call],
+    metered: Callable[[Engine | None, Model], Engine | None] = lambda engine, model: engine,
 ) -> tuple[Agent, Bench, int]:
-    """The agent before its first task, prepared; its bench; and the labels it was given."""
+    """The agent before its first task, prepared; its bench; and the labels it was given.
+
+    ``metered`` puts the engine of a judge behind the run's purse; that of the run's own model is there already.
+    """
     from toolkit.agents.agent import Agent
     from toolkit.agents.decision import Decision
     from toolkit.lm.tape import Recorder
@@ -259,7 +267,8 @@ def begun(
     if not isinstance(channel, Channel):
         raise TypeError(f"{channel!r} is no channel")
     asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
-    return agent, Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks), labels
+    scorers, judging = seated(run, agent, write, tape, metered)
+    return agent, Bench(scorers, channel, generator(*run.seeds, "channel"), asks, judging), labels
 
 
 def _second(
@@ -271,7 +280,7 @@ def _second(
     pairs = run.second.pairs()
     if run.second is not run.stream:
         if agent.decider.uses_model:
-            recorder.turn_to(money.engine(run.model.engine(run.second)))
+            recorder.turn_to(money.engine(run.model.engine(run.second), run.model))
         if agent.decider.peeks:
             agent.decider.reveal({task.id: key.answers[0] for task, key in pairs})
         agent.step = run.second.step

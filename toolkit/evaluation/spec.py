@@ -12,9 +12,9 @@ from toolkit.component import Config, build, read_toml
 from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.budget import Budget, changed
 from toolkit.evaluation.code import import_code
+from toolkit.evaluation.exams import Exams
 from toolkit.evaluation.hypotheses import from_tables
 from toolkit.evaluation.paths import anchored, code_of, relative
-from toolkit.evaluation.probing import Probes
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.lm.model import Model, model
@@ -39,7 +39,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "stop_when": (str, list),
     "second_pass": (str, dict, Stream),
     "counterfactuals": (int, float),
-    "probes": (dict, Probes),
+    "exams": (dict, Exams),
 }
 
 
@@ -144,12 +144,12 @@ def study_of(table: Config, file: Path, ledger: Ledger, tracking: str = "") -> S
     budget = _collect(mistakes, lambda: Budget.from_config(table.get("budget", {}), f"{where}: [budget]"))
     claims = _collect(mistakes, lambda: from_tables(table.get("hypotheses", []), where))
     second = _collect(mistakes, lambda: _second_pass(head.get("second_pass", ""), file))
-    probes = _collect(mistakes, lambda: Probes.from_config(head.get("probes"), where))
+    exams = _collect(mistakes, lambda: Exams.from_config(head.get("exams"), where))
     arms = _arms(table.get("arms", []), head, where, mistakes)
     if mistakes or lm is None:
         raise SpecError(mistakes)
     rest = {key: value for key, value in head.items() if key not in ("lm", "floors", "code")}
-    rest |= {"tracking": tracking, "budget": budget, "hypotheses": claims, "second_pass": second, "probes": probes}
+    rest |= {"tracking": tracking, "budget": budget, "hypotheses": claims, "second_pass": second, "exams": exams}
     try:
         found = [stream for stream in streams if stream is not None]
         return Study(streams=found, arms=arms, lm=lm, channel=channel, ledger=ledger, code=code, **rest)

@@ -14,9 +14,9 @@ from toolkit.evaluation import design, stopping
 from toolkit.evaluation.background import Background
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.conduct import Watcher, conduct
+from toolkit.evaluation.exams import Exams
 from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.mistakes import mistakes, usual_baseline
-from toolkit.evaluation.probing import Probes
 from toolkit.evaluation.run import Control
 from toolkit.evaluation.track import Tracking
 from toolkit.evaluation.unchanged import StudyChanged
@@ -26,7 +26,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import target
 from toolkit.lm.model import Deciding, Model, model
 from toolkit.streams.channel import Channel, FullLabel
-from toolkit.streams.scoring import Scorer, scorer_by_name
+from toolkit.streams.scoring import Scorer, as_named, scorer_by_name
 from toolkit.streams.stream import Stream
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Study:
     channel
         What agents get to hear.
     scorers
-        Metrics, the main one first; None = the stream's.
+        Metrics, the main one first: names, or scorers with parameters (`toolkit.Judge`); None = the stream's.
     baseline
         The arm that others are compared with; empty = ``"static"`` if there is one, else the first.
     ledger
@@ -87,8 +87,8 @@ class Study:
     counterfactuals
         Share of the tasks, in [0, 1], at which each arm is asked again without what it recalled, with what another task
         recalled, and without each single memory; charged to judging. See `toolkit.attribution`.
-    probes
-        When a copy of each agent is asked, with all updating off: on day one, and on the way. See `toolkit.Probes`.
+    exams
+        When a copy of each agent is asked, with all updating off: on day one, and on the way. See `toolkit.Exams`.
     reuse
         Whether runs that another study of the ledger has finished are taken over; False = every run is carried out.
     stop_when
@@ -119,7 +119,7 @@ class Study:
         order: str | Sequence[str] = "shuffled",
         deciding: Deciding | None = None,
         channel: Channel | None = None,
-        scorers: Sequence[str] | None = None,
+        scorers: Sequence[str | Config | Scorer] | None = None,
         baseline: str = "",
         ledger: Ledger | str | Path | None = None,
         workers: int = 0,
@@ -132,7 +132,7 @@ class Study:
         hypotheses: Sequence[Hypothesis] = (),
         second_pass: str | Stream = "",
         counterfactuals: float = 0.0,
-        probes: Probes | None = None,
+        exams: Exams | None = None,
     ) -> None:
         self.name, self.arms = name, tuple(arms)
         self.streams = (*([stream] if stream is not None else []), *streams)
@@ -149,7 +149,7 @@ class Study:
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self.workers, self.reuse, self.second_pass = workers, reuse, second_pass
         self.code = tuple(Path(path) for path in code)
-        self.budget, self.counterfactuals, self.probes = budget or Budget(), counterfactuals, probes
+        self.budget, self.counterfactuals, self.exams = budget or Budget(), counterfactuals, exams
         self.stop_when, self.hypotheses = stopping.written(stop_when), tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
         self._background = Background(name)
@@ -189,7 +189,7 @@ class Study:
             scorers=self.scorers,
             second_pass=self.second_pass,
             counterfactuals=self.counterfactuals,
-            probes=self.probes,
+            exams=self.exams,
         )
 
     def plan(self, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
@@ -374,7 +374,7 @@ class Study:
             "order": self.order if isinstance(self.order, str) else list(self.order),
             "deciding": self.deciding,
             "baseline": self.baseline,
-            "scorers": [scorer.name for scorer in self.scorers],
+            "scorers": [one if isinstance(one, str) else one.config() for one in map(as_named, self.scorers)],
         }
         if self.stop_when:
             found["stop_when"] = list(self.stop_when)
@@ -383,8 +383,8 @@ class Study:
             found["second_pass"] = second if isinstance(second, str) else second.config()
         if self.counterfactuals:
             found["counterfactuals"] = self.counterfactuals
-        if self.probes:
-            found["probes"] = self.probes.config()
+        if self.exams:
+            found["exams"] = self.exams.config()
         if self.code:
             found["code"] = [str(path) for path in self.code]
         arms = [arm.config() for arm in self.arms]

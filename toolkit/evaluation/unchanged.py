@@ -12,6 +12,7 @@ from toolkit.component import Component
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.design import labels
 from toolkit.evaluation.environment import version
+from toolkit.evaluation.judge import judges_of
 from toolkit.evaluation.paths import relative
 from toolkit.ledger.rows import Row
 from toolkit.records import names
@@ -52,8 +53,9 @@ def stream_row(stream: Stream, label: str, study: Study) -> Row:
 
 
 def model_rows(study: Study) -> list[Row]:
-    """Each model that an arm of a study asks: its settings, fingerprint, and what is known of weights and engine."""
+    """Each model that an arm or a judge asks: its settings, fingerprint, and what is known of weights and engine."""
     used = dict.fromkeys(arm.lm or study.lm for arm in study.arms if arm.decider.uses_model)
+    used |= dict.fromkeys(judge.model for judge in judges_of(study.scorers))
     return [
         {
             "label": model.label,

@@ -15,6 +15,7 @@ from typing import Any
 from toolkit.component import digest
 from toolkit.ledger.course import Course, Point
 from toolkit.ledger.follow import Follower, PlannedRun
+from toolkit.ledger.planned import scored_by
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.spans import recorded, sample, spans
 from toolkit.ledger.store import Ledger
@@ -115,7 +116,7 @@ class Exporter:
                 "model": plan["model"],
                 "deciding": plan["deciding"],
                 "feedback": plan["channel"],
-                "scored by": ", ".join(plan["scorers"]),
+                "scored by": ", ".join(scored_by(plan)),
                 "baseline": plan["baseline"],
                 "licence of the data": plan.get("licence") or "not stated",
                 "stream fingerprint": ", ".join(_fingerprints(plan).values()),

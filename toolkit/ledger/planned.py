@@ -27,6 +27,12 @@ def planned_tasks(planned: Row, arm: str) -> int:
     return sum(run.get("tasks", len(planned["tasks"])) for run in planned["runs"] if run["arm"] == arm)
 
 
+def scored_by(planned: Mapping[str, Any]) -> tuple[str, ...]:
+    """A study's metrics, the main one first; of a judge, which model and which prompt."""
+    by = {one["metric"]: f"{one['model']}, prompt {one['prompt'][:12]}" for one in planned.get("judges", ())}
+    return tuple(f"{name} ({by[name]})" if name in by else str(name) for name in planned["scorers"])
+
+
 def heard(planned: Mapping[str, Any]) -> str:
     """What agents are told of their answers, and which arms are told something else."""
     own = {name: arm["channel"] for name, arm in planned["arms"].items() if "channel" in arm}

@@ -58,18 +58,18 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
 
 
 def _ask_for(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            sock.bind((HOST, port))
         except (OSError, OverflowError) as error:
             raise TrackingError(f"port {port} cannot be used ({error}): toolkit ui --port {_free_port()}") from error
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    with socket.socket() as sock:
+        sock.bind((HOST, 0))
+        return int(sock.getsockname()[1])
 
 
 def _await(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -85,6 +85,11 @@ class Taped(Model, abstract=True):
         return Absent(plain if self.plays else plain | {"response_format"})
 
 
+def taped(told: Config) -> Taped:
+    """The model that a plan's words describe; see `described`."""
+    return Taped(**{**told, "offered": tuple(told["offered"])})
+
+
 def described(model: Model) -> Config:
     """What a plan keeps of a model: all that a replay needs of it, as parameters of `Taped`."""
     return {

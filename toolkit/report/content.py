@@ -9,13 +9,13 @@ from typing import Any
 from toolkit import figures
 from toolkit.analysis import ArmRow
 from toolkit.figures import Drawn
-from toolkit.ledger.planned import heard, lengths
+from toolkit.ledger.planned import heard, lengths, scored_by
 from toolkit.report import costs, evidence, paper
 from toolkit.report.changes import change_section
 from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
-from toolkit.report.passes import probe_section, second_section
+from toolkit.report.passes import exam_section, second_section
 from toolkit.report.uses import use_section
 from toolkit.stats import CurveBand
 
@@ -118,14 +118,14 @@ def _contrast(arm: str, row: ArmRow | None, baseline: str, base: ArmRow | None) 
 
 def _compared(facts: Facts) -> Html:
     planned = facts.planned
-    scorers = [*planned["scorers"][:1], *(f"beside it {name}" for name in planned["scorers"][1:])]
+    scorers = [f"beside it {name}" if place else name for place, name in enumerate(scored_by(planned))]
     about = [
         ("stream", "; ".join(f"{portable(name)}, {count(n, 'task')}" for name, n in lengths(planned).items())),
         ("licence of the data", planned.get("licence") or "not stated"),
         ("model", portable(planned["model"])),
         ("what agents get to hear", portable(heard(planned))),
         ("closed options decided by", f"{planned['deciding']}, for all arms"),
-        ("scored by", ", ".join(scorers)),
+        ("scored by", portable(", ".join(scorers))),
         ("orders", f"{_kinds(planned)}{count(len(_seeds(planned)), 'seed')}, the same orders for every arm"),
         ("baseline", planned["baseline"]),
     ]
@@ -179,7 +179,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         _behind(facts),
         change_section(facts),
         effects_section(facts),
-        probe_section(facts),
+        exam_section(facts),
         second_section(facts),
         use_section(facts),
         evidence.later(facts),

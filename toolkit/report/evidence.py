@@ -144,7 +144,7 @@ def _ceiling(facts: Facts) -> Iterator[str]:
 def _unfinished(facts: Facts) -> Html:
     bad = facts.runs[facts.runs.status != "finished"]
     begun = set(facts.runs.run)
-    again = {run["id"]: run.get("frozen", 0) + run.get("probes", 0) for run in facts.planned["runs"]}
+    again = {run["id"]: run.get("frozen", 0) + run.get("exams", 0) for run in facts.planned["runs"]}
     rows = [
         (r.arm, str(r.seed), r.status, f"{r.episodes} of {r.tasks + again[r.run]}", _error(r.error))
         for r in bad.itertuples()

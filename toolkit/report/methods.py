@@ -122,6 +122,13 @@ def _design(facts: Facts) -> Iterator[Sentence]:
     yield (f"Of each answer agents learned {told}." if told else f"Feedback to agents: {portable(channels)}.",)
     if planned["scorers"]:
         yield (f"Answers were scored by {planned['scorers'][0]}.",)
+    for judge in planned.get("judges", ()):
+        told = f"asked whether an answer says the same as the reference (prompt {judge['prompt'][:12]})"
+        yield (
+            f"Scores of {judge['metric']} are verdicts of {portable(judge['model'])}, {told}",
+            cite("zheng2023"),
+            ".",
+        )
     yield from _model(facts)
     done, wanted = int((facts.runs.status == "finished").sum()), len(planned["runs"])
     if done < wanted:

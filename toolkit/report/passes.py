@@ -26,16 +26,16 @@ def second_section(facts: Facts) -> Html:
     return Html(element("h3", "The second pass, with all updating off") + table(head, cells) + told)
 
 
-def probe_section(facts: Facts) -> Html:
-    """What arms scored in probes: on day one, and how much of what they met they still knew at the end."""
-    asked = facts.planned["runs"][0].get("probes") if facts.planned["runs"] else 0
+def exam_section(facts: Facts) -> Html:
+    """What arms scored in exams: on day one, and how much of what they met they still knew at the end."""
+    asked = facts.planned["runs"][0].get("exams") if facts.planned["runs"] else 0
     if facts.comparison is None or not asked:
         return Html("")
     early, kept = day_one(facts.name, ledger=facts.ledger), transfer(facts.name, ledger=facts.ledger)
     rows = [[arm, _told(early[arm]), _told(kept[arm])] for arm in facts.planned["arms"] if arm in early]
     told = (
         "Asked of a copy of each agent, with all updating off. Day one: before the first task of the stream. Kept: the "
-        "score of tasks at the last probe less that at the first one after they were met; below 0, the arm forgot."
+        "score of tasks at the last exam less that at the first one after they were met; below 0, the arm forgot."
     )
     return Html(
         element("h3", "Day one, and what was kept") + table(("arm", "day one", "kept"), rows) + paragraphs(told)

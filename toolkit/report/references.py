@@ -100,6 +100,11 @@ REFERENCES = {
             "An approximate distribution of estimates of variance components", "Biometrics Bulletin", 1946,
             "2(6), 110--114",
         ),
+        Reference(
+            "zheng2023", "inproceedings", "Zheng, Lianmin and Chiang, Wei-Lin and Sheng, Ying and others",
+            "Judging {LLM}-as-a-judge with {MT}-Bench and Chatbot Arena",
+            "Advances in Neural Information Processing Systems", 2023,
+        ),
     )
 }  # fmt: skip
 """By key."""

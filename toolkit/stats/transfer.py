@@ -18,9 +18,9 @@ def backward_transfer(soon: ArrayLike, late: ArrayLike, *, level: float = 0.95) 
     Parameters
     ----------
     soon : array_like of float, shape (R, K)
-        By run and task (or block of tasks): the score when it was first probed after it had been learned. NaN = not.
+        By run and task (or block of tasks): the score when it was first asked after it had been learned. NaN = not.
     late : array_like of float, shape (R, K)
-        The score of the same when it was probed last, after all the others.
+        The score of the same when it was asked last, after all the others.
     level : float, in (0, 1)
         Nominal coverage.
 
@@ -39,7 +39,7 @@ def backward_transfer(soon: ArrayLike, late: ArrayLike, *, level: float = 0.95) 
     -----
     With R[i, j] the score on task j after learning task i of K, backward transfer is
     ``sum over j < K of (R[K, j] - R[j, j]) / (K - 1)`` [1]_; `soon` holds R[j, j] and `late` R[K, j]. The last task
-    has no later learning: leave it out, or make it NaN. A maximum over earlier probes in place of R[j, j], as some
+    has no later learning: leave it out, or make it NaN. A maximum over earlier passes in place of R[j, j], as some
     take for forgetting, is above 0 by noise alone and is not used here.
 
     References
@@ -62,9 +62,7 @@ def backward_transfer(soon: ArrayLike, late: ArrayLike, *, level: float = 0.95) 
     sums = np.where(there, gain, 0.0).sum(axis=1)
     means = np.divide(sums, count, out=np.full(len(gain), math.nan), where=count > 0)
     reason = (
-        ""
-        if there.any()
-        else "no task was probed twice after it was learned: probe tasks again, or use a longer stream"
+        "" if there.any() else "no task was asked twice after it was learned: ask tasks again, or use a longer stream"
     )
     return over_runs(
         means, "mean gains", int(count.sum()), level=level, rounding=1e-12, reason=reason,

@@ -13,7 +13,7 @@ import operator
 import pickle
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from numbers import Real
@@ -21,7 +21,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from toolkit.component import Component, build, digest, registered
+from toolkit.component import Component, Config, digest, registered
 from toolkit.errors import SpecError, nearest
 from toolkit.records import Key, Task
 
@@ -39,6 +39,8 @@ class Scorer(Component, kind="scorer"):
     ----------
     called
         The scorer's name where it is not that of the class in snake case.
+    asks
+        Whether it asks a model, which only a run can give it; see `toolkit.Judge`.
 
     Examples
     --------
@@ -53,18 +55,21 @@ class Scorer(Component, kind="scorer"):
 
     stateless: ClassVar[bool] = True
     called: ClassVar[str] = ""
+    asks: ClassVar[bool] = False
 
     def __init_subclass__(cls, **rest: Any) -> None:
-        taken = {_name(known): known for known in registered("scorer").values() if known.__name__ != cls.__name__}
-        if _name(cls) in taken:
-            other = taken[_name(cls)].__name__
-            raise TypeError(f"{cls.__name__}: a scorer needs a name of its own, but {_name(cls)!r} is that of {other}")
+        taken = {name_of(known): known for known in registered("scorer").values() if known.__name__ != cls.__name__}
+        if name_of(cls) in taken:
+            other = taken[name_of(cls)].__name__
+            raise TypeError(
+                f"{cls.__name__}: a scorer needs a name of its own, but {name_of(cls)!r} is that of {other}"
+            )
         super().__init_subclass__(**rest)
 
     @property
     def name(self) -> str:
         """What the metric is called in specifications, tables and the ledger."""
-        return _name(type(self))
+        return name_of(type(self))
 
     def score(self, task: Task, answer: str, key: Key) -> float:
         """How right ``answer`` is, in [0, 1]; NaN means that it could not be scored, and nothing else."""
@@ -81,7 +86,8 @@ class Scorer(Component, kind="scorer"):
         return _checked(self.name, task, self.score(task, answer, key))
 
 
-def _name(cls: type) -> str:
+def name_of(cls: type) -> str:
+    """What the metric of a scorer's class is called."""
     called: str = vars(cls).get("called", "")
     return called or _snake(cls.__name__)
 
@@ -332,8 +338,13 @@ def _source(function: ScoreFunction) -> str:
         return f"{getattr(code, 'co_code', b'').hex()} {constants!r} {getattr(code, 'co_names', ())!r}"
 
 
-def scorer_by_name(names: str | Sequence[str]) -> tuple[Scorer, ...]:
-    """The scorers of these names with their default parameters, in the same order: one name or several.
+def scorer_by_name(named: str | Sequence[str | Config | Scorer]) -> tuple[Scorer, ...]:
+    """The scorers that are meant, in the same order: one name or several.
+
+    Parameters
+    ----------
+    named
+        Names, which have the default parameters; tables with ``use`` and parameters; scorers themselves.
 
     Raises
     ------
@@ -342,16 +353,36 @@ def scorer_by_name(names: str | Sequence[str]) -> tuple[Scorer, ...]:
 
     Examples
     --------
-    >>> scorer_by_name(["exact", "set"])
-    (Exact(), SetMatch(separator=','))
+    >>> scorer_by_name(["exact", "set", {"use": "Numeric", "tolerance": 0.5}])
+    (Exact(), SetMatch(separator=','), Numeric(tolerance=0.5))
     """
-    wanted = (names,) if isinstance(names, str) else tuple(names)
-    known = {_name(cls): cls for cls in registered("scorer").values()}
-    strange = [name for name in wanted if name not in known]
-    mistakes = [f"scorers: no scorer is called {name!r}; {nearest(str(name), known)}" for name in strange]
-    twice = [name for name in dict.fromkeys(wanted) if wanted.count(name) > 1]
+    wanted: tuple[str | Config | Scorer, ...] = (named,) if isinstance(named, str) else tuple(named)
+    known = {name_of(cls): cls for cls in registered("scorer").values()}
+    strange = [one for one in wanted if not isinstance(one, Scorer | dict) and one not in known]
+    mistakes = [f"scorers: no scorer is called {one!r}; {nearest(str(one), known)}" for one in strange]
+    made = tuple(_made(one, known) for one in wanted if one not in strange)
+    names = [one.name for one in made]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     mistakes += [f"scorers: {name!r} is named twice; a metric occurs once" for name in twice]
     if mistakes:
         raise SpecError(mistakes)
-    built = (build("scorer", known[name].__name__, f"scorer {name!r}") for name in wanted)
-    return tuple(made for made in built if isinstance(made, Scorer))
+    return made
+
+
+def _made(one: str | Config | Scorer, known: Mapping[str, type[Component]]) -> Scorer:
+    if isinstance(one, Scorer):
+        return one
+    config, where = (one, "scorers") if isinstance(one, dict) else (known[one].__name__, f"scorer {one!r}")
+    return Scorer.from_config(config, where)
+
+
+def as_named(one: Scorer) -> str | Scorer:
+    """A scorer's name where that says all of it, else the scorer itself.
+
+    Examples
+    --------
+    >>> as_named(Numeric()), as_named(Numeric(tolerance=0.5))
+    ('numeric', Numeric(tolerance=0.5))
+    """
+    usual = all(getattr(one, name) == parameter.default for name, parameter in one.parameters().items())
+    return one.name if usual else one

@@ -11,6 +11,7 @@ import toolkit
 from toolkit.agents.arm import Arm
 from toolkit.component import Component
 from toolkit.evaluation.study import Study
+from toolkit.streams.scoring import as_named
 
 _WIDTH = 100
 
@@ -99,7 +100,7 @@ def _study(written: _Source, study: Study) -> str:
         "order": study.order if isinstance(study.order, str) else list(study.order),
         "deciding": study.deciding,
         "channel": study.channel,
-        "scorers": [scorer.name for scorer in study.scorers],
+        "scorers": list(map(as_named, study.scorers)),
         "baseline": study.baseline,
     }
     if len(study.streams) > 1:

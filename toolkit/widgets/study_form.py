@@ -18,6 +18,7 @@ from toolkit.evaluation.design import ORDERS
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
 from toolkit.streams.desk import Desk
+from toolkit.streams.scoring import as_named
 from toolkit.traits.memory import Retrieval
 from toolkit.widgets.fields import ChoiceField, Field, ListField, NumberField, TextField
 from toolkit.widgets.form import ComponentForm, Form
@@ -203,11 +204,14 @@ class StudyForm(Form):
         if len(study.streams) > 1 or len(study.orders) > 1:
             told = f"{len(study.streams)} streams and {len(study.orders)} orders"
             raise SpecError([f"a form shows one stream and one order, but {study.name!r} has {told}: edit its file"])
+        for one in map(as_named, study.scorers):
+            if not isinstance(one, str):
+                raise SpecError([f"a form shows scorers by name, but {study.name!r} has {one!r}: edit its file"])
         self.ledger = study.ledger
         self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget, "reuse": study.reuse}
         self._extra |= {"hypotheses": study.hypotheses, "stop_when": study.stop_when}
         self._extra |= {"second_pass": study.second_pass, "counterfactuals": study.counterfactuals}
-        self._extra["probes"] = study.probes
+        self._extra["exams"] = study.exams
         self._extra["tracking"] = study.tracking.target.asked
         self._quiet = True
         try:

@@ -12,7 +12,7 @@ from toolkit.traits.memory.embedding import Vector, unit_rows
 Places = NDArray[np.intp]
 Embed = Callable[[Sequence[str]], Vector]
 
-_BLOCK = 1024  # rows; small enough that no library takes it apart
+_BLOCK = 1 << 18  # numbers; small enough that no library shares them out among threads
 _LANE = 16  # rows; more than any library multiplies in one go
 _LEAST = 64
 _LINE = 64  # bytes
@@ -29,13 +29,25 @@ def products(matrix: Vector, vector: Vector) -> Vector:
     rounded otherwise too: a tie would go to whoever stands there.
     """
     found: Vector
-    if len(matrix) <= _BLOCK:
+    rows = block(matrix.shape[1])
+    if len(matrix) <= rows:
         found = matrix.dot(vector)
         return found
     found = np.empty(len(matrix), dtype=np.float32)
-    for start in range(0, len(matrix), _BLOCK):
-        np.dot(matrix[start : start + _BLOCK], vector, out=found[start : start + _BLOCK])
+    for start in range(0, len(matrix), rows):
+        np.dot(matrix[start : start + rows], vector, out=found[start : start + rows])
     return found
+
+
+def block(width: int) -> int:
+    """How many rows of this width are multiplied in one go.
+
+    Examples
+    --------
+    >>> block(256), block(1536), block(100_000)
+    (1024, 160, 16)
+    """
+    return max(_LANE, _BLOCK // width // _LANE * _LANE)
 
 
 def padded(count: int) -> int:

@@ -2,100 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 
-from toolkit.records import Experience, Memory, Step, Task
+from toolkit.records import Experience, Memory, Task
+from toolkit.traits.memory.choosing import MERGE, Operation, decision, numbered
+from toolkit.traits.memory.extraction import EXTRACT, Fact, stated, written
 from toolkit.traits.memory.policy import Forgotten
 from toolkit.traits.memory.store import Scope, Within, within
-from toolkit.traits.memory.written import WrittenMemory, short, words
+from toolkit.traits.memory.written import WrittenMemory, words
 from toolkit.traits.trait import Think, must_be_positive
 
-EXTRACT = Step(
-    "extract-facts",
-    "Text: Ann's phone number is 12 and she lives in Rome.\n"
-    "Facts: Ann | phone number | 12; Ann | city | Rome\n\n"
-    "Write the facts that the next text states in the same way; none, if it states none.",
-    ("text",),
-    output="facts",
-)
-"""The step by which `Facts` reads a text, ``extract="model"``."""
-
 _MOST = 8  # facts of one text
-_PART = 120  # characters of a subject, an attribute or a value
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
-_STATED = re.compile(
-    r"^(?:.{0,80}[,:]\s+)?(?:(?P<subject>[^,:;?]{1,60}?)['’]s|(?P<mine>my))\s+(?P<attribute>[^,:;?]{1,60}?)\s+"
-    r"(?:is|are)\s+(?:now\s+)?(?P<value>[^?]{1,120}?)[.!;]*$",
-    re.IGNORECASE,
-)
-_NUMBERED = re.compile(r"^\s*\d+[.)]\s+")
-_AROUND = " -*.\"'`()"
+_COMPARED = 10  # facts that a new one is compared with at most, as in Mem0
 _ARTICLES = {"a", "an", "the"}
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A subject's attribute and its value, as a text states it.
-
-    Examples
-    --------
-    >>> str(Fact("Mara", "locker code", "5821"))
-    "Mara's locker code is 5821"
-    """
-
-    subject: str
-    attribute: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.subject}'s {self.attribute} is {self.value}"
-
-
-def stated(text: str, user: str = "") -> list[Fact]:
-    """The facts that a text states in so many words: ``<subject>'s <attribute> is <value>``; ``my`` is the user's.
-
-    Examples
-    --------
-    >>> stated("Hello! From now on, Mara's locker code is 5821. What is Ben's?")
-    [Fact(subject='Mara', attribute='locker code', value='5821')]
-    >>> stated("My locker code is now 7001.", user="mara")
-    [Fact(subject='mara', attribute='locker code', value='7001')]
-    """
-    found = []
-    for sentence in _SENTENCE.split(text):
-        said = _STATED.match(sentence.strip()) if len(sentence) <= 400 else None
-        if said:
-            subject = said["subject"] or user or "user"
-            found.append(Fact(*(short(part, _PART) for part in (subject, said["attribute"], said["value"]))))
-    return [fact for fact in found if all(words(part) for part in (fact.subject, fact.attribute, fact.value))]
-
-
-def written(said: str, text: str, user: str = "") -> list[Fact]:
-    """The facts in what a model wrote about a text: three parts each, or a sentence that `stated` takes.
-
-    Every word of the value, and of the subject unless it is the user, must stand in the text: what a model makes up, or
-    copies from its instruction, is no fact.
-
-    Examples
-    --------
-    >>> written("Mara | code | 5821; Mara | dog | Rex; nonsense", "Mara's code is 5821.")
-    [Fact(subject='Mara', attribute='code', value='5821')]
-    """
-    there, found = {*words(text), *words(user)}, list[Fact]()
-    for piece in said.split(";"):
-        parts = [short(part.strip(_AROUND), _PART) for part in piece.split("|")]
-        if len(parts) == 3 and all(words(part) for part in parts):
-            whose = (user or "user") if words(parts[0]) in (["user"], ["i"], ["me"]) else parts[0]
-            found.append(Fact(whose, *parts[1:]))
-        elif len(parts) == 1:
-            found += stated(_NUMBERED.sub("", parts[0]), user)
-    known = {"user", *there}
-    return [one for one in dict.fromkeys(found) if {*words(one.subject)} <= known and {*words(one.value)} <= there]
+_About: TypeAlias = tuple[str, ...]  # whose, subject and attribute
 
 
 class Facts(WrittenMemory):
@@ -117,12 +41,21 @@ class Facts(WrittenMemory):
         the text. ``"rule"``: sentences of the form ``<subject>'s <attribute> is <value>`` are taken, without a model.
     history
         Whether facts that no longer hold are recalled too, marked ``(until <time>)``.
+    merge
+        ``"rule"``: subject and attribute say which facts a new one ends, as above. ``"model"``: it is shown the new
+        fact and the ``k`` most similar ones that hold, ten at most, and decides, one call for each new fact, none while
+        no fact holds (see `MERGE`). Where its answer is unusable, the rule applies.
 
     Notes
     -----
-    Mem0 [1]_ lets a model decide of each new fact whether to add it, to update or delete one, or to do nothing. Here
-    subject and attribute decide, so that the same life gives the same facts, at one call a text. A fact told again by
-    somebody else stays that of whoever told it first, and goes when they are forgotten.
+    Mem0 [1]_ lets a model decide of each new fact whether to *add* it, to *update* or *delete* one, or to do *nothing*.
+    With ``merge="model"`` so it is here, but that nothing is lost: of an update the old fact is kept as by the rule; of
+    a deletion the new one is kept too, as a ``"retraction"``, which never holds and is never recalled, so that
+    forgetting whoever told it undoes it. What is added holds beside others of its subject and attribute. Mem0 may
+    write one text of both facts; here the new one stands as it was told. By the rule the same life gives the same facts
+    whatever the model, at one call a text.
+
+    A fact told again by somebody else stays that of whoever told it first, and goes when they are forgotten.
 
     References
     ----------
@@ -140,26 +73,42 @@ class Facts(WrittenMemory):
     "- Mara's code is 7001"
     >>> [(one.fields["value"], one.until) for one in policy.memories()]
     [('5821', 1), ('7001', None)]
+
+    Told in other words, it takes a model to see that one fact ends the other:
+
+    >>> policy = Facts(extract="rule", merge="model")
+    >>> policy.reset(np.random.default_rng(0), lambda step, known, new: "update 1")
+    >>> for time, said in enumerate(["Mara's city is Oslo.", "Mara's new home is Rome."]):
+    ...     policy.observe(Experience(f"stream/{time}", Task(f"t{time}", {"text": said}, time=time), ""))
+    >>> policy.recall(Task("q", {"text": "Where does Mara live?"})).notes
+    "- Mara's new home is Rome"
     """
 
     def __init__(
-        self, k: int = 4, scope: Scope = "shared", extract: Literal["model", "rule"] = "model", history: bool = False
+        self,
+        k: int = 4,
+        scope: Scope = "shared",
+        extract: Literal["model", "rule"] = "model",
+        history: bool = False,
+        merge: Literal["rule", "model"] = "rule",
     ) -> None:
         self.k = k
         self.scope = scope
         self.extract = extract
         self.history = history
+        self.merge = merge
 
     def check(self) -> None:
-        """At least one fact; a known way of reading."""
+        """At least one fact; a known way of reading and of merging."""
         must_be_positive("Facts.k", self.k)
-        if self.extract not in ("model", "rule"):
-            raise ValueError(f"Facts.extract must be 'model' or 'rule' but is {self.extract!r}")
+        for name in ("extract", "merge"):
+            if getattr(self, name) not in ("model", "rule"):
+                raise ValueError(f"Facts.{name} must be 'model' or 'rule' but is {getattr(self, name)!r}")
 
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin without facts."""
         super().reset(rng, think)
-        self._holds: dict[tuple[str, ...], str] = {}  # by whose, subject and attribute: the fact that holds
+        self._holds: dict[_About, tuple[str, ...]] = {}  # the facts that hold; by the rule one of each
         self._count = 0
 
     def write(self, experience: Experience) -> None:
@@ -179,45 +128,80 @@ class Facts(WrittenMemory):
 
     def _keep(self, fact: Fact, experience: Experience) -> None:
         task = experience.task
-        key = self._key(within(self.scope, task), fact.subject, fact.attribute)
-        before = self._store.get(self._holds.get(key, ""))
-        if before is not None and words(before.fields["value"]) == words(fact.value):
+        whose = within(self.scope, task)
+        about = self._about(whose, fact.subject, fact.attribute)
+        same = [one for name in self._holds.get(about, ()) if (one := self._store.get(name)) is not None]
+        if any(words(one.fields["value"]) == words(fact.value) for one in same):
+            return
+        what, ended = self._merged(fact, whose, same)
+        if what == "nothing":
             return
         new = Memory(
             id=f"fact/{self._count}",
             text=str(fact),
-            kind="fact",
+            kind="retraction" if what == "delete" else "fact",
             fields={"subject": fact.subject, "attribute": fact.attribute, "value": fact.value},
             user=task.user,
             session=task.session,
             time=task.time,
             sources=(experience.id,),
+            until=task.time if what == "delete" else None,
         )
-        if before is not None:
-            self._store.put(replace(before, until=task.time, links=(new.id,)))
-        self._store.put(new)
-        self._holds[key] = new.id
         self._count += 1
+        for one in ended:
+            self._lift(one)
+            self._store.put(replace(one, until=task.time, links=(new.id,)))
+        self._store.put(new)
+        if new.until is None:
+            self._hold(new)
+
+    def _merged(self, fact: Fact, whose: Within, same: Sequence[Memory]) -> tuple[Operation, Sequence[Memory]]:
+        """What becomes of a new fact, and which ones it ends; ``same`` are those that it ends by the rule."""
+        near = self._near(str(fact), min(self.k, _COMPARED), whose) if self.merge == "model" else []
+        if not near:
+            return "add", same
+        said = self.ask(MERGE, known=numbered([one.text for one in near]), new=str(fact))
+        found = decision(said, len(near))
+        if found is not None:
+            return found[0], near[found[1] - 1 : found[1]] if found[1] else []
+        self._unusable += bool(said)
+        return "add", same
+
+    def _near(self, text: str, most: int, whose: Within, history: bool = False) -> list[Memory]:
+        """The most similar facts that hold, or also those that did."""
+        wanted = 4 * most
+        while True:  # those that no longer hold are passed over, so more may have to be looked at
+            found = self._store.nearest(text, wanted, within=whose)
+            shown = [one for one in found if one.until is None or (history and one.kind == "fact")][:most]
+            if len(shown) == most or len(found) < wanted:
+                return shown
+            wanted *= 16  # each time everything is compared again, so not often
+
+    def _hold(self, one: Memory) -> None:
+        about = self._about_of(one)
+        self._holds[about] = (*self._holds.get(about, ()), one.id)
+
+    def _lift(self, one: Memory) -> None:
+        about = self._about_of(one)
+        left = tuple(name for name in self._holds.pop(about, ()) if name != one.id)
+        if left:
+            self._holds[about] = left
 
     @staticmethod
-    def _key(whose: Within, subject: str, attribute: str) -> tuple[str, ...]:
+    def _about(whose: Within, subject: str, attribute: str) -> _About:
         return (whose[1], *(" ".join(w for w in words(part) if w not in _ARTICLES) for part in (subject, attribute)))
 
     def read(self, task: Task) -> Sequence[Memory]:
         """The most similar that hold; with ``history`` also those that did."""
-        wanted = self.k
-        while True:  # those that no longer hold are passed over, so more may have to be looked at
-            found = self._store.nearest(task.text, wanted, within=within(self.scope, task))
-            shown = [one for one in found if self.history or one.until is None][: self.k]
-            if len(shown) == self.k or len(found) < wanted:
-                return [_dated(one) for one in shown]
-            wanted *= 2
+        return [_dated(one) for one in self._near(task.text, self.k, within(self.scope, task), self.history)]
 
     def drop(self, ids: Iterable[str]) -> None:
         """Let go of facts; what they took the place of does not hold again."""
-        gone = set(ids)
-        super().drop(sorted(gone))
-        self._holds = {key: name for key, name in self._holds.items() if name not in gone}
+        gone = sorted(set(ids))
+        for one in map(self._store.get, gone):
+            if one is not None:
+                self._lift(one)
+        super().drop(gone)
 
     def forget(self, user: str) -> Forgotten:
         """Remove what the user told; what it took the place of holds until the next that is left, or still."""
@@ -238,11 +222,11 @@ class Facts(WrittenMemory):
         until = one.until if after else None
         self._store.put(replace(one, links=after, until=until if following is None else following.time))
         if not after:
-            self._holds[self._key_of(one)] = one.id
+            self._hold(one)
 
-    def _key_of(self, one: Memory) -> tuple[str, ...]:
+    def _about_of(self, one: Memory) -> _About:
         whose = within(self.scope, Task("", {}, user=one.user, session=one.session))
-        return self._key(whose, one.fields["subject"], one.fields["attribute"])
+        return self._about(whose, one.fields["subject"], one.fields["attribute"])
 
 
 def _told(experience: Experience) -> list[str]:

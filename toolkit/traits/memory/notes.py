@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
+
+import numpy as np
 
 from toolkit.records import Experience, Memory, Step, Task
-from toolkit.traits.memory.policy import best
-from toolkit.traits.memory.store import Scope, within
-from toolkit.traits.memory.written import WrittenMemory, short, words
-from toolkit.traits.trait import must_be_positive
+from toolkit.traits.memory.choosing import LINK, REWRITE, numbered, picked, rewritten
+from toolkit.traits.memory.policy import Forgotten, best
+from toolkit.traits.memory.store import Scope, Within, within
+from toolkit.traits.memory.written import WrittenMemory, keywords, short, words
+from toolkit.traits.trait import Think, must_be_positive
 
 KEYWORDS = Step(
     "keywords",
@@ -19,30 +23,17 @@ KEYWORDS = Step(
 )
 """The step by which `LinkedNotes` reads a text."""
 
-_MOST = 5  # keywords of one note
-
-
-def keywords(said: str) -> list[str]:
-    """The keywords in what a model wrote: at most five, of at most four words each, none twice.
-
-    Examples
-    --------
-    >>> keywords("parcel, Late delivery; parcel, I would say that the keywords are these")
-    ['parcel', 'Late delivery']
-    """
-    found: dict[tuple[str, ...], str] = {}
-    for piece in said.replace(";", ",").split(","):
-        key = tuple(words(piece))
-        if 0 < len(key) <= 4:
-            found.setdefault(key, short(piece.strip(" -*.\"'`()"), 40))
-    return list(found.values())[:_MOST]
+_SHOWN = 10  # notes that a model chooses links from
 
 
 class LinkedNotes(WrittenMemory):
-    """Notes with keywords that the model writes, each linked with the most similar; links are recalled along.
+    """Notes with keywords that the model writes, each linked with similar ones; links are recalled along.
 
     A note is a task with its answer; the keywords stand in it, so it is found by them too. It is linked when it is
-    written, both ways; a note with too many links loses its oldest. Feedback revises the answer, without a call.
+    written, both ways; a note with too many links loses its oldest. Feedback revises the answer, without a call; what
+    others were rewritten to in its light stays.
+
+    To forget a user sets notes of others that were rewritten in the light of theirs back to what they were at first.
 
     Parameters
     ----------
@@ -52,11 +43,20 @@ class LinkedNotes(WrittenMemory):
         Notes that a new one is linked with, at least 0. It may get as many more; its latest so many are recalled along.
     scope
         Whose notes are searched and linked.
+    links_by
+        ``"similarity"``: the most similar are linked. ``"model"``: of the ``2 * links`` most similar, ten at most, it
+        chooses at most ``links``, or none, one call a note (see `LINK`). Where its answer is unusable, similarity
+        chooses.
+    rewrite
+        Whether the model may write anew, for each note that a new one is linked with, its keywords and what it means in
+        the light of the new one, one call each (see `REWRITE`). The task and the answer in it stay.
 
     Notes
     -----
-    A-Mem [1]_ has a model choose the links and rewrite old notes in the light of new ones, with two more calls a note;
-    here similarity chooses, and nothing is rewritten.
+    All of A-Mem [1]_ is ``LinkedNotes(links_by="model", rewrite=True)``, but that a note has keywords and, once it is
+    rewritten, a sentence of context, no tags; that new notes are linked both ways; and that rewriting is bounded: its
+    ``sources`` become those of all notes in whose light it was written, and after ``2 * links`` of them it begins anew
+    with the note as it was at first.
 
     References
     ----------
@@ -64,7 +64,6 @@ class LinkedNotes(WrittenMemory):
 
     Examples
     --------
-    >>> import numpy as np
     >>> policy = LinkedNotes(k=1, links=1)
     >>> policy.reset(np.random.default_rng(0), lambda step, text: "parcel")
     >>> policy.observe(Experience("stream/0", Task("0", {"text": "where is my parcel?"}), "at the depot"))
@@ -72,26 +71,45 @@ class LinkedNotes(WrittenMemory):
     '- where is my parcel? Answer: at the depot (parcel)'
     """
 
-    def __init__(self, k: int = 2, links: int = 2, scope: Scope = "shared") -> None:
+    def __init__(
+        self,
+        k: int = 2,
+        links: int = 2,
+        scope: Scope = "shared",
+        links_by: Literal["similarity", "model"] = "similarity",
+        rewrite: bool = False,
+    ) -> None:
         self.k = k
         self.links = links
         self.scope = scope
+        self.links_by = links_by
+        self.rewrite = rewrite
 
     def check(self) -> None:
-        """At least one note; no negative number of links."""
+        """At least one note; no negative number of links; a known way of choosing them."""
         must_be_positive("LinkedNotes.k", self.k)
         if isinstance(self.links, bool) or not isinstance(self.links, int) or self.links < 0:
             raise ValueError(f"LinkedNotes.links must be an integer of at least 0 but is {self.links!r}")
+        if self.links_by not in ("similarity", "model"):
+            raise ValueError(f"LinkedNotes.links_by must be 'similarity' or 'model' but is {self.links_by!r}")
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        """Begin without notes."""
+        super().reset(rng, think)
+        self._lit: dict[str, set[str]] = {}  # of a rewritten note: whose words it may have in it
 
     def write(self, experience: Experience) -> None:
         """Write a note and link it, or revise its answer."""
         name = f"note/{experience.id}"
         before = self._store.get(name)
         if before is None:
-            self._link(self._note(experience, name, self._keywords(experience.task.text)), experience.task)
+            note = self._note(experience, name)
+            for linked in self._link(note, experience.task):
+                if self.rewrite:
+                    self._rewrite(linked, note)
         elif best(experience) != before.answer:
-            again = self._note(experience, name, before.fields["keywords"])
-            self._store.put(replace(again, links=before.links))
+            after = replace(before, answer=best(experience), known=experience.known_answer is not None)
+            self._store.put(replace(after, text=_text(after.fields, after.answer)))
 
     def _keywords(self, text: str) -> str:
         said = self.ask(KEYWORDS, text=text) if words(text) else ""
@@ -100,14 +118,14 @@ class LinkedNotes(WrittenMemory):
             self._unusable += 1
         return ", ".join(found)
 
-    def _note(self, experience: Experience, name: str, found: str) -> Memory:
+    def _note(self, experience: Experience, name: str) -> Memory:
         task, answer = experience.task, best(experience)
-        text = short(task.text) + (f" Answer: {short(answer)}" if answer else "") + (f" ({found})" if found else "")
+        fields = {"task": short(task.text), "keywords": self._keywords(task.text)}
         return Memory(
             id=name,
-            text=text,
+            text=_text(fields, answer),
             kind="note",
-            fields={"keywords": found},
+            fields=fields,
             answer=answer,
             known=experience.known_answer is not None,
             user=task.user,
@@ -116,15 +134,49 @@ class LinkedNotes(WrittenMemory):
             sources=(experience.id,),
         )
 
-    def _link(self, note: Memory, task: Task) -> None:
-        near = self._store.nearest(note.text, self.links, within=within(self.scope, task))
-        self._store.put(replace(note, links=tuple(one.id for one in near)))
-        for one in near:
-            held = (*one.links, note.id)
-            most = 2 * self.links
+    def _link(self, note: Memory, task: Task) -> list[str]:
+        """Keep a note and link it; the ids of those that it is linked with."""
+        near = self._chosen(note, within(self.scope, task))
+        self._store.put(replace(note, links=tuple(near)))
+        for name in near:
+            one = self._store.get(name)
+            if one is None:
+                continue
+            held, most = (*one.links, note.id), 2 * self.links
             for other in held[:-most]:
-                self._unlink(other, one.id)
+                self._unlink(other, name)
             self._store.put(replace(one, links=held[-most:]))
+        return near
+
+    def _chosen(self, note: Memory, whose: Within) -> list[str]:
+        shown = self.links if self.links_by == "similarity" else min(2 * self.links, max(self.links, _SHOWN))
+        near = self._store.nearest(note.text, shown, within=whose)
+        if near and self.links_by == "model":
+            said = self.ask(LINK, notes=numbered([one.text for one in near]), new=note.text)
+            found = picked(said, len(near))
+            if found is not None:
+                near = [near[number - 1] for number in found]
+            self._unusable += bool(said) and found is None
+        return [one.id for one in near[: self.links]]
+
+    def _rewrite(self, name: str, new: Memory) -> None:
+        """Let the model say what a note means in the light of a new one."""
+        old = self._store.get(name)
+        if old is None:
+            return
+        full = len(old.sources) > 2 * self.links
+        before = _at_first(old) if full else old
+        said = self.ask(REWRITE, old=before.text, new=new.text)
+        found = rewritten(said)
+        self._unusable += bool(said) and found is None
+        if found is None or not found[0]:
+            return
+        own = before.fields.get("own_keywords", before.fields["keywords"])
+        fields = {"task": before.fields["task"], "context": found[0], "keywords": found[1], "own_keywords": own}
+        sources = (*before.sources, *new.sources)
+        self._store.put(replace(before, fields=fields, text=_text(fields, before.answer), sources=sources))
+        earlier = set() if full else self._lit.get(name, set())
+        self._lit[name] = {*earlier, before.user, new.user}
 
     def _unlink(self, name: str, other: str) -> None:
         held = self._store.get(name)
@@ -142,9 +194,31 @@ class LinkedNotes(WrittenMemory):
         gone = [one for one in map(self._store.get, ids) if one is not None]
         super().drop(one.id for one in gone)
         for one in gone:
+            self._lit.pop(one.id, None)
             for name in one.links:
                 self._unlink(name, one.id)
+
+    def forget(self, user: str) -> Forgotten:
+        """Remove the user's notes; what others' were rewritten to in the light of them, so that all of it is gone."""
+        for name, lit in tuple(self._lit.items()):
+            one = self._store.get(name)
+            if user in lit and one is not None:
+                self._store.put(_at_first(one))
+                del self._lit[name]
+        return super().forget(user)
 
     def state(self) -> dict[str, object]:
         """What is kept, and what is linked."""
         return {**super().state(), "links": [one.links for one in self._store]}
+
+
+def _text(fields: Mapping[str, str], answer: str) -> str:
+    """What a note is found by, and what stands in a prompt."""
+    told = "; ".join(fields[name] for name in ("context", "keywords") if fields.get(name))
+    return fields["task"] + (f" Answer: {short(answer)}" if answer else "") + (f" ({told})" if told else "")
+
+
+def _at_first(one: Memory) -> Memory:
+    """A note as it was before it was rewritten; its links stay."""
+    fields = {"task": one.fields["task"], "keywords": one.fields.get("own_keywords", one.fields["keywords"])}
+    return replace(one, fields=fields, text=_text(fields, one.answer), sources=one.sources[:1])

@@ -18,6 +18,10 @@ LONGEST = 400
 READ = 2_000
 """Characters of one text that the model is shown: what is longer would push everything else out of its context."""
 
+AROUND = " -*.\"'`()"
+"""What models put around what they write."""
+
+_KEYWORDS = 5  # of one text
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -67,6 +71,22 @@ def prose(said: str) -> str:
     circles = len(used) >= 12 and 2 * len(set(runs)) < len(runs)
     babble = 2 * len(lettered(found)) < len(used) or any(len(word) > 40 for word in used)
     return "" if len(used) < 3 or circles or babble else found
+
+
+def keywords(said: str) -> list[str]:
+    """The keywords in what a model wrote: at most five, of at most four words each, none twice.
+
+    Examples
+    --------
+    >>> keywords("parcel, Late delivery; parcel, I would say that the keywords are these")
+    ['parcel', 'Late delivery']
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for piece in said.replace(";", ",").split(","):
+        key = tuple(words(piece))
+        if 0 < len(key) <= 4:
+            found.setdefault(key, short(piece.strip(AROUND), 40))
+    return list(found.values())[:_KEYWORDS]
 
 
 def lettered(text: str) -> list[str]:

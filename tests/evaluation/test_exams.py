@@ -1,4 +1,4 @@
-"""Probes: a copy is asked and learns nothing, the run goes on as if nobody had asked, and day one is what it was."""
+"""Exams: a copy is asked and learns nothing, the run goes on as if nobody had asked, and day one is what it was."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from toolkit.evaluation.frozen import NotFrozen
 Make = Callable[..., tk.Study]
 COST = "acting_calls, acting_input_tokens, adapting_calls, labels"
 OWN = f"arm, seed, phase, t, task, answer, score, turns::VARCHAR, {COST}"
-TASKS, EVERY, PROBED = 24, 8, 5
-USUAL = tk.Probes(every=EVERY, tasks=PROBED)
+TASKS, EVERY, ASKED = 24, 8, 5
+USUAL = tk.Exams(every=EVERY, tasks=ASKED)
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Make:
-    def make(name: str = "probed", probes: tk.Probes | None = USUAL, **more: object) -> tk.Study:
+    def make(name: str = "examined", exams: tk.Exams | None = USUAL, **more: object) -> tk.Study:
         arms = [
             tk.Arm.static(),
             tk.Arm("memory", memory=tk.Retrieval(k=2)),
@@ -29,7 +29,7 @@ def study(tmp_path: Path) -> Make:
             tk.Arm("frequent", decider=tk.MostFrequent(), transcript=False),
         ]
         given = {"arms": arms, "lm": tk.Scripted(p=0.3, p_example=0.9), "seeds": 2, "tracking": "off"} | more
-        return tk.Study(name, tk.Desk(tasks=TASKS, queues=4, delay=1), ledger=tmp_path, probes=probes, **given)
+        return tk.Study(name, tk.Desk(tasks=TASKS, queues=4, delay=1), ledger=tmp_path, exams=exams, **given)
 
     return make
 
@@ -40,25 +40,25 @@ def of_stream(made: tk.Study) -> list[tuple[object, ...]]:
 
 
 def test_the_stream_is_the_same_to_the_last_answer(study: Make) -> None:
-    probed, plain = study(), study("plain", probes=None)
-    probed.run()
+    examined, plain = study(), study("plain", exams=None)
+    examined.run()
     plain.run()
-    assert of_stream(probed) == of_stream(plain)
+    assert of_stream(examined) == of_stream(plain)
     states = {(r.arm, r.seed): r for r in plain.records()}
-    assert all(r.status == "finished" for r in probed.records())
-    assert {run.id for run in probed.runs}.isdisjoint({run.id for run in plain.runs})
+    assert all(r.status == "finished" for r in examined.records())
+    assert {run.id for run in examined.runs}.isdisjoint({run.id for run in plain.runs})
     assert len(states) == 10
 
 
 def test_what_is_asked_when(study: Make) -> None:
     made = study()
     made.run()
-    query = "SELECT arm, seed, t, task, labels FROM episodes WHERE phase = 'probe' AND study = $1"
+    query = "SELECT arm, seed, t, task, labels FROM episodes WHERE phase = 'exam' AND study = $1"
     frame = made.ledger.sql(query, made.name)
     counts = frame.groupby(["arm", "seed", "t"]).task.nunique().unstack("t")
     assert list(counts.columns) == [0, 8, 16, 24]
     assert (counts[0] == TASKS).all()
-    assert (counts[[8, 16, 24]] == PROBED).all().all()
+    assert (counts[[8, 16, 24]] == ASKED).all().all()
     later = frame[frame.t > 0]
     assert later.groupby(["arm", "seed", "t"]).task.agg(frozenset).nunique() == 1
     assert frame.labels.sum() == 0
@@ -90,7 +90,7 @@ def test_day_one_shows_what_a_role_is_worth_and_not_what_memory_is(tmp_path: Pat
     desk = tk.role("service-desk")
     arms = [tk.Arm.static(), tk.Arm("role", role=desk), tk.Arm("memory", memory=tk.Retrieval(k=3))]
     lm = tk.Scripted(p=0.3, p_example=0.9, role_gain=0.3)
-    given = {"lm": lm, "seeds": 5, "tracking": "off", "probes": tk.Probes(every=30, tasks=20), "ledger": tmp_path}
+    given = {"lm": lm, "seeds": 5, "tracking": "off", "exams": tk.Exams(every=30, tasks=20), "ledger": tmp_path}
     made = tk.Study("day", tk.Desk(tasks=60, queues=4, returning=0), arms=arms, **given)
     made.run()
     found = tk.day_one(made)
@@ -125,13 +125,13 @@ class Outside(tk.MemoryPolicy):
 
 def test_file_plan_and_mistakes(study: Make, tmp_path: Path) -> None:
     made = study()
-    assert tk.load(tk.save(made, tmp_path / "study.toml")).probes == tk.Probes(every=EVERY, tasks=PROBED)
-    assert made.plan().total.calls > 1.5 * study(probes=None).plan().total.calls
-    with pytest.raises(SpecError, match="probes ask nothing"):
-        study(probes=tk.Probes(before=False))
-    with pytest.raises(SpecError, match=r"probes.tasks must be a whole number of at least 1 but is 0"):
-        study(probes=tk.Probes(tasks=0))
+    assert tk.load(tk.save(made, tmp_path / "study.toml")).exams == tk.Exams(every=EVERY, tasks=ASKED)
+    assert made.plan().total.calls > 1.5 * study(exams=None).plan().total.calls
+    with pytest.raises(SpecError, match="exams ask nothing"):
+        study(exams=tk.Exams(before=False))
+    with pytest.raises(SpecError, match=r"exams.tasks must be a whole number of at least 1 but is 0"):
+        study(exams=tk.Exams(tasks=0))
     file = tmp_path / "study.toml"
     file.write_text(file.read_text().replace("every =", "evry ="))
-    with pytest.raises(SpecError, match=r"probes have no key 'evry'"):
+    with pytest.raises(SpecError, match=r"exams have no key 'evry'"):
         tk.load(file)

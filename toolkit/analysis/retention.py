@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from toolkit.evaluation.study import Study
 
-PROBES = ("probe", "frozen")
-"""Phases in which tasks are met again with all updating off.
+UNLEARNED = ("exam", "frozen")
+"""Phases in which tasks are met with all updating off.
 
-The ``t`` of a ``probe`` says how many tasks of the stream had been met before it; a ``frozen`` pass follows the whole.
+The ``t`` of an ``exam`` says how many tasks of the stream had been met before it; a ``frozen`` pass follows the whole.
 """
 
 
@@ -42,7 +42,7 @@ def transfer(
     -------
     dict
         Per arm an `Estimate`; below 0, the arm has forgotten. A task counts in a run that met it in the stream and at
-        least twice after that: in probes, in a frozen pass, or again in the stream. Else it is NaN with a reason.
+        least twice after that: in exams, in a frozen pass, or again in the stream. Else it is NaN with a reason.
 
     See Also
     --------
@@ -68,10 +68,10 @@ def again(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     import pandas as pd
 
     keys = [*RUN, "task"]
-    rows = frame[frame.phase.isin(["stream", *PROBES])].assign(
+    rows = frame[frame.phase.isin(["stream", *UNLEARNED])].assign(
         end=frame.phase == "frozen", learns=(frame.phase == "stream").astype(int)
     )
-    rows = rows.sort_values(["end", "t", "learns"], kind="stable")  # a probe at t comes before the task at t
+    rows = rows.sort_values(["end", "t", "learns"], kind="stable")  # an exam at t comes before the task at t
     before = rows.groupby(keys).learns.cumsum() - rows.learns
     seen = rows[(before > 0) & rows.score.notna()].groupby(keys).score.agg(["first", "last", "size"])
     seen = seen[seen["size"] > 1]
@@ -98,14 +98,14 @@ def day_one(
     Returns
     -------
     dict
-        Per arm an `Estimate` with the two-way interval over runs × tasks, of all probes at t = 0 if there are any: a
+        Per arm an `Estimate` with the two-way interval over runs × tasks, of all exams at t = 0 if there are any: a
         pass with all updating off before the first task.
     """
     frame, arms = _met(study, ledger, stream)
     estimates = {}
     for arm in arms:
         own = frame[frame.arm == arm]
-        before = own[(own.phase == "probe") & (own.t == 0)]
+        before = own[(own.phase == "exam") & (own.t == 0)]
         used = before if len(before) else own[(own.phase == "stream") & (own.t < first)]
         runs = [f"{one} {order} {seed}" for one, order, seed in used[RUN].itertuples(index=False)]
         estimate = two_way(used.score, runs, used.task, level=level, unit="task")

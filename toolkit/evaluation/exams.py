@@ -1,4 +1,4 @@
-"""Probes: what an agent scores at a moment of the stream, asked of a copy of it that learns nothing.
+"""Exams: what an agent scores at a moment of the stream, asked of a copy of it that learns nothing.
 
 Before the first task they tell what an arm is worth on day one, before it has learned anything from the stream; asked
 again and again, what it keeps of tasks that it met long ago, and what it gains on tasks it has not met.
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Probes:
-    """When a copy of the agent is asked, with all updating off, and what.
+class Exams:
+    """When a copy of the agent is asked, with all updating off, and what; elsewhere called periodic evaluation.
 
     Parameters
     ----------
@@ -43,21 +43,21 @@ class Probes:
     def mistakes(self) -> Iterator[str]:
         """What is wrong with it."""
         if not isinstance(self.before, bool):
-            yield f"probes.before must be true or false but is {self.before!r}"
+            yield f"exams.before must be true or false but is {self.before!r}"
         for name, least in (("every", 0), ("tasks", 1)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                yield f"probes.{name} must be a whole number of at least {least} but is {value!r}"
+                yield f"exams.{name} must be a whole number of at least {least} but is {value!r}"
         if self.before is False and self.every == 0:
-            yield "probes ask nothing: give before = true, or every how many tasks"
+            yield "exams ask nothing: give before = true, or every how many tasks"
 
     def config(self) -> dict[str, Any]:
         """As plain values."""
         return asdict(self)
 
     @classmethod
-    def from_config(cls, table: object, where: str) -> Probes | None:
-        """The probes that a table describes; None for none.
+    def from_config(cls, table: object, where: str) -> Exams | None:
+        """The exams that a table describes; None for none.
 
         Raises
         ------
@@ -68,8 +68,8 @@ class Probes:
             return table
         known = [one.name for one in fields(cls)]
         if not isinstance(table, Mapping):
-            raise SpecError([f"{where}: probes must be a table with any of {', '.join(known)} but is {table!r}"])
-        wrong = [f"{where}: probes have no key {key!r}; {nearest(key, known)}" for key in table if key not in known]
+            raise SpecError([f"{where}: exams must be a table with any of {', '.join(known)} but is {table!r}"])
+        wrong = [f"{where}: exams have no key {key!r}; {nearest(key, known)}" for key in table if key not in known]
         made = cls(**{key: value for key, value in table.items() if key in known})
         if wrong := [*wrong, *(f"{where}: {one}" for one in made.mistakes())]:
             raise SpecError(wrong)
@@ -89,20 +89,20 @@ class Probes:
         return sum(len(self.places(met, order)) for met in range(len(order) + 1))
 
 
-def prober(
-    probes: Probes, agent: Agent, pairs: Sequence[Pair], order: Sequence[int], bench: Bench
+def examiner(
+    exams: Exams, agent: Agent, pairs: Sequence[Pair], order: Sequence[int], bench: Bench
 ) -> Callable[[int], Iterator[Episode]]:
     """What the loop calls before each task, and after the last, with the number of tasks met."""
 
     def at(met: int) -> Iterator[Episode]:
-        asked = probes.places(met, order)
-        return iter_probe(agent, [pairs[place] for place in asked], bench, met) if asked else iter(())
+        asked = exams.places(met, order)
+        return iter_exam(agent, [pairs[place] for place in asked], bench, met) if asked else iter(())
 
     return at
 
 
-def iter_probe(agent: Agent, pairs: Sequence[Pair], bench: Bench, met: int) -> Iterator[Episode]:
-    """Episodes of the phase ``probe``: the agent is copied, and the copy learns nothing.
+def iter_exam(agent: Agent, pairs: Sequence[Pair], bench: Bench, met: int) -> Iterator[Episode]:
+    """Episodes of the phase ``exam``: the agent is copied, and the copy learns nothing.
 
     Parameters
     ----------
@@ -120,9 +120,9 @@ def iter_probe(agent: Agent, pairs: Sequence[Pair], bench: Bench, met: int) -> I
     """
     before, copied = agent.state(), agent.copied()
     for pair in pairs:
-        yield unlearned(copied, pair, bench, "probe", met, f"probe/{met}/{pair[0].id}")
+        yield unlearned(copied, pair, bench, "exam", met, f"exam/{met}/{pair[0].id}")
     if agent.state() != before:
         raise NotFrozen(
-            f"arm {agent.arm.name!r} was changed by a probe of a copy of it: a policy that keeps its state outside "
-            "itself must keep it in attributes, or the study be run without probes"
+            f"arm {agent.arm.name!r} was changed by an exam of a copy of it: a policy that keeps its state outside "
+            "itself must keep it in attributes, or the study be run without exams"
         )
