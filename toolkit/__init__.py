@@ -105,7 +105,7 @@ _FACE = {
     ),
     "streams.table": ("Table", "table"),
     "traits.goals": ("GoalPolicy", "Reactive"),
-    "traits.learning": ("Bandit", "DemoBuffer", "FixedExamples", "Frozen", "Learner"),
+    "traits.learning": ("Bandit", "Cheatsheet", "DemoBuffer", "FixedExamples", "Frozen", "Learner", "Playbook"),
     "traits.memory.bounded": ("Bounded",),
     "traits.memory.embedding": ("Embedder", "WordLlama"),
     "traits.memory.exchange": ("export_memories", "read_memories"),

@@ -309,13 +309,24 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a learner puts into every prompt until its next update."""
+    """What a learner puts into every prompt until its next update.
+
+    Parameters
+    ----------
+    instruction
+        Takes the place of the decision step's own; empty = that one stays.
+    examples
+        Worked cases, before the task.
+    notes
+        Stand below the instruction, whichever it is.
+    """
 
     instruction: str = ""
     examples: tuple[Example, ...] = ()
+    notes: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.examples or self.instruction)
+        return bool(self.examples or self.instruction or self.notes)
 
 
 def names(values: Sequence[str]) -> str:

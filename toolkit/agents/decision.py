@@ -45,7 +45,7 @@ class Context:
         named = {
             "role": (self.role, self.role_examples),
             "goal": (self.goal, ()),
-            "learned": (self.learned.instruction, self.learned.examples),
+            "learned": (self.learned.instruction or self.learned.notes, self.learned.examples),
             "memory": (self.recall.notes, self.recall.examples),
             "transcript": ("", self.transcript),
         }
@@ -89,7 +89,7 @@ class Decision:
             If the model could not be reached.
         """
         instruction = context.learned.instruction or step.instruction
-        head = "\n\n".join(part for part in (context.role, context.goal, instruction) if part)
+        head = "\n\n".join(part for part in (context.role, context.goal, instruction, context.learned.notes) if part)
         notes = {"notes": context.recall.notes} if context.recall.notes else {}
         signature = _signature(step, task.options, head, bool(notes))
         demos = [{**one.inputs, step.output: one.answer} for one in context.role_examples]

@@ -1,7 +1,9 @@
 """Learners."""
 
 from toolkit.traits.learning.bandit import Bandit
+from toolkit.traits.learning.cheatsheet import Cheatsheet
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.learner import Frozen, Learner
+from toolkit.traits.learning.playbook import Playbook
 
-__all__ = ["Bandit", "DemoBuffer", "FixedExamples", "Frozen", "Learner"]
+__all__ = ["Bandit", "Cheatsheet", "DemoBuffer", "FixedExamples", "Frozen", "Learner", "Playbook"]
