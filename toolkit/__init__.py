@@ -28,6 +28,7 @@ _FACE = {
     "agents.designs": ("Factorial", "by_channel", "factorial"),
     "agents.live": ("Answer", "LiveAgent"),
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
+    "agents.routing": ("OnModel", "Routed"),
     "analysis": (
         "Across",
         "Attribution",
@@ -69,7 +70,7 @@ _FACE = {
     "lm.reader": ("Reader",),
     "lm.scripted": ("Scripted",),
     "episode": ("Episode",),
-    "lm.turns": ("TakingTurns",),
+    "lm.turns": ("Several", "TakingTurns"),
     "records": (
         "Example",
         "Experience",

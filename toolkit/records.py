@@ -175,6 +175,7 @@ class Experience:
     """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
 
     ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
+    ``usage`` is what its answer cost.
     """
 
     id: str
@@ -182,6 +183,7 @@ class Experience:
     answer: str
     feedback: Feedback | None = None
     recalled: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def known_answer(self) -> str | None:

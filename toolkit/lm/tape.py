@@ -10,7 +10,8 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Never
 
@@ -18,7 +19,7 @@ from toolkit.component import canonical, digest
 from toolkit.errors import Stopped, ToolkitError
 from toolkit.ledger.call import Call
 from toolkit.lm import vectors
-from toolkit.lm.model import Engine, Model
+from toolkit.lm.model import Engine, Model, directed
 from toolkit.lm.taped import Absent, Taped
 from toolkit.randomness import call_seed
 from toolkit.records import Phase, Usage
@@ -116,6 +117,7 @@ class Recorder:
         self._servers: dict[str, None] = {}
         self._adapted: dict[str, None] = {}
         self._met: Exception | None = None
+        self._directed: int | None = None
         self._seed: tuple[tuple[Phase, int, str, int] | None, int] = (None, 0)
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
@@ -158,6 +160,23 @@ class Recorder:
             self._seed = place, call_seed(*first, t, place[3]) if varied else 0
         return self._seed[1], self._model.temperature
 
+    @contextmanager
+    def directed(self, number: int) -> Iterator[None]:
+        """Within it, calls go to the model of this number, of the several that the arm has.
+
+        Raises
+        ------
+        ValueError
+            If it has none of this number.
+        """
+        if not self._model.holds(number):
+            raise ValueError(f"{self._model!r} has no model {number}: give the arm lm=Several((cheap, dear, ...))")
+        before, self._directed = self._directed, number
+        try:
+            yield
+        finally:
+            self._directed = before
+
     def again(self, error: Exception) -> None:
         """Let the next attempt meet with an error that was met with already, so that DSPy deals with it."""
         self._met = error
@@ -172,6 +191,8 @@ class Recorder:
         seed, temperature = self.drawn
         if (request.config.seed, request.config.temperature) != (seed, temperature):
             request = replace(request, config=replace(request.config, seed=seed, temperature=temperature))
+        if self._directed is not None:
+            request = directed(request, self._directed)
         key = request_hash(request)
         call = Call(phase, t, step, ordinal, purpose, key, "ok", "", _prompt(request), "", Usage(calls=1), seed)
         known = self._tape.get((phase, t, step, ordinal))
