@@ -134,7 +134,7 @@ class Routed(Decider):
         deciders: tuple[Decider, ...] = (),
         policy: Literal["linucb", "thompson", "uniform"] = "linucb",
         dimensions: int = 16,
-        explore: float = 0.5,
+        explore: float = 1.0,
         price: float = 0.0,
         unit: Literal["dollars", "kilotokens"] = "dollars",
     ) -> None:
