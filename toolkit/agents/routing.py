@@ -124,7 +124,7 @@ class Routed(Decider):
     --------
     >>> from toolkit.agents.rivals import ChainOfThought
     >>> Routed((ByModel(), ChainOfThought()), price=0.1, unit="kilotokens")
-    Routed((ByModel(), ChainOfThought()), price=0.1, unit='kilotokens')
+    Routed(deciders=(ByModel(), ChainOfThought()), price=0.1, unit='kilotokens')
     """
 
     stateless = False

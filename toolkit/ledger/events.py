@@ -77,10 +77,10 @@ def event_of(row: tuple[Any, ...]) -> Event:
     seq, kind, phase, t, experience, at, body = row
     told = json.loads(body)
     feedback = None if told["feedback"] is None else Feedback(*told["feedback"])
-    used = told.get("usage") or {}  # files of earlier versions have none; a price that is not known is null
-    usage = Usage(**{name: math.nan if value is None else value for name, value in used.items()})
+    used: dict[str, Any] = told.get("usage") or {}  # files of earlier versions have none
+    used = {name: math.nan if value is None else value for name, value in used.items()}  # null: not known
     recalled = tuple(told["recalled"])
-    seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, recalled, usage)
+    seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, recalled, Usage(**used))
     return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq)
 
 
