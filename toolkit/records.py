@@ -175,7 +175,7 @@ class Experience:
     """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
 
     ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
-    ``usage`` is what its answer cost.
+    ``usage`` is what its answer cost, without seconds: no agent is told the clock.
     """
 
     id: str
