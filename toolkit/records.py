@@ -175,6 +175,7 @@ class Experience:
     """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
 
     ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
+    ``usage`` is what its answer cost, without seconds: no agent is told the clock.
     """
 
     id: str
@@ -182,6 +183,7 @@ class Experience:
     answer: str
     feedback: Feedback | None = None
     recalled: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)
 
     @property
     def known_answer(self) -> str | None:
@@ -309,13 +311,24 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a learner puts into every prompt until its next update."""
+    """What a learner puts into every prompt until its next update.
+
+    Parameters
+    ----------
+    instruction
+        Takes the place of the decision step's own; empty = that one stays.
+    examples
+        Worked cases, before the task.
+    notes
+        Stand below the instruction, whichever it is.
+    """
 
     instruction: str = ""
     examples: tuple[Example, ...] = ()
+    notes: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.examples or self.instruction)
+        return bool(self.examples or self.instruction or self.notes)
 
 
 def names(values: Sequence[str]) -> str:

@@ -8,12 +8,15 @@ from typing import ClassVar
 import pytest
 
 import toolkit.evaluation.spec  # noqa: F401  (its imports register every component that a file can name)
+from toolkit.agents.decider import ByModel
+from toolkit.agents.rivals import ChainOfThought
+from toolkit.agents.routing import OnModel, Routed
 from toolkit.checks import Check, ContractError, check, checks
 from toolkit.component import Component, is_shipped, kinds, registered
 from toolkit.evaluation.judge import Judge
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
-from toolkit.lm.turns import TakingTurns
+from toolkit.lm.turns import Several, TakingTurns
 from toolkit.records import Learned, Recall
 from toolkit.streams.table import Table
 from toolkit.traits.learning import Bandit, Learner
@@ -40,6 +43,9 @@ WITH = {
     "Judge": Judge(Scripted(p=0.5), instruction="Is it right?"),
     "Layered": Layered(SlidingWindow(k=2), Lessons(), consolidate="session"),
     "TakingTurns": TakingTurns((Scripted(p=0.2), Scripted(p=0.6))),
+    "OnModel": OnModel(1, ChainOfThought()),
+    "Routed": Routed((ByModel(), ChainOfThought()), policy="thompson", price=0.5),
+    "Several": Several((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }

@@ -27,7 +27,7 @@ from toolkit.records import Example, Experience, Key, Learned, Recall, Step, Tas
 from toolkit.streams.stream import Pair, Stream
 from toolkit.traits.learning import DemoBuffer
 from toolkit.traits.memory import MemoryPolicy, Retrieval, SlidingWindow
-from toolkit.traits.memory.policy import MOST_BYTES, cut, line
+from toolkit.traits.wording import MOST_BYTES, cut, line
 
 OPTIONS = ("post", "bread", "bank")
 ENDLESS = "word and " * 120_000  # 1 MB

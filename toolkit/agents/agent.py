@@ -170,14 +170,15 @@ class Agent:
             transcript=self._transcripts.get(task.session, ()) if task.session else (),
         )
         if not self._frozen:
-            self.asked(f"{phase}/{t}")
+            self.asked(f"{phase}/{t}", task)
             if (tuning := self.decision.think.tuning) is not None:
                 tuning.met(f"{phase}/{t}", task, self.context)
         return (self.decider.decide(self.step, task, self.context, self.decision),)
 
-    def asked(self, id: str) -> None:
-        """Let the learner note what is in force for the answer whose experience will have this id."""
+    def asked(self, id: str, task: Task) -> None:
+        """Let learner and decider note what is in force for the answer whose experience will have this id."""
         self.learning.applied(id)
+        self.decider.asked(id, task)
 
     def again(self, task: Task, recall: Recall) -> Turn:
         """Answer the task that was answered last once more, with ``recall`` for what memory gave; charged to judging.

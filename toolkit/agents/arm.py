@@ -17,6 +17,8 @@ from toolkit.agents.decider import (
     Wrapped,
 )
 from toolkit.agents.rivals import ChainOfThought, SelfConsistency
+from toolkit.agents.routing import OnModel as OnModel  # a study's file may name them
+from toolkit.agents.routing import Routed as Routed
 from toolkit.component import Component, Config, build, digest
 from toolkit.errors import SpecError, nearest
 from toolkit.lm.model import Model, model

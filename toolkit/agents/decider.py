@@ -26,16 +26,25 @@ class Decider(Component, kind="decider"):
     ----------
     uses_model
         False for floors: their runs cost nothing and never load a model.
+    directs
+        Of an arm's several models, the numbers of those that it sends calls to; see `toolkit.agents.routing.OnModel`.
     peeks
         True only for `GroundTruth`, which is shown the keys so that a scorer or channel that mistrusts it is found.
     """
 
     uses_model: bool = True
+    directs: tuple[int, ...] = ()
     peeks: bool = False
     stateless = True
 
     def reset(self, rng: np.random.Generator) -> None:
         """Begin anew."""
+
+    def asked(self, id: str, task: Task) -> None:
+        """Note that this task is about to be answered, and its experience will have this id.
+
+        Not called in a pass in which nothing may change.
+        """
 
     def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
         """Answer one task."""

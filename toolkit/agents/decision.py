@@ -46,7 +46,7 @@ class Context:
         named = {
             "role": (self.role, self.role_examples),
             "goal": (self.goal, ()),
-            "learned": (self.learned.instruction, self.learned.examples),
+            "learned": (self.learned.instruction or self.learned.notes, self.learned.examples),
             "memory": (self.recall.notes, self.recall.examples),
             "transcript": ("", self.transcript),
         }
@@ -226,7 +226,7 @@ def _prompt(
 ) -> tuple[type[dspy.Signature], list[dict[str, str]], dict[str, str]]:
     """Signature, demonstrations and inputs of a decision."""
     instruction = context.learned.instruction or step.instruction
-    head = "\n\n".join(part for part in (context.role, context.goal, instruction) if part)
+    head = "\n\n".join(part for part in (context.role, context.goal, instruction, context.learned.notes) if part)
     notes = {"notes": context.recall.notes} if context.recall.notes else {}
     demos = [{**one.inputs, step.output: one.answer} for one in context.role_examples]
     met = (*context.learned.examples, *context.recall.examples, *context.transcript)

@@ -244,7 +244,7 @@ def relive(
             if recalls and kind in ("answer", "failed"):
                 diary.recall(event.experience.task)
             if kind in ("answer", "failed"):
-                diary.asked(event.experience.id)
+                diary.asked(event.experience.id, event.experience.task)
             if kind == "answer":
                 diary.observe(event.experience)
             elif kind == "tell":

@@ -251,7 +251,8 @@ class LiveAgent:
             return Answer(name, "", error.status, str(error), usage=self._keep(life.take()))
         cut = life.decision.recorder.last_status == "truncated" and turns[-1].usage.calls > 0
         recalled = _recalled(turns)
-        life.observe(Experience(name, task, turns[-1].answer, recalled=recalled))
+        used = replace(sum((turn.usage for turn in turns), Usage()), seconds=0.0)  # no agent is told the clock
+        life.observe(Experience(name, task, turns[-1].answer, recalled=recalled, usage=used))
         spent = self._keep(life.take())
         return Answer(name, turns[-1].answer, "truncated" if cut else "ok", "", recalled, spent)
 

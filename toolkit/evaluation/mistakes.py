@@ -47,6 +47,10 @@ def mistakes(study: Study) -> Iterator[str]:
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
+    for arm in study.arms:
+        for number in arm.decider.directs:
+            if not (arm.lm or study.lm).holds(number):
+                yield f"arm {arm.name!r} has no model {number} among its own: give it lm=Several((cheap, dear, ...))"
     for where, part in [("lm", study.lm), *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts)]:
         try:
             part.check()

@@ -175,7 +175,9 @@ def iter_episodes(
         asked = bench.counterfactuals.asked(agent, task, key, bench.score) if bench.counterfactuals else ()
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
         recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
-        seen, due_at = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled), t + 1 + key.delay
+        spent = replace(found.acting, seconds=0.0)  # no agent is told the clock
+        seen = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled, usage=spent)
+        due_at = t + 1 + key.delay
         if found.turns:
             agent.observe(seen)
         if feedback is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from toolkit.component import canonical
 from toolkit.ledger.call import Call
 from toolkit.ledger.rows import call_row
-from toolkit.records import Experience, Feedback, Phase, Task
+from toolkit.records import Experience, Feedback, Phase, Task, Usage
 
 EventKind = Literal["prepare", "tell", "answer", "failed", "feedback", "forget"]
 Stage = Literal["act", "learn"]
@@ -65,6 +66,7 @@ def event_row(event: Event) -> list[object]:
         "feedback": None if feedback is None else [feedback.score, feedback.correction, feedback.text],
         "status": event.status,
         "error": event.error,
+        "usage": {name: _known(getattr(seen.usage, name)) for name in Usage.__dataclass_fields__},
     }
     at = event.at.astimezone(UTC).replace(tzinfo=None)
     return [event.seq, event.kind, event.phase, event.t, canonical(seen.id), at, canonical(body)]
@@ -75,13 +77,20 @@ def event_of(row: tuple[Any, ...]) -> Event:
     seq, kind, phase, t, experience, at, body = row
     told = json.loads(body)
     feedback = None if told["feedback"] is None else Feedback(*told["feedback"])
-    seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, tuple(told["recalled"]))
+    used: dict[str, Any] = told.get("usage") or {}  # files of earlier versions have none
+    used = {name: math.nan if value is None else value for name, value in used.items()}  # null: not known
+    recalled = tuple(told["recalled"])
+    seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, recalled, Usage(**used))
     return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq)
 
 
 def kept_call_row(seq: int, place: int, stage: Stage, call: Call) -> list[object]:
     """One call of an event as a row, in the order of the table's columns."""
     return [seq, place, stage, call.purpose, canonical(call.step), call.ordinal, canonical(call_row(call, ""))]
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
 def _task(task: Task) -> dict[str, object]:

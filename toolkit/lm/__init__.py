@@ -6,7 +6,7 @@ from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.reader import Reader
 from toolkit.lm.scripted import Scripted
-from toolkit.lm.turns import TakingTurns
+from toolkit.lm.turns import Several, TakingTurns
 
 __all__ = [
     "Embedded",
@@ -17,6 +17,7 @@ __all__ = [
     "OwnEmbedder",
     "Reader",
     "Scripted",
+    "Several",
     "TakingTurns",
     "model",
 ]

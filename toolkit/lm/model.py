@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from toolkit.component import Component, Config, build, registered
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Style = Literal["turns", "completion", "chat"]
 Deciding = Literal["likelihood", "grammar", "generation"]
+
+TURN = "turn"
+"""Under what name it rides in a request's extensions which of an arm's several models is to answer."""
 
 _engines: dict[str, Engine] = {}
 _lock = threading.Lock()
@@ -104,6 +108,10 @@ class Model(Component, kind="lm"):
         """A request as it is sent at task ``t``; as it was, unless it depends on the task which engine answers."""
         return request
 
+    def holds(self, number: int) -> bool:
+        """Whether it is several models, and has one of this number; see `directed`."""
+        return False
+
     def _engine_key(self) -> str:
         """Models with equal keys share an engine."""
         return self.fingerprint()
@@ -112,6 +120,12 @@ class Model(Component, kind="lm"):
     def label(self) -> str:
         """A short name for tables."""
         return type(self).__name__.lower()
+
+
+def directed(request: Request, number: int) -> Request:
+    """A request that the model of this number is to answer, of the several that an arm has."""
+    extensions = {**(request.config.extensions or {}), TURN: number}
+    return replace(request, config=replace(request.config, extensions=extensions))
 
 
 def model(given: Model | Config | str, where: str = "lm") -> Model:

@@ -19,7 +19,7 @@ from toolkit.component import canonical, digest
 from toolkit.errors import Stopped, ToolkitError
 from toolkit.ledger.call import Call
 from toolkit.lm import vectors
-from toolkit.lm.model import Engine, Model
+from toolkit.lm.model import Engine, Model, directed
 from toolkit.lm.taped import Absent, Taped
 from toolkit.randomness import call_seed
 from toolkit.records import Phase, Usage
@@ -118,6 +118,7 @@ class Recorder:
         self._adapted: dict[str, None] = {}
         self._met: Exception | None = None
         self._exploring = False
+        self._directed: int | None = None
         self._seed: tuple[tuple[Phase, int, str, int, bool] | None, int] = (None, 0)
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
@@ -172,6 +173,23 @@ class Recorder:
         finally:
             self._exploring = False
 
+    @contextmanager
+    def directed(self, number: int) -> Iterator[None]:
+        """Within it, calls go to the model of this number, of the several that the arm has.
+
+        Raises
+        ------
+        ValueError
+            If it has none of this number.
+        """
+        if not self._model.holds(number):
+            raise ValueError(f"{self._model!r} has no model {number}: give the arm lm=Several((cheap, dear, ...))")
+        before, self._directed = self._directed, number
+        try:
+            yield
+        finally:
+            self._directed = before
+
     def again(self, error: Exception) -> None:
         """Let the next attempt meet with an error that was met with already, so that DSPy deals with it."""
         self._met = error
@@ -187,6 +205,8 @@ class Recorder:
         seed, temperature = self._drawn(self._model.temperature if wished is None else wished)
         if (request.config.seed, request.config.temperature) != (seed, temperature):
             request = replace(request, config=replace(request.config, seed=seed, temperature=temperature))
+        if self._directed is not None:
+            request = directed(request, self._directed)
         key = request_hash(request)
         call = Call(phase, t, step, ordinal, purpose, key, "ok", "", _prompt(request), "", Usage(calls=1), seed)
         known = self._tape.get((phase, t, step, ordinal))

@@ -7,15 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.component import digest
-from toolkit.lm.model import Deciding, Engine, Model, Style
+from toolkit.lm.model import TURN, Deciding, Engine, Model, Style, directed
 from toolkit.lm.tape import priced
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
     from toolkit.streams.stream import Stream
-
-_TURN = "turn"  # rides in a request's extensions, from the recorder to the engine
 
 
 class TakingTurns(Model):
@@ -61,9 +59,16 @@ class TakingTurns(Model):
         return digest([self.kind, type(self).__name__, self.version, [one.fingerprint() for one in self.models]])
 
     def addressed(self, request: Request, t: int) -> Request:
-        """With the turn that it is at task ``t``."""
-        extensions = {**(request.config.extensions or {}), _TURN: t % len(self.models)}
-        return replace(request, config=replace(request.config, extensions=extensions))
+        """With the turn that it is at task ``t``, unless a decider has said whose it is."""
+        return request if TURN in (request.config.extensions or {}) else directed(request, self.turn(t))
+
+    def turn(self, t: int) -> int:
+        """Whose turn it is at task ``t``."""
+        return t % len(self.models)
+
+    def holds(self, number: int) -> bool:
+        """One of its own."""
+        return 0 <= number < len(self.models)
 
     def engine(self, stream: Stream) -> Engine:
         """The models' engines, each asked when it is its turn."""
@@ -120,6 +125,29 @@ class TakingTurns(Model):
         return _highest([one.dollars_out for one in self.models])
 
 
+class Several(TakingTurns):
+    """Several models of which a decider says who answers; the first does all for which nobody was named.
+
+    As the `lm` of an arm whose decider is `toolkit.agents.routing.OnModel`, or chooses among such: cheap against dear.
+    What memory and learning ask, the first answers. Each call costs what the model costs that answered.
+
+    Parameters
+    ----------
+    models
+        Two or more, prompted in the same way and at the same temperature.
+
+    Examples
+    --------
+    >>> from toolkit.lm.scripted import Scripted
+    >>> Several((Scripted(p=0.2), Scripted(p=0.6))).label
+    'scripted+scripted'
+    """
+
+    def turn(self, t: int) -> int:
+        """The first one's."""
+        return 0
+
+
 class _Round:
     """The engines of several models; a request says whose turn it is."""
 
@@ -134,7 +162,7 @@ class _Round:
     def complete(self, request: Request) -> Response:
         """One answer, with its price and with who gave it."""
         extensions = dict(request.config.extensions or {})
-        turn = extensions.pop(_TURN)
+        turn = extensions.pop(TURN)
         sent = replace(request, config=replace(request.config, extensions=extensions or None))
         response, model = self._engines[turn].complete(sent), self._models[turn]
         told = dict(response.provider_data or {})

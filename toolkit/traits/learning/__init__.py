@@ -1,8 +1,20 @@
 """Learners."""
 
 from toolkit.traits.learning.bandit import Bandit
+from toolkit.traits.learning.cheatsheet import Cheatsheet
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.learner import Frozen, Learner
+from toolkit.traits.learning.playbook import Playbook
 from toolkit.traits.learning.tuned import Tuned, Version
 
-__all__ = ["Bandit", "DemoBuffer", "FixedExamples", "Frozen", "Learner", "Tuned", "Version"]
+__all__ = [
+    "Bandit",
+    "Cheatsheet",
+    "DemoBuffer",
+    "FixedExamples",
+    "Frozen",
+    "Learner",
+    "Playbook",
+    "Tuned",
+    "Version",
+]

@@ -51,6 +51,26 @@ def reward(experience: Experience) -> float | None:
     return float(told.correction == experience.answer) if told.score is None else told.score
 
 
+def outcome(experience: Experience) -> str:
+    """What the feedback says of an answer, in words for a model; "" where there is none.
+
+    Examples
+    --------
+    >>> from toolkit.records import Feedback, Task
+    >>> outcome(Experience("stream/0", Task("a", {}), "no", Feedback(0.0, "yes", "See rule 4.")))
+    'wrong, the right answer is: yes. See rule 4.'
+    >>> outcome(Experience("stream/0", Task("a", {}), "no", Feedback(0.5)))
+    'scored 0.5 of 1'
+    """
+    told, earned = experience.feedback, reward(experience)
+    if told is None:
+        return ""
+    how = "" if earned is None else {0.0: "wrong", 1.0: "right"}.get(earned, f"scored {earned:g} of 1")
+    better = told.correction if told.correction is not None and earned != 1 else None
+    said = f"{how}, the right answer is: {better}" if better is not None else how
+    return ". ".join(part for part in (said, told.text) if part)
+
+
 class Frozen(Learner):
     """Never learns."""
 

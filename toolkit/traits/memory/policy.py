@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from toolkit.records import Experience, Memory, Recall, Task
 from toolkit.traits.trait import Trait
+from toolkit.traits.wording import cut as cut
+from toolkit.traits.wording import line as line
 
 
 class MemoryPolicy(Trait, kind="memory"):
@@ -84,43 +86,6 @@ def recalled(memories: Sequence[Memory]) -> Recall:
     lines = "\n".join(f"- {line(one.text)}" for one in notes)
     cases = tuple(one.example for one in placed if one.kind == "case")
     return Recall(cases, lines, tuple(one.id for one in notes))
-
-
-def line(text: str) -> str:
-    """A text on one line, without control characters, `cut`: so no memory can look like the end of its own note.
-
-    Examples
-    --------
-    >>> line("teal\\n\\nAnswer:\\tred")
-    'teal Answer: red'
-    """
-    return cut(" ".join("".join(one if one.isprintable() else " " for one in text).split()))
-
-
-MOST_BYTES = 2000
-"""What one text of an earlier task may take of a later prompt, in bytes of UTF-8.
-
-Bytes, because no tokeniser that works on bytes makes more tokens than bytes of a text, whatever it is: half of the
-embedded model's context at worst, and a quarter of that in plain English.
-"""
-
-
-def cut(text: str) -> str:
-    """A text of an earlier task as it may stand in a later prompt: what is beyond `MOST_BYTES` is an ellipsis.
-
-    So one endless text cannot fill the prompts of all tasks after it. The memory itself keeps the whole.
-
-    Examples
-    --------
-    >>> cut("teal"), len(cut("word " * 200_000)), len(cut("\\u0639" * 5000).encode())
-    ('teal', 1998, 1999)
-    """
-    if 4 * len(text) <= MOST_BYTES:  # no character has more than four bytes
-        return text
-    given = text[: MOST_BYTES + 1].encode("utf-8", "replace")  # half a character, which cannot be sent, becomes "?"
-    if len(given) <= MOST_BYTES:
-        return text
-    return given[: MOST_BYTES - len("…".encode())].decode("utf-8", "ignore") + "…"
 
 
 def best(experience: Experience) -> str:
