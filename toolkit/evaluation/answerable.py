@@ -11,6 +11,7 @@ from toolkit.agents.decider import MostFrequent, NearestNeighbour, RandomChoice,
 from toolkit.component import Component, is_shipped
 from toolkit.evaluation.design import Run
 from toolkit.stats import sign_flip_limit
+from toolkit.streams.channels import Adversarial, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.stream import Stream, sessions
 from toolkit.traits.memory import PermutedLabels, Shuffled
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
 
 FEW_RUNS = 5
-_DRAWING = (Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped)
+_DRAWING = (
+    *(Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped),
+    *(Adversarial, Missing, Noisy, ShuffledFeedback),
+)
 
 
 def runs_of(runs: Sequence[Run], stream: Stream) -> int:

@@ -45,7 +45,11 @@ def mistakes(study: Study) -> Iterator[str]:
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
-    for where, part in [("lm", study.lm), *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts)]:
+    for where, part in [
+        ("lm", study.lm),
+        ("channel", study.channel),
+        *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts),
+    ]:
         try:
             part.check()
         except ValueError as error:

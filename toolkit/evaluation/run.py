@@ -19,14 +19,14 @@ from toolkit.evaluation.budget import Budget, Free, purse
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.frozen import iter_frozen
-from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
+from toolkit.evaluation.prequential import Bench, Pending, heard, iter_episodes, prepare
 from toolkit.evaluation.probing import prober
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import Ledger, RunFolder, write_atomically
 from toolkit.randomness import generator
-from toolkit.streams.channel import Channel
+from toolkit.streams.channel import Wait
 from toolkit.streams.scoring import scorer_by_name
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _pass(
 ) -> RunRecord:
     engine = run.model.engine(run.stream) if run.arm.decider.uses_model else None
     money.begin(tape)
-    agent, bench, labels = begun(run, money.engine(engine), money.kept(folder.call), tape)
+    agent, bench, labels = begun(run, money.engine(engine), money.kept(folder.call), tape, control.obey)
     recorder, pairs = agent.decision.recorder, run.stream.pairs()
     pending = Pending()
     probe = prober(run.probes, agent, pairs, run.places, bench) if run.probes else None
@@ -242,9 +242,16 @@ def _pass(
 
 
 def begun(
-    run: Run, engine: Engine | None, write: Callable[[Call], None], tape: Iterable[Call]
+    run: Run,
+    engine: Engine | None,
+    write: Callable[[Call], None],
+    tape: Iterable[Call],
+    wait: Wait = lambda: None,
 ) -> tuple[Agent, Bench, int]:
-    """The agent before its first task, prepared; its bench; and the labels it was given."""
+    """The agent before its first task, prepared; its bench; and the labels it was given.
+
+    ``wait`` is called now and then while a person is waited for, and may raise.
+    """
     from toolkit.agents.agent import Agent
     from toolkit.agents.decision import Decision
     from toolkit.lm.tape import Recorder
@@ -255,9 +262,7 @@ def begun(
         agent.decider.reveal({task.id: key.answers[0] for task, key in run.stream.pairs()})
     labels = prepare(agent, run.stream.pool())
     agent.tell(run.stream.told())
-    channel = run.channel
-    if not isinstance(channel, Channel):
-        raise TypeError(f"{channel!r} is no channel")
+    channel = heard(run.channel, agent, wait)
     asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
     return agent, Bench(scorer_by_name(run.scorers), channel, generator(*run.seeds, "channel"), asks), labels
 

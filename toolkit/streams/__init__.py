@@ -3,6 +3,7 @@
 from toolkit.streams.answers import Contains, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
+from toolkit.streams.channels import Adversarial, Delayed, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Scorer, scorer
@@ -24,12 +25,14 @@ from toolkit.streams.table import Table, table
 
 __all__ = [
     "Abstention",
+    "Adversarial",
     "Banking77",
     "Channel",
     "ChatLog",
     "ClosedBook",
     "Contains",
     "Contradiction",
+    "Delayed",
     "Desk",
     "ForgetOnRequest",
     "FullLabel",
@@ -38,13 +41,16 @@ __all__ = [
     "Locomo",
     "LongLife",
     "LongMemEval",
+    "Missing",
     "MultiHop",
     "NoFeedback",
+    "Noisy",
     "OneBit",
     "Personalisation",
     "RecallAtLag",
     "Scalar",
     "Scorer",
+    "ShuffledFeedback",
     "Stream",
     "Table",
     "TemporalOrder",

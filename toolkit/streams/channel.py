@@ -1,18 +1,27 @@
 """Channels: what of the truth reaches the agent, apart from the metrics that the bench keeps.
 
 A score is what the ledger knows; feedback is what an agent learns from. How late feedback comes is said by the task's
-key (`toolkit.records.Key.delay`), not by the channel.
+key (`toolkit.records.Key.delay`), and by the channel where it is later still. Here are the base and the plain channels;
+`toolkit.streams.channels` holds those that speak in words, compare, lie, are late or ask a person.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from toolkit.component import Component
 from toolkit.records import Feedback, Key, Task
+
+Wait: TypeAlias = Callable[[], object]
+"""Called now and then by whoever waits for something from outside; raises `Stopped` when the study is to stop."""
+
+Ask: TypeAlias = Callable[[Mapping[str, str], Callable[[Wait], str]], str]
+"""Asks something of the outside: the question's named texts, and who answers. What stands on the run's tape is not
+asked again; what is answered goes onto it."""
 
 
 class Channel(Component, kind="channel"):
@@ -23,6 +32,10 @@ class Channel(Component, kind="channel"):
     reveals_label
         True if the feedback may hold a right answer that the agent did not give itself. Arms that learn through such a
         channel have seen labels, and tables say how many.
+    asks_person
+        True if a person is asked, who knows better than the key: nothing can be made up about it.
+    delay
+        Tasks by which feedback comes later than the key says, at least 0.
 
     Examples
     --------
@@ -35,6 +48,17 @@ class Channel(Component, kind="channel"):
 
     stateless: ClassVar[bool] = True
     reveals_label: ClassVar[bool] = False
+    asks_person: ClassVar[bool] = False
+    delay: ClassVar[int] = 0
+
+    def reset(self, ask: Ask) -> None:
+        """Begin a run: nothing of another one is left.
+
+        Parameters
+        ----------
+        ask
+            The way to whatever is outside the run, such as a person.
+        """
 
     def feedback(self, task: Task, answer: str, key: Key, score: float, rng: np.random.Generator) -> Feedback | None:
         """What the agent is told of one answer.
