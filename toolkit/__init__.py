@@ -87,7 +87,7 @@ _FACE = {
     "streams.answers": ("Contains", "TokenF1"),
     "streams.conversations": ("ChatLog", "Locomo", "LongMemEval"),
     "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
-    "streams.channels": ("Adversarial", "Delayed", "Missing", "Noisy", "ShuffledFeedback"),
+    "streams.channels": ("Adversarial", "Critique", "Delayed", "Implicit", "Missing", "Noisy", "ShuffledFeedback"),
     "streams.desk": ("Desk",),
     "streams.scoring": ("Scorer", "scorer"),
     "streams.stream": ("Stream",),

@@ -14,7 +14,7 @@ from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import TakingTurns
 from toolkit.records import Feedback, Recall
 from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
-from toolkit.streams.channels import Adversarial, Delayed, Missing, Noisy, ShuffledFeedback
+from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.table import Table
 from toolkit.traits.memory import (
     Bounded,
@@ -35,6 +35,7 @@ WITH = {
     "Missing": Missing(Noisy(OneBit(), rate=0.5), share=0.3),
     "Delayed": Delayed(Missing(FullLabel()), by=2),
     "ShuffledFeedback": ShuffledFeedback(FullLabel()),
+    "Implicit": Implicit(p_retry=0.5, p_correct=0.0),
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),

@@ -1,4 +1,4 @@
-"""Channels in studies: late ones are late, on resume, in a second pass and in a replay too; as a factor they compare."""
+"""Channels in studies: late ones are late, on resume, in a second pass and in replay; as a factor they compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels around channels: they lie, fall silent and are late at the rates that they state, alone and in each other."""
+"""Channels around channels: they lie, fall silent and are late at the rates that they state, also in each other."""
 
 from __future__ import annotations
 

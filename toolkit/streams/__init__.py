@@ -3,7 +3,7 @@
 from toolkit.streams.answers import Contains, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
-from toolkit.streams.channels import Adversarial, Delayed, Missing, Noisy, ShuffledFeedback
+from toolkit.streams.channels import Adversarial, Critique, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Scorer, scorer
@@ -32,10 +32,12 @@ __all__ = [
     "ClosedBook",
     "Contains",
     "Contradiction",
+    "Critique",
     "Delayed",
     "Desk",
     "ForgetOnRequest",
     "FullLabel",
+    "Implicit",
     "Interference",
     "KnowledgeUpdate",
     "Locomo",

@@ -80,6 +80,12 @@ class Channel(Component, kind="channel"):
         raise NotImplementedError(f"{type(self).__name__} does not say what it tells: define feedback(...)")
 
 
+def must_be_share(name: str, value: float) -> None:
+    """Raise a `ValueError` unless ``value`` is in [0, 1]."""
+    if isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1 but is {value!r}")
+
+
 def _known(channel: Channel, task: Task, score: float) -> float | None:
     """The score, or None where there is none."""
     if math.isnan(score):

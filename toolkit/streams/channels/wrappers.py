@@ -15,17 +15,11 @@ from dataclasses import replace
 import numpy as np
 
 from toolkit.records import Feedback, Key, Task
-from toolkit.streams.channel import Ask, Channel
+from toolkit.streams.channel import Ask, Channel, must_be_share
 
 _KEPT = 50  # earlier truths that are drawn from: some of late, so that a stream that changes is followed
 
 Truth = tuple[Key, float]
-
-
-def must_be_share(name: str, value: float) -> None:
-    """Raise a `ValueError` unless ``value`` is in [0, 1]."""
-    if isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError(f"{name} must be between 0 and 1 but is {value!r}")
 
 
 class _Around(Channel, abstract=True):
