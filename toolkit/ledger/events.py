@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -57,12 +57,11 @@ def numbered(event: Event, seq: int) -> Event:
 def event_row(event: Event) -> list[object]:
     """One event as a row, in the order of the table's columns."""
     seen = event.experience
-    feedback = seen.feedback
     body = {
         "task": _task(seen.task),
         "answer": seen.answer,
         "recalled": seen.recalled,
-        "feedback": None if feedback is None else [feedback.score, feedback.correction, feedback.text],
+        "feedback": None if seen.feedback is None else _told(seen.feedback),
         "status": event.status,
         "error": event.error,
     }
@@ -74,7 +73,7 @@ def event_of(row: tuple[Any, ...]) -> Event:
     """The event that a row holds."""
     seq, kind, phase, t, experience, at, body = row
     told = json.loads(body)
-    feedback = None if told["feedback"] is None else Feedback(*told["feedback"])
+    feedback = None if told["feedback"] is None else _feedback(*told["feedback"])
     seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, tuple(told["recalled"]))
     return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq)
 
@@ -82,6 +81,15 @@ def event_of(row: tuple[Any, ...]) -> Event:
 def kept_call_row(seq: int, place: int, stage: Stage, call: Call) -> list[object]:
     """One call of an event as a row, in the order of the table's columns."""
     return [seq, place, stage, call.purpose, canonical(call.step), call.ordinal, canonical(call_row(call, ""))]
+
+
+def _told(feedback: Feedback) -> list[object]:
+    plain = [feedback.score, feedback.correction, feedback.text]
+    return [*plain, *([feedback.preferred] if feedback.preferred is not None else [])]
+
+
+def _feedback(score: float | None, correction: str | None, text: str, preferred: Sequence[str] = ()) -> Feedback:
+    return Feedback(score, correction, text, (preferred[0], preferred[1]) if preferred else None)
 
 
 def _task(task: Task) -> dict[str, object]:

@@ -3,7 +3,16 @@
 from toolkit.streams.answers import Contains, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
-from toolkit.streams.channels import Adversarial, Critique, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
+from toolkit.streams.channels import (
+    Adversarial,
+    Critique,
+    Delayed,
+    Implicit,
+    Missing,
+    Noisy,
+    Preference,
+    ShuffledFeedback,
+)
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Scorer, scorer
@@ -49,6 +58,7 @@ __all__ = [
     "Noisy",
     "OneBit",
     "Personalisation",
+    "Preference",
     "RecallAtLag",
     "Scalar",
     "Scorer",

@@ -105,9 +105,9 @@ class FullLabel(Channel):
     --------
     >>> task, key, rng = Task("1", {}), Key(("pear", "fig")), np.random.default_rng(0)
     >>> FullLabel().feedback(task, "fig", key, 1.0, rng)
-    Feedback(score=1.0, correction='fig', text='')
+    Feedback(score=1.0, correction='fig', text='', preferred=None)
     >>> FullLabel().feedback(task, "nut", key, 0.0, rng)
-    Feedback(score=0.0, correction='pear', text='')
+    Feedback(score=0.0, correction='pear', text='', preferred=None)
     """
 
     reveals_label: ClassVar[bool] = True
@@ -126,7 +126,7 @@ class OneBit(Channel):
     --------
     >>> task, key, rng = Task("1", {}), Key(("pear",)), np.random.default_rng(0)
     >>> OneBit().feedback(task, "nut", key, 0.75, rng)
-    Feedback(score=0.0, correction=None, text='')
+    Feedback(score=0.0, correction=None, text='', preferred=None)
     """
 
     def feedback(self, task: Task, answer: str, key: Key, score: float, rng: np.random.Generator) -> Feedback | None:
@@ -142,7 +142,7 @@ class Scalar(Channel):
     --------
     >>> task, key, rng = Task("1", {}), Key(("pear",)), np.random.default_rng(0)
     >>> Scalar().feedback(task, "nut", key, 0.75, rng)
-    Feedback(score=0.75, correction=None, text='')
+    Feedback(score=0.75, correction=None, text='', preferred=None)
     """
 
     def feedback(self, task: Task, answer: str, key: Key, score: float, rng: np.random.Generator) -> Feedback | None:

@@ -44,7 +44,7 @@ class Critique(Channel):
     >>> critic.feedback(task, "90", Key(("12",)), 0.0, rng).text
     'That is not right: it is too high.'
     >>> Critique(reveals=True).feedback(Task("1", {}, ("nut", "fig")), "nut", Key(("fig",)), 0.0, rng)
-    Feedback(score=0.0, correction=None, text='That is not right. Right would have been: fig')
+    Feedback(score=0.0, correction=None, text='That is not right. Right would have been: fig', preferred=None)
 
     References
     ----------
@@ -90,7 +90,7 @@ class Implicit(Channel):
     >>> task, key, rng = Task("1", {}), Key(("fig",)), np.random.default_rng(0)
     >>> user = Implicit(p_retry=0.0, p_correct=1.0)
     >>> user.feedback(task, "nut", key, 0.0, rng), user.feedback(task, "fig", key, 1.0, rng)
-    (Feedback(score=None, correction=None, text='No, it is: fig'), None)
+    (Feedback(score=None, correction=None, text='No, it is: fig', preferred=None), None)
     """
 
     def __init__(self, p_retry: float = 0.3, p_correct: float = 0.1) -> None:
