@@ -11,7 +11,15 @@ from toolkit.agents.decider import MostFrequent, NearestNeighbour, RandomChoice,
 from toolkit.component import Component, is_shipped
 from toolkit.evaluation.design import Run
 from toolkit.stats import sign_flip_limit
-from toolkit.streams.channels import Adversarial, Implicit, Missing, Noisy, Preference, ShuffledFeedback
+from toolkit.streams.channels import (
+    Adversarial,
+    HumanFeedback,
+    Implicit,
+    Missing,
+    Noisy,
+    Preference,
+    ShuffledFeedback,
+)
 from toolkit.streams.stream import Stream, sessions
 from toolkit.traits.memory import PermutedLabels, Shuffled
 
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 FEW_RUNS = 5
 _DRAWING = (
     *(Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped),
-    *(Adversarial, Implicit, Missing, Noisy, Preference, ShuffledFeedback),
+    *(Adversarial, HumanFeedback, Implicit, Missing, Noisy, Preference, ShuffledFeedback),
 )
 
 
