@@ -105,10 +105,10 @@ def test_of_free_answers_a_lie_is_what_was_right_before_and_silence_at_first():
 
 @given(share=SHARES, seed=st.integers(0, 50))
 def test_the_same_tasks_are_hit_whatever_was_answered(share, seed):
-    first = said(Missing(Noisy(FullLabel(), 0.5), share), ["nut"] * 60, seed=seed)
-    other = said(Missing(Noisy(FullLabel(), 0.5), share), ["pear", "fig"] * 30, seed=seed)
-    assert [one is None for one in first] == [one is None for one in other]
-    lies = [[one is not None and one.correction != "pear" for one in told] for told in (first, other)]
+    channel, lies = Missing(Noisy(OneBit(), 0.5), share), []  # a lie about a right answer draws more
+    for answers in (["nut"] * 60, ["pear", "fig"] * 30):
+        told = said(channel, answers, seed=seed)
+        lies.append([one and one.score != (answer == "pear") for one, answer in zip(told, answers, strict=True)])
     assert lies[0] == lies[1]
 
 

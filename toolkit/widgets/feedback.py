@@ -34,7 +34,7 @@ class FeedbackPanel(ipywidgets.VBox):
         self._lock = threading.RLock()
         self.question: Question | None = None
         self.shown = ipywidgets.HTML(_NOTHING)
-        self.grades = [ipywidgets.Button(layout={"width": "3.5em"}) for _ in range(_GRADES)]
+        self.grades = [ipywidgets.Button(layout={"width": "4.5em"}) for _ in range(_GRADES)]
         self.options = ipywidgets.Dropdown(options=[_PICK], layout={"width": "20em"})
         self.right = ipywidgets.Text(placeholder=_PICK, layout={"width": "20em"}, continuous_update=False)
         self.words = ipywidgets.Text(placeholder="in words, if you like", layout={"width": "30em"})
@@ -97,7 +97,7 @@ class FeedbackPanel(ipywidgets.VBox):
         """The controls that this question needs."""
         count = 0 if question is None else question.grades
         for place, button in enumerate(self.grades):
-            button.description = ("👎", "👍")[place] if count == 2 and place < 2 else str(place + 1)
+            button.description = ("wrong", "right")[place] if count == 2 and place < 2 else str(place + 1)
             button.layout.display = "" if place < count else "none"
         options = question.task.options if question is not None and question.corrections else ()
         self.options.options = [_PICK, *options]
