@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from toolkit.component import Component, build, digest
 from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.lm.tape import Recorder
 from toolkit.records import Experience, Feedback, Key, Learned, Recall, Step, Task
+from toolkit.streams.channel import Channel
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
 from toolkit.traits.trait import Trait
@@ -68,6 +70,8 @@ def checks(component: Component) -> tuple[Check, ...]:
         found += [same_for_any_two_tasks]
     if isinstance(component, Trait):
         found += [state_is_plain]
+    if isinstance(component, Channel):
+        found += [begins_anew, same_seed_same_feedback, feedback_is_sound, no_label_but_where_it_says_so]
     return tuple(found)
 
 
@@ -247,6 +251,45 @@ def state_is_plain(component: Component) -> None:
     _insist(hashes[0] == hashes[1], f"{component!r} ends equal lives in different states")
 
 
+def begins_anew(component: Component) -> None:
+    """After ``reset`` a channel knows nothing of an earlier run."""
+    used = _channel(component)
+    _heard(used, seed=2)
+    found, fresh = _heard(used, seed=1), _heard(_channel(component), seed=1)
+    _insist(found == fresh, f"{component!r} remembers what happened before reset()")
+
+
+def same_seed_same_feedback(component: Component) -> None:
+    """Equal seeds and answers give equal feedback."""
+    first, second = _heard(_channel(component), seed=7), _heard(_channel(component), seed=7)
+    _insist(first == second, f"{component!r} tells different things under equal seeds: draw from rng only")
+
+
+def feedback_is_sound(component: Component) -> None:
+    """A score is in [0, 1], a correction one of the options, if there are any; it says something, or is None."""
+    channel = _channel(component)
+    _insist(channel.delay >= 0, f"{component!r}: delay must be at least 0 but is {channel.delay!r}")
+    for task, _, found in _heard(channel, seed=3):
+        if found is None:
+            continue
+        score, right = found.score, found.correction
+        _insist(found != Feedback(), f"{component!r} gives feedback that says nothing: give None")
+        _insist(score is None or 0 <= score <= 1, f"{component!r}: a score must be in [0, 1] but is {score!r}")
+        known = right is None or not task.options or right in task.options
+        _insist(known, f"{component!r} corrects with {right!r}, which is none of {', '.join(task.options)}")
+
+
+def no_label_but_where_it_says_so(component: Component) -> None:
+    """Law 2: unless it reveals labels, no feedback holds a right answer, of whatever task, that was not given."""
+    channel = _channel(component)
+    for seed in range(20 if not channel.reveals_label else 0):
+        for _, answer, found in _heard(channel, seed):
+            told = repr(found).replace(answer, "") if answer else repr(found)
+            _insist(_SECRET not in told, f"{component!r} says that it reveals no label, and tells {found!r}")
+
+
+_SECRET = "canary"
+
 _NOTES = 8
 """Notes that a policy may write of one experience."""
 
@@ -286,6 +329,26 @@ def _past() -> Iterator[Experience]:
         yield seen
         if number % 4 != 3:  # some feedback never comes
             yield replace(seen, feedback=Feedback(float(number % 2), "abc"[(number + number % 2 + 1) % 3]))
+
+
+def _channel(component: Component) -> Channel:
+    channel = component.clone()
+    if not isinstance(channel, Channel):
+        raise TypeError(f"{channel!r} is no channel")
+    return channel
+
+
+def _heard(channel: Channel, seed: int) -> list[tuple[Task, str, Feedback | None]]:
+    """What a channel says in a run of its own: of right, wrong and no answers, to tasks of all kinds."""
+    rng, found = np.random.default_rng(seed), list[tuple[Task, str, Feedback | None]]()
+    channel.reset(lambda question, answer: "{}")
+    for number in range(30):
+        right = f"{_SECRET} {number}"
+        task = replace(_task(number), options=() if number % 2 else ("b", right, "c"))
+        answer = ("b", right, "", f"c {number}", str(number))[number % 5]
+        score = (float(answer == right), 0.5, math.nan)[0 if number % 7 else 1 + number % 2]
+        found.append((task, answer, channel.feedback(task, answer, Key((right, f"{right}!")), score, rng)))
+    return found
 
 
 def _begun(component: Component, seed: int) -> Component:

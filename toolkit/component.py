@@ -72,7 +72,8 @@ def _plain(value: object) -> object:
     if isinstance(value, Component):
         return value.config()
     if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+        held = {name: (getattr(value, name), field.metadata) for name, field in value.__dataclass_fields__.items()}
+        return {name: one for name, (one, told) in held.items() if one is not None or "later" not in told}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, set | frozenset):

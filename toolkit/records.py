@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+LATER = {"later": True}
+"""Of a field that came after records had been hashed: where it is None, a digest leaves it out."""
+
 Phase = Literal["prepare", "stream", "frozen", "exam"]
 Status = Literal["ok", "unparsed", "truncated", "overflow", "failed"]
 
@@ -92,11 +95,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """All that an agent ever learns from: any of a score in [0, 1], the right answer, and words."""
+    """All that an agent ever learns from: any of a score in [0, 1], the right answer, words, and a preference.
+
+    ``preferred`` is a pair of answers, the better one first: one of them the agent's own.
+    """
 
     score: float | None = None
     correction: str | None = None
     text: str = ""
+    preferred: tuple[str, str] | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,3 +144,32 @@ def test_a_whole_study_is_set_up_and_run_in_one_form(lab: Callable[[str], str], 
     told = add(page, shown, "print(form.study.lm.p_example, form.study.arms[1].memory, len(form.study.episodes()))")
     run(page, told)
     expect(cell(page, told)).to_contain_text("0.9 Retrieval(k=2) 120")
+
+
+STUDY = (
+    "study = tk.Study('me', tk.Desk(tasks=3, queues=4), arms=[tk.Arm('m', memory=tk.Retrieval())], lm='scripted', "
+    "seeds=1, channel=tk.HumanFeedback(), tracking='off'); study.run()"
+)
+
+
+def test_a_person_judges_answers_while_a_cell_runs(lab: Callable[[str], str], watched: Watched) -> None:
+    page = watched.page
+    opened(page, lab(NOTEBOOK))
+    run(page, 2)
+    shown = add(page, 2, "panel = tk.FeedbackPanel(); panel")
+    run(page, shown)
+    panel = cell(page, shown)
+    expect(panel).to_contain_text("Nothing to judge")
+    busy = add(page, shown, STUDY)
+    start(page, busy)
+    expect(panel).to_contain_text("answer:")
+    watched.shoot("feedback-panel")
+    panel.get_by_role("button", name="right").click()
+    panel.get_by_placeholder("in words, if you like").fill("Ask for the number.")
+    panel.get_by_role("button", name="wrong").click()
+    panel.locator("select:visible").select_option(index=1)
+    expect(prompt(page, busy)).to_have_text(re.compile(r"\d"))
+    expect(panel).to_contain_text("Nothing to judge")
+    told = add(page, busy, "print(list(study.episodes().feedback_score)[:2], list(study.episodes().critique)[1])")
+    run(page, told)
+    expect(cell(page, told)).to_contain_text("[1.0, 0.0] Ask for the number.")

@@ -17,7 +17,9 @@ from toolkit.evaluation.judge import Judge
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import Several, TakingTurns
-from toolkit.records import Learned, Recall
+from toolkit.records import Feedback, Learned, Recall
+from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
+from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.table import Table
 from toolkit.traits.learning import Bandit, Learner
 from toolkit.traits.memory import (
@@ -36,6 +38,12 @@ from toolkit.traits.role import Role
 
 WITH = {
     "Bandit": Bandit(("", "Think first.")),
+    "Noisy": Noisy(FullLabel(), rate=0.4),
+    "Adversarial": Adversarial(Scalar(), share=0.8),
+    "Missing": Missing(Noisy(OneBit(), rate=0.5), share=0.3),
+    "Delayed": Delayed(Missing(FullLabel()), by=2),
+    "ShuffledFeedback": ShuffledFeedback(FullLabel()),
+    "Implicit": Implicit(p_retry=0.5, p_correct=0.0),
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),
     "Bounded": Bounded(Retrieval(k=2), size=5, drop="decayed"),
@@ -70,6 +78,12 @@ def shipped() -> list[Component]:
     classes = [cls for kind in kinds() for cls in registered(kind).values() if is_shipped(cls)]
     classes = [cls for cls in classes if hasattr(sys.modules[cls.__module__], cls.__name__)]  # not a docstring's
     return [WITH.get(cls.__name__) or cls() for cls in classes if cls.__name__ not in BY_DATA]
+
+
+def around(inner: Channel) -> list[Channel]:
+    """Every wrapper around a channel that the bench speaks for."""
+    lying = [Noisy(inner, rate=0.5), Adversarial(inner, share=0.5), ShuffledFeedback(inner)]
+    return [Missing(inner, share=0.3), Delayed(inner, by=3), *(lying if not inner.asks_person else [])]
 
 
 CASES = [(component, one) for component in (*shipped(), *ALSO) for one in checks(component)]
@@ -193,3 +207,41 @@ def test_a_learner_that_hangs_on_the_task_is_found(broken: Learner, told: str) -
 
 def one_by_name(component: Component, name: str) -> None:
     next(one for one in checks(component) if one.__name__ == name)(component)
+
+
+@pytest.mark.parametrize("inner", [one for one in shipped() if isinstance(one, Channel)], ids=repr)
+def test_every_wrapper_around_every_channel_keeps_the_contract(inner: Channel) -> None:
+    for wrapped in around(inner):
+        check(wrapped)
+
+
+class Gossip(Channel):
+    """Tells what it should not, and says that it does not."""
+
+    def feedback(self, task, answer, key, score, rng):
+        return Feedback(text=f"It was {key.answers[0]}.")
+
+
+class Elephant(Channel):
+    """Never forgets a run."""
+
+    def feedback(self, task, answer, key, score, rng):
+        self.heard = getattr(self, "heard", 0) + 1
+        return Feedback(text=f"answer number {self.heard}")
+
+
+class Careless(Channel):
+    """Corrects with whatever comes to mind."""
+
+    def feedback(self, task, answer, key, score, rng):
+        return Feedback(correction="whatever")
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [(Gossip(), "reveals no label"), (Elephant(), "before reset"), (Careless(), "none of"),
+     (Missing(Gossip()), "reveals no label"), (ShuffledFeedback(Gossip()), "reveals no label")],
+)  # fmt: skip
+def test_a_broken_channel_is_found(broken: Channel, told: str) -> None:
+    with pytest.raises(ContractError, match=told):
+        check(broken)

@@ -172,6 +172,8 @@ class _Hide:
     def episode(self, row: Row) -> Row:
         plain = {name: self(row.get(name)) for name in ("answer", "correction", "critique", "user", "session", "error")}
         turns = [{**turn, "answer": self(turn["answer"])} for turn in row["turns"]]
+        if row.get("preferred"):
+            row = {**row, "preferred": [self(one) for one in row["preferred"]]}
         return {**row, **plain, "inputs": {name: self(text) for name, text in row["inputs"].items()}, "turns": turns}
 
     def call(self, row: Row) -> Row:

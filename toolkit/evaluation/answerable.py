@@ -11,6 +11,15 @@ from toolkit.agents.decider import MostFrequent, NearestNeighbour, RandomChoice,
 from toolkit.component import Component, is_shipped
 from toolkit.evaluation.design import Run
 from toolkit.stats import sign_flip_limit
+from toolkit.streams.channels import (
+    Adversarial,
+    HumanFeedback,
+    Implicit,
+    Missing,
+    Noisy,
+    Preference,
+    ShuffledFeedback,
+)
 from toolkit.streams.stream import Stream, sessions
 from toolkit.traits.memory import PermutedLabels, Shuffled
 
@@ -18,7 +27,10 @@ if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
 
 FEW_RUNS = 5
-_DRAWING = (Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped)
+_DRAWING = (
+    *(Shuffled, PermutedLabels, MostFrequent, NearestNeighbour, RandomChoice, Wrapped),
+    *(Adversarial, HumanFeedback, Implicit, Missing, Noisy, Preference, ShuffledFeedback),
+)
 
 
 def runs_of(runs: Sequence[Run], stream: Stream) -> int:

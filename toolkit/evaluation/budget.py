@@ -356,7 +356,12 @@ def _expected(request: Request, model: Model) -> tuple[float, float]:
 
 def _cost(call: Call) -> dict[str, float]:
     used = call.usage
-    return {"calls": int(not call.memo), "tokens": used.tokens, "dollars": used.dollars, "seconds": used.seconds}
+    return {
+        "calls": int(used.calls > 0 and not call.memo),
+        "tokens": used.tokens,
+        "dollars": used.dollars,
+        "seconds": used.seconds,
+    }
 
 
 def _add(entry: Config, cost: Mapping[str, float]) -> None:

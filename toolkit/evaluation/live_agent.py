@@ -17,13 +17,12 @@ from toolkit.errors import SpecError, nearest
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.judge import seated
-from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
+from toolkit.evaluation.prequential import Bench, Pending, heard, iter_episodes, prepare
 from toolkit.evaluation.run import record_of
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import Row, call_of, content, episode_row
 from toolkit.ledger.tables import rows as rows_of
 from toolkit.randomness import generator
-from toolkit.streams.channel import Channel
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -95,16 +94,15 @@ def _identity(run: Run) -> Identity:
 
 def _lived(run: Run, identity: Identity, folder: Path, expected: str) -> Diary:
     """The run once more, from its tape; then the feedback that was still on its way is delivered."""
-    pairs, channel = run.stream.pairs(), run.channel
-    if not isinstance(channel, Channel):
-        raise TypeError(f"{channel!r} is no channel")
+    pairs = run.stream.pairs()
     tape = [call_of(row) for row in rows_of(folder, "calls")]
     life = Diary(identity.arm, run.stream.step, run.model, run.deciding, run.seeds, engine=identity.absent(), tape=tape)
     prepare(life, run.stream.pool())
     life.tell(run.stream.told())
     asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
     scorers, judging = seated(run, life, _nowhere, tape)
-    bench, pending = Bench(scorers, channel, generator(*run.seeds, "channel"), asks, judging), Pending()
+    channel, pending = heard(run.channel, life, lambda: None), Pending()
+    bench = Bench(scorers, channel, generator(*run.seeds, "channel"), asks, judging)
     episodes = list(iter_episodes(life, [pairs[place] for place in run.places], bench, pending=pending))
     if run.second is None:
         _insist(run, episodes, [], life.state(), expected)

@@ -51,7 +51,11 @@ def mistakes(study: Study) -> Iterator[str]:
         for number in arm.decider.directs:
             if not (arm.lm or study.lm).holds(number):
                 yield f"arm {arm.name!r} has no model {number} among its own: give it lm=Several((cheap, dear, ...))"
-    for where, part in [("lm", study.lm), *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts)]:
+    for where, part in [
+        ("lm", study.lm),
+        ("channel", study.channel),
+        *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts),
+    ]:
         try:
             part.check()
         except ValueError as error:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit.agents.agent import Agent
+from toolkit.component import Component
 from toolkit.episode import Episode
 from toolkit.errors import AnswerError
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.judge import NoVerdict
 from toolkit.records import Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
-from toolkit.streams.channel import Channel, FullLabel
+from toolkit.streams.channel import Channel, FullLabel, Wait
 from toolkit.streams.scoring import Scorer
 from toolkit.streams.stream import Pair
 
@@ -32,7 +33,7 @@ class Bench:
     scorers
         Metrics, the main one first; their scores go to the ledger only.
     channel
-        Turns the main score and the key into feedback.
+        Turns the main score and the key into feedback; the run's own, see `heard`.
     rng
         For channels that draw.
     counterfactuals
@@ -68,6 +69,30 @@ class Bench:
     def spent(self) -> Usage:
         """What judges have cost since this was last asked."""
         return sum((recorder.take("judging") for recorder in self.judging), Usage())
+
+
+def heard(channel: Component, agent: Agent, wait: Wait) -> Channel:
+    """A channel as a run's own: begun, with a way to the outside that keeps on the run's tape what was said there.
+
+    Parameters
+    ----------
+    channel
+        What the study or the arm names; it is left alone.
+    agent
+        Whose tape it is.
+    wait
+        Called while somebody outside is waited for; may raise.
+    """
+    if not isinstance(channel, Channel):
+        raise TypeError(f"{channel!r} is no channel")
+    decision, own = agent.decision, channel.clone()
+
+    def ask(question: Mapping[str, str], answer: Callable[[Wait], str]) -> str:
+        decision.recorder.at(*decision.place, "person", "judging")
+        return decision.recorder.told(question, lambda: answer(wait))
+
+    own.reset(ask)
+    return own
 
 
 class Pending:
@@ -177,7 +202,7 @@ def iter_episodes(
         recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
         spent = replace(found.acting, seconds=0.0)  # no agent is told the clock
         seen = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled, usage=spent)
-        due_at = t + 1 + key.delay
+        due_at = t + 1 + key.delay + bench.channel.delay
         if found.turns:
             agent.observe(seen)
         if feedback is not None:

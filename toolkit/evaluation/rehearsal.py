@@ -25,6 +25,7 @@ from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.taped import Taped, described
 from toolkit.records import Usage
+from toolkit.streams.channels.human import RIGHT
 from toolkit.traits.memory.embedding import Embedder, Vector, WordLlama
 
 if TYPE_CHECKING:
@@ -123,6 +124,10 @@ class _Counter:
         read, wrote = _size(request, self._limit)
         self.spent = [now + more for now, more in zip(self.spent, (1.0, read, wrote), strict=True)]
         return self._engine.complete(request)
+
+    def told(self, question: Mapping[str, str]) -> str:
+        """A person who is content."""
+        return RIGHT
 
     def embed(self, embedder: Embedder, texts: Sequence[str]) -> tuple[Vector, Usage]:
         """Count, and let the toolkit's own embedder stand in for one that costs."""

@@ -21,13 +21,13 @@ from toolkit.evaluation.design import Run
 from toolkit.evaluation.exams import examiner
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.judge import seated
-from toolkit.evaluation.prequential import Bench, Pending, iter_episodes, prepare
+from toolkit.evaluation.prequential import Bench, Pending, heard, iter_episodes, prepare
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
 from toolkit.ledger.store import Ledger, RunFolder, write_atomically
 from toolkit.randomness import generator
-from toolkit.streams.channel import Channel
+from toolkit.streams.channel import Wait
 
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
@@ -213,9 +213,11 @@ def _pass(
 ) -> RunRecord:
     engine = run.model.engine(run.stream) if run.arm.decider.uses_model else None
     money.begin(tape)
-    agent, bench, labels = begun(run, money.engine(engine, run.model), money.kept(folder.call), tape, money.engine)
+    agent, bench, labels = begun(
+        run, money.engine(engine, run.model), money.kept(folder.call), tape, money.engine, control.obey
+    )
     recorder, pairs = agent.decision.recorder, run.stream.pairs()
-    heard = (recorder, *bench.judging)
+    recorders = (recorder, *bench.judging)
     pending = Pending()
     exam = examiner(run.exams, agent, pairs, run.places, bench) if run.exams else None
     first = iter_episodes(agent, [pairs[place] for place in run.places], bench, pending=pending, exam=exam)
@@ -235,9 +237,9 @@ def _pass(
             record,
             episodes=done,
             labels_before=labels,
-            replayed=sum(one.replayed for one in heard),
-            servers=tuple(dict.fromkeys(name for one in heard for name in one.servers)),
-            adapted=tuple(dict.fromkeys(note for one in heard for note in one.adapted)),
+            replayed=sum(one.replayed for one in recorders),
+            servers=tuple(dict.fromkeys(name for one in recorders for name in one.servers)),
+            adapted=tuple(dict.fromkeys(note for one in recorders for note in one.adapted)),
         )
     return replace(folder.record, status="finished", hash=folder.hash(agent.state()))
 
@@ -248,10 +250,12 @@ def begun(
     write: Callable[[Call], None],
     tape: Sequence[Call],
     metered: Callable[[Engine | None, Model], Engine | None] = lambda engine, model: engine,
+    wait: Wait = lambda: None,
 ) -> tuple[Agent, Bench, int]:
     """The agent before its first task, prepared; its bench; and the labels it was given.
 
     ``metered`` puts the engine of a judge behind the run's purse; that of the run's own model is there already.
+    ``wait`` is called now and then while a person is waited for, and may raise.
     """
     from toolkit.agents.agent import Agent
     from toolkit.agents.decision import Decision
@@ -263,9 +267,7 @@ def begun(
         agent.decider.reveal({task.id: key.answers[0] for task, key in run.stream.pairs()})
     labels = prepare(agent, run.stream.pool())
     agent.tell(run.stream.told())
-    channel = run.channel
-    if not isinstance(channel, Channel):
-        raise TypeError(f"{channel!r} is no channel")
+    channel = heard(run.channel, agent, wait)
     asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
     scorers, judging = seated(run, agent, write, tape, metered)
     return agent, Bench(scorers, channel, generator(*run.seeds, "channel"), asks, judging), labels

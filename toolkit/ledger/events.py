@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -58,12 +58,11 @@ def numbered(event: Event, seq: int) -> Event:
 def event_row(event: Event) -> list[object]:
     """One event as a row, in the order of the table's columns."""
     seen = event.experience
-    feedback = seen.feedback
     body = {
         "task": _task(seen.task),
         "answer": seen.answer,
         "recalled": seen.recalled,
-        "feedback": None if feedback is None else [feedback.score, feedback.correction, feedback.text],
+        "feedback": None if seen.feedback is None else _told(seen.feedback),
         "status": event.status,
         "error": event.error,
         "usage": {name: _known(getattr(seen.usage, name)) for name in Usage.__dataclass_fields__},
@@ -76,7 +75,7 @@ def event_of(row: tuple[Any, ...]) -> Event:
     """The event that a row holds."""
     seq, kind, phase, t, experience, at, body = row
     told = json.loads(body)
-    feedback = None if told["feedback"] is None else Feedback(*told["feedback"])
+    feedback = None if told["feedback"] is None else _feedback(*told["feedback"])
     used: dict[str, Any] = told.get("usage") or {}  # files of earlier versions have none
     used = {name: math.nan if value is None else value for name, value in used.items()}  # null: not known
     recalled = tuple(told["recalled"])
@@ -91,6 +90,15 @@ def kept_call_row(seq: int, place: int, stage: Stage, call: Call) -> list[object
 
 def _known(number: float) -> float | None:
     return None if math.isnan(number) else number
+
+
+def _told(feedback: Feedback) -> list[object]:
+    plain = [feedback.score, feedback.correction, feedback.text]
+    return [*plain, *([feedback.preferred] if feedback.preferred is not None else [])]
+
+
+def _feedback(score: float | None, correction: str | None, text: str, preferred: Sequence[str] = ()) -> Feedback:
+    return Feedback(score, correction, text, (preferred[0], preferred[1]) if preferred else None)
 
 
 def _task(task: Task) -> dict[str, object]:

@@ -63,6 +63,7 @@ EPISODE = {
     **{f"{kind}_{name}": dtype for kind in ("acting", "adapting", "judging") for name, dtype in _COST.items()},
     "turns": "STRUCT(step VARCHAR, answer VARCHAR, blocks VARCHAR[], recalled VARCHAR[])[]",
     "counterfactuals": "STRUCT(instead VARCHAR, memory VARCHAR, answer VARCHAR, status VARCHAR, score DOUBLE)[]",
+    "preferred": "VARCHAR[]",
 }
 
 CALL = {
@@ -214,6 +215,8 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         for turn in episode.turns
     ]
     row["counterfactuals"] = [{**asdict(one), "score": _finite(one.score)} for one in episode.counterfactuals]
+    if feedback is not None and feedback.preferred is not None:
+        row["preferred"] = list(feedback.preferred)
     return row
 
 
@@ -224,8 +227,9 @@ def content(row: Mapping[str, Any]) -> Row:
         # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
         if not kept.get(f"{kind}_reasoning_tokens", True):
             del kept[f"{kind}_reasoning_tokens"]
-    if not kept.get("counterfactuals", True):
-        del kept["counterfactuals"]
+    for name in ("counterfactuals", "preferred"):
+        if not kept.get(name, True):
+            del kept[name]
     return kept
 
 

@@ -251,6 +251,28 @@ class Recorder:
         self._book(replace(call, answer=f"{len(rows)} vectors", response=vectors.packed(rows), usage=usage))
         return rows
 
+    def told(self, question: Mapping[str, str], answer: Callable[[], str]) -> str:
+        """What somebody outside says to a question, from the tape or asked now; recorded, and charged nothing.
+
+        Raises
+        ------
+        TapeError
+            If the tape has another question here, or ends and the run's model is absent.
+        """
+        phase, t, step, purpose = self._place
+        ordinal, asked = self._ordinals.get((phase, t, step), 0), tuple(question.items())
+        call = Call(phase, t, step, ordinal, purpose, digest(["told", asked]), "ok", "", asked, "", Usage())
+        known = self._tape.get((phase, t, step, ordinal))
+        if known is not None:
+            self._verify(call, known)
+            return known.response
+        stand_in = getattr(self._engine, "told", None)  # a rehearsal's
+        if stand_in is None and (isinstance(self._model, Taped) or isinstance(self._engine, Absent)):
+            self._ended(call)
+        said = answer() if stand_in is None else str(stand_in(question))
+        self._book(replace(call, answer=said, response=said))
+        return said
+
     def _lost(self, call: Call, error: Exception) -> None:
         from dspy.lm15 import ContextLengthError
 

@@ -3,6 +3,17 @@
 from toolkit.streams.answers import Contains, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
+from toolkit.streams.channels import (
+    Adversarial,
+    Critique,
+    Delayed,
+    HumanFeedback,
+    Implicit,
+    Missing,
+    Noisy,
+    Preference,
+    ShuffledFeedback,
+)
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Scorer, scorer
@@ -24,27 +35,36 @@ from toolkit.streams.table import Table, table
 
 __all__ = [
     "Abstention",
+    "Adversarial",
     "Banking77",
     "Channel",
     "ChatLog",
     "ClosedBook",
     "Contains",
     "Contradiction",
+    "Critique",
+    "Delayed",
     "Desk",
     "ForgetOnRequest",
     "FullLabel",
+    "HumanFeedback",
+    "Implicit",
     "Interference",
     "KnowledgeUpdate",
     "Locomo",
     "LongLife",
     "LongMemEval",
+    "Missing",
     "MultiHop",
     "NoFeedback",
+    "Noisy",
     "OneBit",
     "Personalisation",
+    "Preference",
     "RecallAtLag",
     "Scalar",
     "Scorer",
+    "ShuffledFeedback",
     "Stream",
     "Table",
     "TemporalOrder",

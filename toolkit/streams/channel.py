@@ -1,18 +1,27 @@
 """Channels: what of the truth reaches the agent, apart from the metrics that the bench keeps.
 
 A score is what the ledger knows; feedback is what an agent learns from. How late feedback comes is said by the task's
-key (`toolkit.records.Key.delay`), not by the channel.
+key (`toolkit.records.Key.delay`), and by the channel where it is later still. Here are the base and the plain channels;
+`toolkit.streams.channels` holds those that speak in words, compare, lie, are late or ask a person.
 """
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from toolkit.component import Component
 from toolkit.records import Feedback, Key, Task
+
+Wait: TypeAlias = Callable[[], object]
+"""Called now and then by whoever waits for something from outside; raises `Stopped` when the study is to stop."""
+
+Ask: TypeAlias = Callable[[Mapping[str, str], Callable[[Wait], str]], str]
+"""Asks something of the outside: the question's named texts, and who answers. What stands on the run's tape is not
+asked again; what is answered goes onto it."""
 
 
 class Channel(Component, kind="channel"):
@@ -23,6 +32,10 @@ class Channel(Component, kind="channel"):
     reveals_label
         True if the feedback may hold a right answer that the agent did not give itself. Arms that learn through such a
         channel have seen labels, and tables say how many.
+    asks_person
+        True if a person is asked, who knows better than the key: nothing can be made up about it.
+    delay
+        Tasks by which feedback comes later than the key says, at least 0.
 
     Examples
     --------
@@ -35,6 +48,17 @@ class Channel(Component, kind="channel"):
 
     stateless: ClassVar[bool] = True
     reveals_label: ClassVar[bool] = False
+    asks_person: ClassVar[bool] = False
+    delay: ClassVar[int] = 0
+
+    def reset(self, ask: Ask) -> None:
+        """Begin a run: nothing of another one is left.
+
+        Parameters
+        ----------
+        ask
+            The way to whatever is outside the run, such as a person.
+        """
 
     def feedback(self, task: Task, answer: str, key: Key, score: float, rng: np.random.Generator) -> Feedback | None:
         """What the agent is told of one answer.
@@ -56,6 +80,12 @@ class Channel(Component, kind="channel"):
         raise NotImplementedError(f"{type(self).__name__} does not say what it tells: define feedback(...)")
 
 
+def must_be_share(name: str, value: float) -> None:
+    """Raise a `ValueError` unless ``value`` is in [0, 1]."""
+    if isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1 but is {value!r}")
+
+
 def _known(channel: Channel, task: Task, score: float) -> float | None:
     """The score, or None where there is none."""
     if math.isnan(score):
@@ -75,9 +105,9 @@ class FullLabel(Channel):
     --------
     >>> task, key, rng = Task("1", {}), Key(("pear", "fig")), np.random.default_rng(0)
     >>> FullLabel().feedback(task, "fig", key, 1.0, rng)
-    Feedback(score=1.0, correction='fig', text='')
+    Feedback(score=1.0, correction='fig', text='', preferred=None)
     >>> FullLabel().feedback(task, "nut", key, 0.0, rng)
-    Feedback(score=0.0, correction='pear', text='')
+    Feedback(score=0.0, correction='pear', text='', preferred=None)
     """
 
     reveals_label: ClassVar[bool] = True
@@ -96,7 +126,7 @@ class OneBit(Channel):
     --------
     >>> task, key, rng = Task("1", {}), Key(("pear",)), np.random.default_rng(0)
     >>> OneBit().feedback(task, "nut", key, 0.75, rng)
-    Feedback(score=0.0, correction=None, text='')
+    Feedback(score=0.0, correction=None, text='', preferred=None)
     """
 
     def feedback(self, task: Task, answer: str, key: Key, score: float, rng: np.random.Generator) -> Feedback | None:
@@ -112,7 +142,7 @@ class Scalar(Channel):
     --------
     >>> task, key, rng = Task("1", {}), Key(("pear",)), np.random.default_rng(0)
     >>> Scalar().feedback(task, "nut", key, 0.75, rng)
-    Feedback(score=0.75, correction=None, text='')
+    Feedback(score=0.75, correction=None, text='', preferred=None)
     """
 
     def feedback(self, task: Task, answer: str, key: Key, score: float, rng: np.random.Generator) -> Feedback | None:

@@ -73,7 +73,7 @@ class LiveStudy(anywidget.AnyWidget):
         self._thread: threading.Thread | None = None
         self._looking = threading.Lock()
         self.on_msg(self._heard)
-        _hear_beside_a_running_cell(self.comm)
+        hear_beside_a_running_cell(self.comm)
         self.look()
         self.watch()
 
@@ -188,7 +188,7 @@ class LiveStudy(anywidget.AnyWidget):
             self.look()
 
 
-def _hear_beside_a_running_cell(comm: Any) -> None:
+def hear_beside_a_running_cell(comm: Any) -> None:
     """Take a button's message in the subshell that JupyterLab sent it to.
 
     ipykernel 7.4 hands it to whichever loop last published on the comm: the main one, which is busy while a cell runs,
