@@ -1,4 +1,4 @@
-"""A scripted model that also writes instructions, one of which is worth something: what optimisers are there to find."""
+"""A scripted model that also writes instructions, one of them worth something: what optimisers are to find."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from toolkit.agents.decider import ByModel, Decider
 from toolkit.agents.rivals import ChainOfThought
 from toolkit.agents.routing import OnModel, Routed
 from toolkit.errors import AnswerError, SpecError
-from toolkit.evaluation.probing import Probes
+from toolkit.evaluation.exams import Exams
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
 from toolkit.lm.scripted import Scripted
@@ -80,7 +80,7 @@ def test_a_router_finds_that_the_cheap_model_does_for_half_of_the_tasks(study: C
 
 
 def test_a_router_is_frozen_copied_and_replayed_like_anybody(study: Callable[..., Study]) -> None:
-    made = study(*arms()[1:], stream=Letters(8, delay=2), seeds=1, second_pass="same", probes=Probes(False, 8, 2))
+    made = study(*arms()[1:], stream=Letters(8, delay=2), seeds=1, second_pass="same", exams=Exams(False, 8, 2))
     finish(made)
     assert made.replay().identical
 

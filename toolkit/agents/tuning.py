@@ -179,7 +179,8 @@ def _bootstrap(asked: _Asked) -> Program:
     from dspy.teleprompt import BootstrapFewShot
 
     made = BootstrapFewShot(metric=asked.score, max_bootstrapped_demos=3, max_labeled_demos=3)
-    return made.compile(asked.program, trainset=asked.train[::-1][: asked.budget])  # the latest first
+    found: Program = made.compile(asked.program, trainset=asked.train[::-1][: asked.budget])  # the latest first
+    return found
 
 
 def _random_search(asked: _Asked) -> Program:
@@ -193,7 +194,8 @@ def _random_search(asked: _Asked) -> Program:
         num_candidate_programs=max(1, asked.budget // len(asked.held) - 3),  # beside three that it always tries
         num_threads=1,
     )
-    return made.compile(asked.program, trainset=asked.train, valset=asked.held)
+    found: Program = made.compile(asked.program, trainset=asked.train, valset=asked.held)
+    return found
 
 
 def _mipro(asked: _Asked) -> Program:
@@ -212,7 +214,10 @@ def _mipro(asked: _Asked) -> Program:
         num_threads=1,
         seed=asked.seed,
     )
-    return made.compile(asked.program, trainset=asked.train, valset=asked.held, num_trials=trials, minibatch=False)
+    found: Program = made.compile(
+        asked.program, trainset=asked.train, valset=asked.held, num_trials=trials, minibatch=False
+    )
+    return found
 
 
 def _simba(asked: _Asked) -> Program:
@@ -229,7 +234,8 @@ def _simba(asked: _Asked) -> Program:
         max_demos=3,
         num_threads=1,
     )
-    return made.compile(asked.program, trainset=asked.train, seed=asked.seed)
+    found: Program = made.compile(asked.program, trainset=asked.train, seed=asked.seed)
+    return found
 
 
 def _gepa(asked: _Asked) -> Program:
@@ -244,7 +250,8 @@ def _gepa(asked: _Asked) -> Program:
         num_threads=1,
         seed=asked.seed,
     )
-    return made.compile(asked.program, trainset=asked.train, valset=asked.held)
+    found: Program = made.compile(asked.program, trainset=asked.train, valset=asked.held)
+    return found
 
 
 def _copro(asked: _Asked) -> Program:
@@ -252,7 +259,10 @@ def _copro(asked: _Asked) -> Program:
     from dspy.teleprompt import COPRO
 
     made = COPRO(metric=asked.score, breadth=3, depth=max(1, asked.budget // (3 * len(asked.train))))
-    return made.compile(asked.program, trainset=asked.train, eval_kwargs={"num_threads": 1, "display_progress": False})
+    found: Program = made.compile(
+        asked.program, trainset=asked.train, eval_kwargs={"num_threads": 1, "display_progress": False}
+    )
+    return found
 
 
 _COMPILERS: dict[str, Callable[[_Asked], Program]] = {

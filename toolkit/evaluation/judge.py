@@ -211,7 +211,7 @@ def _asking(
 
     def think(step: Step, **inputs: str) -> str:
         decision.at(*agent.decision.place)
-        with decision.judged():
+        with decision.booked("judging"):
             return decision.thought(step, inputs)
 
     return recorder, think

@@ -193,7 +193,7 @@ class Tuned(Learner):
             raise ValueError(f"Tuned.risk must be a chance above 0 and at most 1 but is {self.risk!r}")
 
     @property
-    def revisits(self) -> int:
+    def revisits(self) -> int:  # type: ignore[override]
         """As many as it may compile from."""
         return self.window
 
@@ -293,7 +293,7 @@ class Tuned(Learner):
             self._close("rejected", f"{tally}: not shown to be better at level {level:.2g}")
 
     def _against(self, experience: Experience, other: Learned, known: str) -> int:
-        """1 where the other block would have been right and the answer given was not, -1 the other way round, else 0."""
+        """1 where only the other block would have been right, -1 where only the answer given was, else 0."""
         tuning = self._tuning()
         try:
             answer = tuning.again(experience.id, other)
