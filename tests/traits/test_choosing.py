@@ -303,6 +303,15 @@ def test_links_are_mutual_whatever_is_chosen(told: list[tuple[str, str]], data: 
         assert all(one.id in kept[name].links for name in one.links)
 
 
+def test_links_stay_mutual_where_a_new_note_is_linked_with_two_of_which_one_lets_go_of_the_other() -> None:
+    policy, _ = begun(LinkedNotes(links=2), keywords="x")
+    lamp, late, card, broken = "parcel lamp", "parcel late", "card lost", "lamp broken"
+    for text in (lamp, late, card, late, broken, late, card, card, lamp, broken, late, lamp):
+        tell(policy, text)
+    kept = {one.id: one for one in policy.memories()}
+    assert all(one.id in kept[name].links for one in kept.values() for name in one.links)
+
+
 @given(SAID, st.integers(1, 10))
 def test_what_is_picked_is_there_and_none_twice(said: str, of: int) -> None:
     found = picked(said, of)

@@ -53,7 +53,7 @@ class LinkedNotes(WrittenMemory):
 
     Notes
     -----
-    The calls of A-Mem [1]_ are those of ``LinkedNotes(links_by="model", rewrite=True)``. Otherwise than there a note has
+    The calls of A-Mem [1]_ are those of ``LinkedNotes(links_by="model", rewrite=True)``. Unlike there, a note has
     no tags, and a sentence of context only once it is rewritten; links go both ways; only notes that are linked are
     rewritten; and rewriting is bounded: the ``sources`` of a note become those of all notes in whose light it was
     written, and after ``2 * links`` of them it begins anew with the note as it was at first.
