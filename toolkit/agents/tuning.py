@@ -1,4 +1,4 @@
-"""DSPy's optimisers in the midst of a run: the decision step as a program, its past cases as examples, every call taped.
+"""DSPy's optimisers in the midst of a run: the decision step as a program, past cases as examples, every call taped.
 
 An optimiser is given what the run has met so far and nothing else. It runs in the run's own thread; its calls are asked
 of the run's model, stand on the run's tape in their order and are charged to adapting.

@@ -113,10 +113,10 @@ class Tuned(Learner):
     """Instruction and demonstrations that an optimiser of DSPy compiles from past cases, again and again.
 
     After every so many labels the optimiser makes a *challenger* from the latest cases whose right answer is known: it
-    learns from the first two thirds, the last third is held back to choose by, and both lie in the past. A challenger that
-    does better than the version in force on what was held back stands a *shadow trial*: on the next labelled tasks, none of which it was made from, it is asked too, in the very context
-    in which the version in force had answered. Only if it wins is it put in force. The version before it is asked on
-    the tasks that follow, and comes back where it does better.
+    learns from the first two thirds; the last third is held back to choose by. A challenger that does better on these
+    than the version in force stands a *shadow trial*: on the next labelled tasks, none of which it was made from, it is
+    asked too, in the very context in which the version in force had answered. Only if it wins is it put in force. The
+    version before it is asked on the tasks that follow, and comes back where it does better.
 
     Parameters
     ----------

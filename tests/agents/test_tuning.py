@@ -1,0 +1,129 @@
+"""DSPy's optimisers in the midst of a run: they find what is planted, and everything they ask is taped and charged."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pytest
+from errands import finish
+from proposer import BEST, Proposer
+
+import toolkit as tk
+from toolkit.agents.agent import Agent
+from toolkit.agents.decision import Decision
+from toolkit.evaluation.prequential import Bench, heard, iter_episodes
+from toolkit.ledger.call import Call
+from toolkit.lm.model import Engine
+from toolkit.lm.tape import Recorder
+from toolkit.streams.channel import Channel, FullLabel
+from toolkit.streams.channels import ShuffledFeedback
+from toolkit.streams.scoring import scorer_by_name
+from toolkit.streams.stream import Stream
+from toolkit.traits.learning.tuned import OPTIMISERS, Optimiser
+
+if TYPE_CHECKING:
+    from dspy.lm15 import Request, Response
+
+FIND_INSTRUCTIONS: tuple[Optimiser, ...] = ("mipro", "simba", "gepa", "copro")
+
+
+def lived(
+    learner: tk.Learner, seed: int, tasks: int = 120, channel: Channel | None = None
+) -> tuple[Agent, list[float], list[Call]]:
+    stream, lm, calls = tk.Desk(tasks=tasks, queues=6), Proposer(), list[Call]()
+    decision = Decision(lm, lm.ways[0], Recorder(lm, lm.engine(stream), (0, seed), calls.append))
+    agent = Agent(tk.Arm("tuned", learning=learner, transcript=False), stream.step, decision, (0, seed))
+    bench = Bench(
+        scorer_by_name(["exact"]), heard(channel or FullLabel(), agent, lambda: None), np.random.default_rng(seed)
+    )
+    pairs = stream.pairs()
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    found = [one.score for one in iter_episodes(agent, [pairs[place] for place in order], bench)]
+    return agent, found, calls
+
+
+@pytest.mark.parametrize("optimiser", FIND_INSTRUCTIONS)
+def test_an_optimiser_finds_the_planted_instruction_and_the_curve_shows_when(optimiser: Optimiser) -> None:
+    agent, scores, calls = lived(tk.Tuned(optimiser), seed=1)
+    assert BEST in agent.learning.learned().instruction, agent.learning.versions
+    assert np.mean(scores[-30:]) - np.mean(scores[:15]) > 0.2
+    asked = {call.step: call.purpose for call in calls}
+    assert asked == {"decide": "acting", "tune": "adapting", "again": "adapting"}
+
+
+@pytest.mark.parametrize("optimiser", ["bootstrap", "gepa"])
+def test_with_feedback_that_belongs_to_other_tasks_nothing_is_gained(optimiser: Optimiser) -> None:
+    gained = []
+    for seed in range(4):
+        _, scores, _ = lived(tk.Tuned(optimiser), seed, tasks=100, channel=ShuffledFeedback(FullLabel()))
+        gained.append(np.mean(scores[-40:]) - np.mean(scores[:20]))
+    assert abs(np.mean(gained)) < 3 * np.sqrt(0.25 / 4 * (1 / 40 + 1 / 20))
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    lived(tk.Tuned("gepa", every=6), seed=0, tasks=12)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_no_compilation_sees_a_task_that_has_not_been_met() -> None:
+    agent, _, calls = lived(tk.Tuned("mipro"), seed=0, tasks=60)
+    pairs = tk.Desk(tasks=60, queues=6).pairs()
+    order = np.random.default_rng(0).permutation(60)
+    for call in calls:
+        told = "\n".join(text for _, text in call.prompt)
+        ahead = [pairs[place][0].text for place in order[call.t + (call.step == "decide") :]]
+        assert not any(text in told for text in ahead), f"{call.step} at {call.t}"
+    assert agent.learning.versions[1:]
+
+
+class Falling(Proposer):
+    """Cannot be reached any more after so many calls."""
+
+    retries = 0
+    calls: ClassVar[float] = math.inf
+
+    def engine(self, stream: Stream) -> Engine:
+        """As the other's."""
+        return _Falling(super().engine(stream))
+
+
+class _Falling:
+    supports_response_schema = True
+    supported_params = frozenset({"temperature", "max_tokens", "seed", "stop"})
+
+    def __init__(self, under: Engine) -> None:
+        self._under, self._count = under, 0
+
+    def complete(self, request: Request) -> Response:
+        """An answer, as long as there are any."""
+        from dspy.lm15 import TransportError
+
+        self._count += 1
+        if self._count > Falling.calls:
+            raise TransportError("gone")
+        return self._under.complete(request)
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_a_compilation_that_is_cut_off_goes_on_as_if_nothing_had_been(
+    optimiser: Optimiser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(name: str) -> tk.Study:
+        arm = tk.Arm("tuned", learning=tk.Tuned(optimiser, every=8, trial=5, risk=1.0), transcript=False)
+        return tk.Study(
+            name, tk.Desk(tasks=30, queues=6), lm=Falling(), arms=[arm], baseline="tuned", seeds=[0],
+            ledger=f"{tmp_path}/{name}", tracking="off",
+        )  # fmt: skip
+
+    whole = finish(made("whole"))
+    cut = made("cut")
+    with monkeypatch.context() as patched:
+        patched.setattr(Falling, "calls", 13)  # in the midst of the first compilation
+        assert [one.status for one in cut.run()] == ["suspended"]
+    finish(cut)
+    assert cut.records()[0].replayed == 13
+    assert [one.hash for one in cut.records()] == [one.hash for one in whole.records()]
+    assert cut.replay().identical
