@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Context, Decision
@@ -17,6 +17,7 @@ from toolkit.traits.trait import Think
 
 if TYPE_CHECKING:
     from toolkit.agents.live import LiveAgent
+    from toolkit.agents.tuning import Tuning
     from toolkit.component import Config
     from toolkit.ledger.store import Ledger
     from toolkit.lm.model import Deciding, Model
@@ -117,10 +118,12 @@ class Agent:
 
     def reset(self) -> None:
         """Begin a new life: no memory, nothing learned."""
+        self.tuning: Tuning | None = None
         if self.learning.revisits:
             from toolkit.agents.tuning import Tuning  # with DSPy's optimisers
 
-            self.decision.think.tuning = Tuning(self)
+            think: Any = self.thinking()
+            self.tuning = think.tuning = Tuning(self)
         for part in ("role", "memory", "goals", "learning"):
             getattr(self, part).reset(generator(*self._seeds, part), self.thinking())
         self.decider.reset(generator(*self._seeds, "decider"))
@@ -161,6 +164,13 @@ class Agent:
     def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
         """Answer a task; nothing is learned yet."""
         self.decision.at(phase, t)
+        self.consider(task)
+        if not self._frozen:
+            self.asked(f"{phase}/{t}", task)
+        return (self.decider.decide(self.step, task, self.context, self.decision),)
+
+    def consider(self, task: Task) -> None:
+        """Lay out the blocks of a task's prompt."""
         self.context = Context(
             role=self.role.text(),
             role_examples=self.role.worked(),
@@ -169,16 +179,13 @@ class Agent:
             recall=self.memory.recall(task),
             transcript=self._transcripts.get(task.session, ()) if task.session else (),
         )
-        if not self._frozen:
-            self.asked(f"{phase}/{t}", task)
-            if (tuning := self.decision.think.tuning) is not None:
-                tuning.met(f"{phase}/{t}", task, self.context)
-        return (self.decider.decide(self.step, task, self.context, self.decision),)
 
     def asked(self, id: str, task: Task) -> None:
         """Let learner and decider note what is in force for the answer whose experience will have this id."""
         self.learning.applied(id)
         self.decider.asked(id, task)
+        if self.tuning is not None:
+            self.tuning.met(id, task, self.context)
 
     def again(self, task: Task, recall: Recall) -> Turn:
         """Answer the task that was answered last once more, with ``recall`` for what memory gave; charged to judging.

@@ -164,9 +164,9 @@ class Diary(Agent):
             self._stage = "learn"
 
     def recall(self, task: Task) -> None:
-        """Recall for a task that was answered already, where that changes memory."""
+        """Recall for a task that was answered already, where that changes memory or is needed again."""
         self._stage = "act"
-        self.memory.recall(task)
+        self.consider(task)
         self._stage = "learn"
 
     def observe(self, experience: Experience) -> None:
@@ -232,7 +232,7 @@ def relive(
     TapeError
         If memory or learning ask the model something else than they did then, and may not.
     """
-    recalls = draws(diary.memory)
+    recalls = draws(diary.memory) or diary.learning.revisits > 0
     for kind, group in groupby(events, key=lambda event: event.kind):
         if kind == "prepare":
             _prepared(diary, list(group), told)
