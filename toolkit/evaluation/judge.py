@@ -73,7 +73,7 @@ class Judge(Scorer):
     asks: ClassVar[bool] = True
     _think: Think | None = None
 
-    def __init__(self, lm: Model | Config | str, instruction: Prose = INSTRUCTION) -> None:
+    def __init__(self, lm: Model, instruction: Prose = INSTRUCTION) -> None:
         self.lm = lm
         self.instruction = instruction
 
