@@ -53,7 +53,7 @@ class Judge(Scorer):
     Parameters
     ----------
     lm
-        Who judges: a `Model`, or what `toolkit.model` takes. There is no default.
+        Who judges, e.g. ``toolkit.model("openai/gpt-4o-mini")``; in TOML its name will do. There is no default.
     instruction
         What it is told. Its reply must still be yes or no.
 
@@ -65,7 +65,7 @@ class Judge(Scorer):
 
     Examples
     --------
-    >>> judge = Judge("openai/gpt-4o-mini")
+    >>> judge = Judge(model("openai/gpt-4o-mini"))
     >>> judge.name, len(judge.prompt)
     ('judge', 64)
     """
