@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.records import Experience, Feedback, Memory, Step, Task
-from toolkit.traits.memory import Bounded, Facts, LinkedNotes, MemoryPolicy
+from toolkit.traits.memory import Facts, LinkedNotes, MemoryPolicy
 from toolkit.traits.memory.choosing import CONTEXT, decision, numbered, picked, rewritten
 from toolkit.traits.memory.written import READ, words
 
@@ -165,6 +165,7 @@ def test_whatever_is_decided_no_fact_is_lost_and_each_that_ended_says_what_ended
     left = policy.memories()
     assert {one.id for one in left} == {name for name, one in kept.items() if one.user == "ben"}
     assert all(name in {one.id for one in left} for one in left for name in one.links)
+    assert {name for names in policy._holds.values() for name in names} == {one.id for one in left if one.until is None}
 
 
 @given(SAID, st.integers(1, 12))
@@ -187,8 +188,9 @@ def test_a_decision_is_read_whatever_its_case_and_explanation(what: str, number:
     assert decision(f" {said}{after}", 10) == (None if needs and not 1 <= number <= 10 else (what, number * needs))
 
 
-@given(st.lists(st.text(max_size=3000), min_size=1, max_size=10))
-def test_all_that_is_numbered_is_seen(texts: list[str]) -> None:
+@given(st.lists(st.tuples(st.text(max_size=20), st.integers(1, 300)), min_size=1, max_size=10))
+def test_all_that_is_numbered_is_seen(given: list[tuple[str, int]]) -> None:
+    texts = [text * times for text, times in [*given, ("word ", 500)][-10:]]
     shown = numbered(texts)
     assert len(shown) <= READ
     assert all(f"{place}. " in shown for place in range(1, len(texts) + 1))
@@ -271,20 +273,21 @@ def test_forgetting_a_user_keeps_the_notes_in_whose_light_theirs_were_rewritten(
     assert [one.id for one in policy.memories()] == ["note/stream/1"]
 
 
-def test_a_note_that_is_rewritten_for_ever_stays_bounded() -> None:
-    policy, model = begun(
-        Bounded(LinkedNotes(links=1, rewrite=True), size=6),
-        keywords="x",
-        rewrite=lambda old, new: f"{old} {new} | {new}"[:200],
-    )
-    for number in range(60):
-        tell(policy, "the same parcel", f"user {number}", number=number)
-    notes = policy.of
-    assert len(notes.memories()) == 6
-    assert all(len(one.sources) <= 3 and len(one.text) <= 400 + CONTEXT for one in notes.memories())
-    assert set(notes._lit) <= {one.id for one in notes.memories()}
-    assert all(len(lit) <= 3 for lit in notes._lit.values())
-    assert {name for name, _ in model.asked} == {"keywords", "rewrite-note"}
+def test_a_note_that_is_rewritten_for_ever_begins_anew_and_stays_bounded() -> None:
+    policy, model = begun(LinkedNotes(links=1, rewrite=True), keywords="x", rewrite=BURNT)
+    tell(policy, "where is my parcel", "ben")
+    lengths = []
+    for number in range(1, 7):
+        tell(policy, "the depot burnt", f"user {number}", number=number)
+        policy.drop([f"note/stream/{number}"])  # so that the next is linked with the first again
+        lengths.append(len(policy.memories()[0].sources))
+        assert len(policy._lit["note/stream/0"]) == lengths[-1]
+    assert lengths == [2, 3, 2, 3, 2, 3]
+    first = "where is my parcel Answer: a (x)"
+    again = [inputs["old"] == first for name, inputs in model.asked if name == "rewrite-note"]
+    assert again == [True, False, True, False, True, False]
+    policy.drop(["note/stream/0"])
+    assert policy._lit == {}
 
 
 @given(st.lists(st.tuples(st.sampled_from(["parcel late", "lamp broken", "card lost"]), SAID), max_size=10), st.data())
@@ -298,6 +301,15 @@ def test_links_are_mutual_whatever_is_chosen(told: list[tuple[str, str]], data: 
     for one in kept.values():
         assert len(one.links) == len(set(one.links)) <= 4
         assert all(one.id in kept[name].links for name in one.links)
+
+
+def test_links_stay_mutual_where_a_new_note_is_linked_with_two_of_which_one_lets_go_of_the_other() -> None:
+    policy, _ = begun(LinkedNotes(links=2), keywords="x")
+    lamp, late, card, broken = "parcel lamp", "parcel late", "card lost", "lamp broken"
+    for text in (lamp, late, card, late, broken, late, card, card, lamp, broken, late, lamp):
+        tell(policy, text)
+    kept = {one.id: one for one in policy.memories()}
+    assert all(one.id in kept[name].links for one in kept.values() for name in one.links)
 
 
 @given(SAID, st.integers(1, 10))

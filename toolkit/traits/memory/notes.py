@@ -53,10 +53,10 @@ class LinkedNotes(WrittenMemory):
 
     Notes
     -----
-    All of A-Mem [1]_ is ``LinkedNotes(links_by="model", rewrite=True)``, but that a note has keywords and, once it is
-    rewritten, a sentence of context, no tags; that new notes are linked both ways; and that rewriting is bounded: its
-    ``sources`` become those of all notes in whose light it was written, and after ``2 * links`` of them it begins anew
-    with the note as it was at first.
+    The calls of A-Mem [1]_ are those of ``LinkedNotes(links_by="model", rewrite=True)``. Unlike there, a note has
+    no tags, and a sentence of context only once it is rewritten; links go both ways; only notes that are linked are
+    rewritten; and rewriting is bounded: the ``sources`` of a note become those of all notes in whose light it was
+    written, and after ``2 * links`` of them it begins anew with the note as it was at first.
 
     References
     ----------
