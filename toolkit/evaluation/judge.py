@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from toolkit.component import Config, Prose, digest
+from toolkit.component import Prose, digest
 from toolkit.errors import AnswerError, SpecError, ToolkitError
 from toolkit.lm.model import Model, model
 from toolkit.lm.taped import described, taped
