@@ -67,7 +67,8 @@ def html_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
     """
     words = "text-align: left"
     styles = [words if place < left else "white-space: nowrap" for place in range(len(head) - 1)] + [words]
-    top, rows = _row("th", head, styles), "".join(_row("td", line, styles) for line in body)
+    heads = [how if how == words else "" for how in styles]  # a heading may be broken: it is longer than its numbers
+    top, rows = _row("th", head, heads), "".join(_row("td", line, styles) for line in body)
     return f"<table><thead>{top}</thead><tbody>{rows}</tbody></table>"
 
 
