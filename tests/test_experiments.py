@@ -15,6 +15,6 @@ def test_the_tables_of_the_memory_experiment_are_those_of_its_tapes() -> None:
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     text = tables.README.read_text(encoding="utf-8")
-    assert len(list(tables.tables(text))) == 5
+    assert len(list(tables.tables(text))) == 8
     assert tables.filled(text) == text
     assert tables.filled(text.replace("0.407", "0.507")) == text, "a figure that nobody ran would be found"

@@ -21,12 +21,12 @@ _PLACE = re.compile(r"(<!-- (?P<tape>[a-z0-9-]+): (?P<table>[a-z-]+) -->\n).*?(<
 
 
 def table(kind: str, study: str, ledger: Ledger) -> str:
-    """One table of a study, as the toolkit prints it, without its notes."""
+    """One table of a study, as the toolkit prints it."""
     made = {
         "arms": lambda: str(tk.compare(study, ledger=ledger)),
-        "hypotheses": lambda: "\n".join(map(str, tk.compare(study, ledger=ledger).hypotheses)),
         "probes": lambda: str(tk.probe_scores(study, ledger=ledger)),
         "lags": lambda: str(tk.probe_scores(study, by="lag", stream="recall-at-lag", ledger=ledger)),
+        "update": lambda: str(tk.compare(study, baseline="nearest", stream="knowledge-update", ledger=ledger)),
         "uses": lambda: str(tk.attribution(study, ledger=ledger)),
     }
     return made[kind]()

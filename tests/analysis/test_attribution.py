@@ -101,6 +101,11 @@ def test_one_episode_is_asked_again(made: tk.Study) -> None:
     assert both.other == one.recalled[rows.recalled[0][0]].split(" → ")[1]  # the next nearest's
     assert f"without {nearest}: {both.other!r}" in repr(both)
     assert one.without().left_out == ("any memory",)
+    task = made.ledger.sql(
+        f"SELECT task FROM episodes WHERE arm = 'misled' AND seed = 2 AND phase || '/' || t = '{nearest}'"
+    ).task[0]
+    assert task in set(tk.attribution(made).memories.memory), "what the table calls it can be left out"
+    assert one.without(task).other == both.other
     assert "recalled stream/" in repr(one)
     before = made.ledger.sql("SELECT count(*) AS n FROM calls").n[0]
     made.episode("memory", 50, seed=2).without()

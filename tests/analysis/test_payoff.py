@@ -190,7 +190,7 @@ def test_it_prints_as_table_page_frame_and_latex(paid: Study) -> None:
     assert isinstance(found, Payoff)
     assert len(found.frame) == len(found.rows)
     assert found.frame.set_index("arm").loc["memory", "per_dollar_low"] > 0
-    assert "<th>labels/run</th>" in found._repr_html_()
+    assert ">labels/run</th>" in found._repr_html_()
     tex = found.to_latex()
     assert tex.count(r"\\") == len(found.rows) + 1
     assert len(set(re.findall(r"(?<!\\)&", tex))) == 1

@@ -62,6 +62,9 @@ VARIANTS: tuple[MemoryPolicy, ...] = (
     Layered(SlidingWindow(k=3), Bounded(Retrieval(), size=50), consolidate="session"),
     Layered(SlidingWindow(k=3), Bounded(Facts(extract="rule"), size=50), consolidate="window", window=3),
     Layered(SlidingWindow(k=3), NoMemory(), consolidate="session"),
+    Facts(extract="rule", merge="model"),
+    LinkedNotes(links_by="model", rewrite=True),
+    Bounded(LinkedNotes(links_by="model", rewrite=True), size=50),
 )
 WITH = {"Shuffled": Shuffled(Retrieval(k=2)), "PermutedLabels": PermutedLabels(Retrieval(k=3))}
 
@@ -82,6 +85,9 @@ def think(step: Step, **inputs: str) -> str:
     return {
         "rate": str(1 + len(said) % 10),
         "keywords": ", ".join(said[:3]),
+        "merge-fact": ("update 1", "add", "nothing")[sum(map(ord, "".join(said))) % 3],
+        "link-note": "2, 1",
+        "rewrite-note": f"It has to do with {said[-1]} and is not yet over | {', '.join(said[:3])}",
     }.get(step.name, f"Ask first, then look it up and answer with {said[-1]} and {said[0]}.")
 
 

@@ -327,7 +327,7 @@ def test_it_is_shown_as_text_html_and_frame(study: Make) -> None:
     for word in ("m.1 - static", "detects at power 0.9", "seeds for 0.2", "in all", "warning: sign flips"):
         assert word in text
     assert page.count("<table>") == 2
-    assert "<td>m.1 - static</td>" in page
+    assert ">m.1 - static</td>" in page
     frame = plan.frame.set_index("arm")
     assert frame.loc["m.1", "detectable"] == contrast(plan, "m.1").detectable.effect
     assert math.isnan(frame.loc["static", "detectable"])

@@ -340,7 +340,7 @@ class LiveAgent:
 def _shown(events: Iterable[Event], total: int, name: str, always: bool) -> Iterable[Event]:
     if total < _MANY and not always:
         return events
-    from tqdm import tqdm
+    from tqdm.auto import tqdm  # in a notebook a bar of its own, not what looks like an error
 
     shown: Iterable[Event] = tqdm(
         events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5

@@ -33,7 +33,7 @@ class Shown(ABC):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return html_table(*self.table()) + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return html_table(*self.table(), left=self.left) + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
 
 
 def text_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
@@ -57,14 +57,21 @@ def text_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
     return "\n".join([lines[0], rule, *lines[1:]])
 
 
-def html_table(head: Cells, body: Sequence[Cells]) -> str:
-    """The same as HTML; every cell is escaped.
+def html_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
+    """The same as HTML; every cell is escaped, and no number is broken over two lines.
 
     Examples
     --------
-    >>> html_table(["arm"], [["<b>"]])
-    '<table><thead><tr><th>arm</th></tr></thead><tbody><tr><td>&lt;b&gt;</td></tr></tbody></table>'
+    >>> html_table(["arm", "score", "doubts"], [["<b>", "0.2", ""]]).count('<td style="text-align: left">')
+    2
     """
-    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in body)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{rows}</tbody></table>"
+    words = "text-align: left"
+    styles = [words if place < left else "white-space: nowrap" for place in range(len(head) - 1)] + [words]
+    heads = [how if how == words else "" for how in styles]  # a heading may be broken: it is longer than its numbers
+    top, rows = _row("th", head, heads), "".join(_row("td", line, styles) for line in body)
+    return f"<table><thead>{top}</thead><tbody>{rows}</tbody></table>"
+
+
+def _row(cell: str, texts: Cells, styles: Sequence[str]) -> str:
+    told = (f'<{cell} style="{how}">{html.escape(one)}</{cell}>' for one, how in zip(texts, styles, strict=True))
+    return f"<tr>{''.join(told)}</tr>"

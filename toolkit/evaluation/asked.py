@@ -72,6 +72,11 @@ class AskedAgain:
     def without(self, *memories: str) -> Both:
         """Ask again with memories left out, all of them where none is named. The model is asked; nothing is recorded.
 
+        Parameters
+        ----------
+        *memories
+            Their ids, as in `recalled`; of a case its task's will do, as in the table of `toolkit.attribution`.
+
         Raises
         ------
         ValueError
@@ -79,7 +84,7 @@ class AskedAgain:
         """
         recall = self._recall if memories else Recall()
         for memory in memories:
-            recall = recall.without(memory)
+            recall = recall.without(self._named(memory))
         task, key = self.episode.task, self._run.stream.pairs()[self._run.places[self.episode.t]][1]
         try:
             answer = self._agent.again(task, recall).answer
@@ -87,6 +92,12 @@ class AskedAgain:
         except AnswerError as error:
             answer, score = f"({error.status})", 0.0
         return Both(memories or ("any memory",), self.episode.answer, self.episode.score, answer, score)
+
+    def _named(self, memory: str) -> str:
+        """The id of a recalled memory that is called by it, or by the task of its case."""
+        pairs, places = self._run.stream.pairs(), self._run.places
+        tasks = {pairs[place][0].id: f"stream/{t}" for t, place in enumerate(places[: self.episode.t])}
+        return memory if memory in self.recalled else tasks.get(memory, memory)
 
     def __repr__(self) -> str:
         lines = [f"{self._run.arm.name}, seed {self._run.seed}, {self.episode.id}: {self.episode.task.text}"]

@@ -74,24 +74,7 @@ def unlearned(agent: Agent, pair: Pair, bench: Bench, phase: Phase, t: int, name
     found = tested(agent, task, key, bench, phase, t)
     if found.turns:
         agent.observe(Experience(name, task, found.answer))
-    return Episode(
-        id=name,
-        phase=phase,
-        t=t,
-        task=task,
-        turns=found.turns,
-        answer=found.answer,
-        status=found.status,
-        scores=found.scores,
-        feedback=None,
-        due=t + 1,
-        error=found.error,
-        oracle=key.oracle,
-        labels=0,
-        acting=found.acting,
-        adapting=agent.spent(),
-        judging=bench.spent(),
-    )
+    return found.episode(name, phase, t, pair, agent, bench)
 
 
 def second_mistakes(study: Study) -> Iterator[str]:

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from toolkit.component import Config, Prose, digest
+from toolkit.component import Prose, digest
 from toolkit.errors import AnswerError, SpecError, ToolkitError
 from toolkit.lm.model import Model, model
 from toolkit.lm.taped import described, taped
@@ -53,7 +53,7 @@ class Judge(Scorer):
     Parameters
     ----------
     lm
-        Who judges: a `Model`, or what `toolkit.model` takes. There is no default.
+        Who judges, e.g. ``toolkit.model("openai/gpt-4o-mini")``; in TOML its name will do. There is no default.
     instruction
         What it is told. Its reply must still be yes or no.
 
@@ -65,7 +65,7 @@ class Judge(Scorer):
 
     Examples
     --------
-    >>> judge = Judge("openai/gpt-4o-mini")
+    >>> judge = Judge(model("openai/gpt-4o-mini"))
     >>> judge.name, len(judge.prompt)
     ('judge', 64)
     """
@@ -73,7 +73,7 @@ class Judge(Scorer):
     asks: ClassVar[bool] = True
     _think: Think | None = None
 
-    def __init__(self, lm: Model | Config | str, instruction: Prose = INSTRUCTION) -> None:
+    def __init__(self, lm: Model, instruction: Prose = INSTRUCTION) -> None:
         self.lm = lm
         self.instruction = instruction
 

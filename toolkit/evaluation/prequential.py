@@ -134,6 +134,27 @@ class Tested:
     scores: dict[str, float]
     acting: Usage
 
+    def episode(self, name: str, phase: Phase, t: int, pair: Pair, agent: Agent, bench: Bench) -> Episode:
+        """As it is recorded where nobody tells the agent anything; with what was spent since the episode before it."""
+        task, key = pair
+        return Episode(
+            id=name,
+            phase=phase,
+            t=t,
+            task=task,
+            turns=self.turns,
+            answer=self.answer,
+            status=self.status,
+            scores=self.scores,
+            feedback=None,
+            due=t + 1,
+            error=self.error,
+            oracle=key.oracle,
+            acting=self.acting,
+            adapting=agent.spent(),
+            judging=agent.decision.recorder.take("judging") + bench.spent(),
+        )
+
 
 def tested(agent: Agent, task: Task, key: Key, bench: Bench, phase: Phase, t: int) -> Tested:
     """Let an agent answer a task, and score the answer; a failure that the arm caused scores 0."""
@@ -207,25 +228,9 @@ def iter_episodes(
             agent.observe(seen)
         if feedback is not None:
             pending.put(replace(seen, feedback=feedback), due_at)
-        yield Episode(
-            id=seen.id,
-            phase=phase,
-            t=t,
-            task=task,
-            turns=found.turns,
-            answer=found.answer,
-            status=found.status,
-            scores=found.scores,
-            feedback=feedback,
-            due=due_at,
-            error=found.error,
-            oracle=key.oracle,
-            labels=int(feedback is not None and learns),
-            acting=found.acting,
-            adapting=agent.spent(),
-            judging=agent.decision.recorder.take("judging") + bench.spent(),
-            counterfactuals=asked,
-        )
+        episode = found.episode(seen.id, phase, t, (task, key), agent, bench)
+        labels = int(feedback is not None and learns)
+        yield replace(episode, feedback=feedback, due=due_at, labels=labels, counterfactuals=asked)
     if exam is not None:
         yield from exam(len(pairs))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.records import Experience, Memory, Recall, Task, names
 from toolkit.traits.trait import Trait
 from toolkit.traits.wording import cut as cut
 from toolkit.traits.wording import line as line
@@ -68,12 +68,24 @@ class MemoryPolicy(Trait, kind="memory"):
         return Forgotten(could_not=(f"{type(self).__name__} does not say how it forgets: define forget()",))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Forgotten:
-    """What came of a wish to forget: ids of what was removed, and in words what could not be."""
+    """What came of a wish to forget: ids of what was removed, and in words what could not be. Prints as a sentence.
+
+    Examples
+    --------
+    >>> Forgotten(("stream/3", "stream/5"), ("a summary of others calls them by name",))
+    2 memories removed: stream/3, stream/5; not forgotten: a summary of others calls them by name
+    """
 
     removed: tuple[str, ...] = ()
     could_not: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        many = "1 memory" if len(self.removed) == 1 else f"{len(self.removed) or 'no'} memories"
+        which = f": {names(self.removed)}" if self.removed else ""
+        rest = f"; not forgotten: {'; '.join(self.could_not)}" if self.could_not else ""
+        return f"{many} removed{which}{rest}"
 
 
 def recalled(memories: Sequence[Memory]) -> Recall:
