@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toolkit.records import Experience, Feedback, Phase, Status, Task, Turn, Usage
+from toolkit.records import Change, Experience, Feedback, Phase, Status, Task, Turn, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Episode:
         Cost of answering, of memory and learning, and of model-based scoring, kept apart.
     labels
         1 if the feedback went to an agent that can learn from it, else 0.
+    changes
+        What happened to memory and learner since the episode before.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Episode:
     adapting: Usage = field(default_factory=Usage)
     judging: Usage = field(default_factory=Usage)
     counterfactuals: tuple[Counterfactual, ...] = ()
+    changes: tuple[Change, ...] = ()
 
     @property
     def score(self) -> float:

@@ -338,6 +338,31 @@ class Learned:
         return bool(self.examples or self.instruction or self.notes)
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to a trait between two tasks and may be looked up later: a version of a prompt, an alarm.
+
+    Parameters
+    ----------
+    kind
+        ``"version"``: a learned block was made, or what became of it; ``"drift"``: a detector rang.
+    why
+        In words.
+    number
+        Of the version; of a drift, which one in this life. From 0.
+    fate
+        What the version is from now on, or what was done about the drift.
+    learned
+        The block, where it was just made.
+    """
+
+    kind: Literal["version", "drift"]
+    why: str = ""
+    number: int = 0
+    fate: str = ""
+    learned: Learned | None = None
+
+
 def names(values: Sequence[str]) -> str:
     """Values for a message, shortened after eight.
 

@@ -12,7 +12,7 @@ from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Context, Decision
 from toolkit.component import digest
 from toolkit.randomness import generator
-from toolkit.records import Example, Experience, Phase, Recall, Step, Task, Turn, Usage
+from toolkit.records import Change, Example, Experience, Phase, Recall, Step, Task, Turn, Usage
 from toolkit.traits.trait import Think
 
 if TYPE_CHECKING:
@@ -145,6 +145,7 @@ class Agent:
         for part in ("role", "memory", "goals", "learning", "decider"):
             setattr(other, part, copy.deepcopy(getattr(self, part), shared))
         other.freeze()
+        other.changes()  # they are told of the first
         return other
 
     def prepare(self, labelled: Iterable[Experience]) -> None:
@@ -216,6 +217,10 @@ class Agent:
     def spent(self) -> Usage:
         """What memory and learning have cost since this was last asked."""
         return self.decision.recorder.take("adapting")
+
+    def changes(self) -> tuple[Change, ...]:
+        """What has happened to memory and learner since this was last asked."""
+        return (*self.memory.changes(), *self.learning.changes())
 
     def state(self) -> str:
         """A hash of all that may have changed since `reset`."""

@@ -153,6 +153,7 @@ class Tested:
             acting=self.acting,
             adapting=agent.spent(),
             judging=agent.decision.recorder.take("judging") + bench.spent(),
+            changes=agent.changes(),
         )
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
+from toolkit.component import canonical
 from toolkit.episode import Episode
 from toolkit.ledger.call import Call
-from toolkit.records import Usage
+from toolkit.records import Change, Usage
 
 Row: TypeAlias = dict[str, Any]
 """One flat record as it is written; its keys are those of the schema beside it."""
@@ -64,6 +65,8 @@ EPISODE = {
     "turns": "STRUCT(step VARCHAR, answer VARCHAR, blocks VARCHAR[], recalled VARCHAR[])[]",
     "counterfactuals": "STRUCT(instead VARCHAR, memory VARCHAR, answer VARCHAR, status VARCHAR, score DOUBLE)[]",
     "preferred": "VARCHAR[]",
+    "changes": "STRUCT(kind VARCHAR, number BIGINT, fate VARCHAR, why VARCHAR, instruction VARCHAR, notes VARCHAR, "
+    "examples VARCHAR)[]",
 }
 
 CALL = {
@@ -217,7 +220,19 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
     row["counterfactuals"] = [{**asdict(one), "score": _finite(one.score)} for one in episode.counterfactuals]
     if feedback is not None and feedback.preferred is not None:
         row["preferred"] = list(feedback.preferred)
+    if episode.changes:
+        row["changes"] = [_change(one) for one in episode.changes]
     return row
+
+
+def _change(change: Change) -> Row:
+    """A change as it stands in an episode's row; its worked examples as JSON, null where no block was made."""
+    block = change.learned
+    told = {"kind": change.kind, "number": change.number, "fate": change.fate, "why": change.why}
+    if block is None:
+        return {**told, "instruction": None, "notes": None, "examples": None}
+    examples = canonical([asdict(one) for one in block.examples])
+    return {**told, "instruction": block.instruction, "notes": block.notes, "examples": examples}
 
 
 def content(row: Mapping[str, Any]) -> Row:
@@ -227,7 +242,7 @@ def content(row: Mapping[str, Any]) -> Row:
         # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
         if not kept.get(f"{kind}_reasoning_tokens", True):
             del kept[f"{kind}_reasoning_tokens"]
-    for name in ("counterfactuals", "preferred"):
+    for name in ("counterfactuals", "preferred", "changes"):
         if not kept.get(name, True):
             del kept[name]
     return kept

@@ -46,6 +46,10 @@ def _structure(dtype: str) -> Any:
         EPISODE["counterfactuals"]: [
             {"instead": "VARCHAR", "memory": "VARCHAR", "answer": "VARCHAR", "status": "VARCHAR", "score": "DOUBLE"}
         ],
+        EPISODE["changes"]: [
+            {"kind": "VARCHAR", "number": "BIGINT", "fate": "VARCHAR", "why": "VARCHAR"}
+            | dict.fromkeys(("instruction", "notes", "examples"), "VARCHAR")
+        ],
         CALL["prompt"]: [{"role": "VARCHAR", "text": "VARCHAR"}],
         "VARCHAR[]": ["VARCHAR"],
     }
@@ -78,6 +82,10 @@ def views(root: Path) -> Iterator[str]:
     yield (
         "CREATE VIEW memories AS SELECT study, run, arm, seed, phase, t, task, unnest(recalled) AS recalled "
         "FROM turns WHERE len(recalled) > 0"
+    )
+    yield (
+        "CREATE VIEW changes AS SELECT study, run, arm, seed, phase, t, unnest(changes, recursive := true) "
+        "FROM episodes WHERE len(changes) > 0"
     )
     yield (
         f"CREATE VIEW damage AS SELECT filename, count(*) AS lines FROM (SELECT filename, line, "

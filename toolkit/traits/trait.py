@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from toolkit.component import Component
-from toolkit.records import Step
+from toolkit.records import Change, Step
 
 
 class Think(Protocol):
@@ -36,6 +36,10 @@ class Trait(Component, abstract=True):
         """The state as plain values; it enters the run's hash. By default every public attribute set since `reset`."""
         own = self.parameters()
         return {name: value for name, value in vars(self).items() if name not in own and not name.startswith("_")}
+
+    def changes(self) -> tuple[Change, ...]:
+        """What has happened since this was last asked that one may want to look up later; it goes to the ledger."""
+        return ()
 
 
 def must_be_positive(name: str, value: int) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 
 from toolkit.errors import AnswerError, SpecError
-from toolkit.records import Experience, Learned
+from toolkit.records import Change, Experience, Learned
 from toolkit.stats import sign_test
 from toolkit.traits.learning.learner import Learner
 from toolkit.traits.trait import Think, must_be_positive
@@ -201,6 +201,7 @@ class Tuned(Learner):
         """Begin with what the prompts carry anyway."""
         self._rng, self._think = rng, think
         self._versions = [Version(0, Learned(), 0, "in force")]
+        self._news: list[Change] = []
         self._current, self._before, self._challenger = 0, -1, -1
         self._cases: dict[str, Experience] = {}
         self._labels, self._since, self._trials = 0, 0, 0
@@ -267,6 +268,7 @@ class Tuned(Learner):
             return
         self._challenger = len(self._versions)
         self._versions.append(Version(self._challenger, made, self._labels, "on trial"))
+        self._news.append(Change("version", f"compiled from {cut} cases", self._challenger, "on trial", made))
         screen = self._screened(cases[cut:])
         if screen.wins <= screen.losses:
             self._close("rejected", f"no better on the cases held back: {screen}")
@@ -314,6 +316,7 @@ class Tuned(Learner):
 
     def _mark(self, number: int, fate: Fate, why: str) -> None:
         self._versions[number] = replace(self._versions[number], fate=fate, why=why)
+        self._news.append(Change("version", why, number, fate))
 
     def _watched(self, experience: Experience, known: str | None) -> bool:
         """Whether the version in force was taken back: it gives no answers, or the one before it does better."""
@@ -335,6 +338,11 @@ class Tuned(Learner):
         if self._challenger >= 0:
             self._close("rejected", "the version it was compared with was taken back")
         return True
+
+    def changes(self) -> tuple[Change, ...]:
+        """Versions that were made, and what became of them."""
+        news, self._news = tuple(self._news), []
+        return news
 
     def state(self) -> dict[str, object]:
         """Every version and its fate, and what the next one would be made from."""
