@@ -121,6 +121,7 @@ _FACE = {
     "traits.learning": (
         "Bandit",
         "Cheatsheet",
+        "Compiled",
         "DemoBuffer",
         "FixedExamples",
         "Frozen",

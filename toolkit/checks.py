@@ -391,7 +391,7 @@ class _Thinking:
     def again(self, experience_id: str, learned: Learned) -> str:
         return "abc"[len(experience_id + learned.instruction) % 3]
 
-    def compiled(self, optimiser: object, train: object, held: object, learned: Learned, *rest: int) -> Learned:
+    def compiled(self, optimiser: object, train: object, held: object, learned: Learned, *rest: int | None) -> Learned:
         return Learned(f"{learned.instruction}{rest}")
 
     def agrees(self, answer: str, known: str) -> bool:

@@ -14,7 +14,7 @@ from proposer import BEST, Proposer
 import toolkit as tk
 from toolkit.agents.agent import Agent
 from toolkit.agents.decision import Decision
-from toolkit.evaluation.prequential import Bench, heard, iter_episodes
+from toolkit.evaluation.prequential import Bench, heard, iter_episodes, prepare
 from toolkit.ledger.call import Call
 from toolkit.lm.model import Engine
 from toolkit.lm.tape import Recorder
@@ -31,14 +31,15 @@ FIND_INSTRUCTIONS: tuple[Optimiser, ...] = ("mipro", "simba", "gepa", "copro")
 
 
 def lived(
-    learner: tk.Learner, seed: int, tasks: int = 120, channel: Channel | None = None
+    learner: tk.Learner, seed: int, tasks: int = 120, channel: Channel | None = None, lm: tk.Model | None = None
 ) -> tuple[Agent, list[float], list[Call]]:
-    stream, lm, calls = tk.Desk(tasks=tasks, queues=6), Proposer(), list[Call]()
+    stream, lm, calls = tk.Desk(tasks=tasks, queues=6), lm or Proposer(), list[Call]()
     decision = Decision(lm, lm.ways[0], Recorder(lm, lm.engine(stream), (0, seed), calls.append))
     agent = Agent(tk.Arm("tuned", learning=learner, transcript=False), stream.step, decision, (0, seed))
     bench = Bench(
         scorer_by_name(["exact"]), heard(channel or FullLabel(), agent, lambda: None), np.random.default_rng(seed)
     )
+    prepare(agent, stream.pool())
     pairs = stream.pairs()
     order = np.random.default_rng(seed).permutation(len(pairs))
     found = [one.score for one in iter_episodes(agent, [pairs[place] for place in order], bench)]
@@ -61,6 +62,30 @@ def test_with_feedback_that_belongs_to_other_tasks_nothing_is_gained(optimiser: 
         _, scores, _ = lived(tk.Tuned(optimiser), seed, tasks=100, channel=ShuffledFeedback(FullLabel()))
         gained.append(np.mean(scores[-40:]) - np.mean(scores[:20]))
     assert abs(np.mean(gained)) < 3 * np.sqrt(0.25 / 4 * (1 / 40 + 1 / 20))
+
+
+@pytest.mark.parametrize("optimiser", FIND_INSTRUCTIONS)
+def test_another_of_the_arms_models_writes_where_it_is_named(optimiser: Optimiser) -> None:
+    lm = tk.Several((Proposer(ideas=("Be brief.", "Be polite.")), Proposer(p=0.0, gain=0.0, ideas=(BEST,))))
+    alone, _, _ = lived(tk.Tuned(optimiser), seed=1, tasks=70, lm=lm)
+    assert not any(BEST in one.learned.instruction for one in alone.learning.versions)
+    taught, _, calls = lived(tk.Tuned(optimiser, reflection_lm=1), seed=1, tasks=70, lm=lm)
+    assert any(BEST in one.learned.instruction for one in taught.learning.versions)
+    assert {call.server[-3:] for call in calls if call.step == "decide"} == {"(0)"}
+    assert {call.server[-3:] for call in calls if call.step == "tune"} == {"(0)", "(1)"}
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_compiled_once_beforehand(optimiser: Optimiser) -> None:
+    agent, scores, calls = lived(tk.Compiled(optimiser, labels=24, budget=150), seed=2, tasks=30)
+    tuned = [call for call in calls if call.step == "tune"]
+    assert tuned
+    assert {(call.phase, call.purpose) for call in tuned} == {("prepare", "adapting")}
+    block = agent.learning.learned()
+    assert block.examples or BEST in block.instruction
+    assert len(block.examples) <= 3
+    assert (np.mean(scores) > 0.5) == (BEST in block.instruction)
+    assert agent.arm.stateless
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:

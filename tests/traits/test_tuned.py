@@ -49,7 +49,14 @@ class Skills:
         return self.answer(experience_id, learned)
 
     def compiled(
-        self, optimiser: str, train: list[Experience], held: list[Experience], learned: Learned, budget: int, seed: int
+        self,
+        optimiser: str,
+        train: list[Experience],
+        held: list[Experience],
+        learned: Learned,
+        budget: int,
+        seed: int,
+        reflection: int | None = None,
     ) -> Learned:
         assert [one.task.time for one in (*train, *held)] == sorted(one.task.time for one in (*train, *held))
         self.compiled_from.append([one.id for one in (*train, *held)])

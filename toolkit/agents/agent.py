@@ -152,9 +152,17 @@ class Agent:
         """Learn from labelled tasks before the stream begins: learner and memory from as many as each has asked for."""
         for place, experience in enumerate(labelled):
             if place < self.learning.labels:
+                self._laid_out(place, experience)
                 self.learning.observe(experience)
             if place < self.memory.labels:
                 self.memory.observe(experience)
+
+    def _laid_out(self, place: int, experience: Experience) -> None:
+        """For a learner that asks labelled tasks itself: in which context they stand."""
+        if self.tuning is not None:
+            self.decision.at("prepare", place)
+            self.consider(experience.task)
+            self.tuning.met(experience.id, experience.task, self.context)
 
     def tell(self, told: Iterable[Task]) -> None:
         """Remember what is told before the first task: there is nothing to answer, and nothing to learn from."""

@@ -102,6 +102,11 @@ class Decision:
             return predictor(signature=signature, demos=demos, **inputs)
 
     @property
+    def chats(self) -> bool:
+        """Whether the model is asked in DSPy's own layout, with markers and JSON."""
+        return not isinstance(self._adapter, PlainAdapter)
+
+    @property
     def sampled(self) -> bool:
         """Whether two equal requests may be answered differently."""
         return self.recorder.drawn[1] > 0

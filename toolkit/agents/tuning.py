@@ -6,7 +6,8 @@ of the run's model, stand on the run's tape in their order and are charged to ad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,11 @@ TUNE = "tune"
 
 AGAIN = "again"
 """The step under which past tasks are asked again."""
+
+_REWRITE = (
+    "Rewrite the instruction for an assistant whose answers are shown. Say in one or two sentences how to tell the "
+    "right answer, so that cases like these come out right."
+)
 
 
 class Tuning:
@@ -84,8 +90,9 @@ class Tuning:
         learned: Learned,
         budget: int,
         seed: int,
+        reflection: int | None = None,
     ) -> Learned:
-        """What an optimiser makes of a learned block.
+        """What an optimiser makes of a learned block; ``reflection`` is the number of the model that writes.
 
         Raises
         ------
@@ -95,6 +102,7 @@ class Tuning:
         program, step = Program(self, learned), self._agent.step
         asked = _Asked(self, program, train, held, budget, seed)
         with hushed(), self._agent.decision.tuning(TUNE) as lm, dspy.context(lm=(guarded := _Guarded(lm))):
+            asked.writer = guarded if reflection is None else guarded.directed(reflection)
             try:
                 made = _COMPILERS[optimiser](asked)
             except Exception:
@@ -151,6 +159,8 @@ class _Asked:
         seed: int,
     ) -> None:
         self._tuning, self.program, self.budget, self.seed = tuning, program, budget, seed
+        self.writer: dspy.LM = dspy.settings.lm
+        self.chats = tuning._agent.decision.chats
         self.step = tuning._agent.step
         self._told = {one.id: one for one in (*train, *held)}
         self.train, self.held = [self._case(one) for one in train], [self._case(one) for one in held]
@@ -207,6 +217,7 @@ def _mipro(asked: _Asked) -> Program:
     trials = max(2, asked.budget // len(asked.held))
     made = MIPROv2(
         metric=asked.score,
+        prompt_model=asked.writer,
         auto=None,
         num_candidates=min(4, trials),
         max_bootstrapped_demos=2,
@@ -228,6 +239,7 @@ def _simba(asked: _Asked) -> Program:
     tries = 3
     made = SIMBA(
         metric=asked.said,
+        prompt_model=asked.writer,
         bsize=batch,
         num_candidates=tries,
         max_steps=max(1, asked.budget // (2 * batch * tries)),
@@ -246,7 +258,8 @@ def _gepa(asked: _Asked) -> Program:
         metric=asked.said,
         max_metric_calls=asked.budget,
         reflection_minibatch_size=min(3, len(asked.train)),
-        reflection_lm=dspy.settings.lm,
+        reflection_lm=asked.writer,
+        instruction_proposer=None if asked.chats else _rewritten,
         num_threads=1,
         seed=asked.seed,
     )
@@ -254,11 +267,34 @@ def _gepa(asked: _Asked) -> Program:
     return found
 
 
+def _rewritten(
+    candidate: Mapping[str, str], reflective_dataset: Mapping[str, Any], components_to_update: Sequence[str]
+) -> dict[str, str]:
+    """New instructions, asked for in plain words: what DSPy asks for is JSON, which small models do not write."""
+    write = dspy.Predict(dspy.Signature("instruction, cases -> better", _REWRITE))
+    found = {}
+    for name in components_to_update:
+        said = write(instruction=candidate[name], cases=_cases(reflective_dataset[name])).better
+        found[name] = str(said).strip() or candidate[name]
+    return found
+
+
+def _cases(told: Sequence[Mapping[str, Any]]) -> str:
+    """What was asked, answered and said of it, in a line each."""
+    lines = []
+    for one in told:
+        given = "; ".join(str(value) for name, value in one["Inputs"].items() if name != "episode")
+        lines.append(f"{given} - {one['Feedback']}")
+    return "\n".join(lines)
+
+
 def _copro(asked: _Asked) -> Program:
     """Instructions by coordinate ascent."""
     from dspy.teleprompt import COPRO
 
-    made = COPRO(metric=asked.score, breadth=3, depth=max(1, asked.budget // (3 * len(asked.train))))
+    made = COPRO(
+        prompt_model=asked.writer, metric=asked.score, breadth=3, depth=max(1, asked.budget // (3 * len(asked.train)))
+    )
     found: Program = made.compile(
         asked.program, trainset=asked.train, eval_kwargs={"num_threads": 1, "display_progress": False}
     )
@@ -278,17 +314,23 @@ _COMPILERS: dict[str, Callable[[_Asked], Program]] = {
 class _Guarded(DirectLM):
     """A model that answers nothing more once it could not be reached: optimisers take every error for a bad answer."""
 
-    def __init__(self, lm: DirectLM) -> None:
+    def __init__(self, lm: DirectLM, number: int | None = None, met: list[Exception] | None = None) -> None:
         super().__init__(lm.model, lm.engine, lm.num_retries)
-        self._met: list[Exception] = []  # shared by every copy that an optimiser makes
+        self._number = number  # of the arm's several models; None = its own
+        self._met = [] if met is None else met  # shared by every copy that an optimiser makes
 
     def __deepcopy__(self, memo: object) -> Any:
         return self.copy()
 
+    def directed(self, number: int) -> _Guarded:
+        """The same for another of the arm's models."""
+        return _Guarded(self, number, self._met)
+
     def __call__(self, prompt: Any = None, *, messages: Any = None, **kwargs: Any) -> Any:
         self.raise_met()
         try:
-            return super().__call__(prompt, messages=messages, **kwargs)
+            with nullcontext() if self._number is None else self.engine.directed(self._number):
+                return super().__call__(prompt, messages=messages, **kwargs)
         except Exception as error:
             known = translated(error)
             if isinstance(known, Outage) or (isinstance(known, ToolkitError) and known is not error.__cause__):

@@ -48,7 +48,7 @@ def mistakes(study: Study) -> Iterator[str]:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
     for arm in study.arms:
-        for number in arm.decider.directs:
+        for number in (*arm.decider.directs, *arm.learning.directs):
             if not (arm.lm or study.lm).holds(number):
                 yield f"arm {arm.name!r} has no model {number} among its own: give it lm=Several((cheap, dear, ...))"
     for where, part in [

@@ -2,6 +2,7 @@
 
 from toolkit.traits.learning.bandit import Bandit
 from toolkit.traits.learning.cheatsheet import Cheatsheet
+from toolkit.traits.learning.compiled import Compiled
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.learner import Frozen, Learner
 from toolkit.traits.learning.playbook import Playbook
@@ -10,6 +11,7 @@ from toolkit.traits.learning.tuned import Tuned, Version
 __all__ = [
     "Bandit",
     "Cheatsheet",
+    "Compiled",
     "DemoBuffer",
     "FixedExamples",
     "Frozen",

@@ -21,6 +21,11 @@ class Learner(Trait, kind="learning"):
     labels: int = 0
     revisits: int = 0
 
+    @property
+    def directs(self) -> tuple[int, ...]:
+        """Numbers of those of the arm's several models that it names."""
+        return ()
+
     def applied(self, id: str) -> None:
         """Note that what `learned` gives now stands in the prompt of the task whose experience will have this id.
 

@@ -19,10 +19,13 @@ Optimiser: TypeAlias = Literal["bootstrap", "random-search", "mipro", "simba", "
 
 OPTIMISERS: tuple[Optimiser, ...] = ("bootstrap", "random-search", "mipro", "simba", "gepa", "copro")
 
+WRITERS: tuple[Optimiser, ...] = ("mipro", "simba", "gepa", "copro")
+"""Those that have instructions or rules written."""
+
 Fate: TypeAlias = Literal["in force", "on trial", "replaced", "rejected", "rolled back"]
 
 _ANSWERED = 4  # times the window
-_LEAST = 6  # cases before anything is compiled: two parts of it are learned from, one is kept back
+LEAST = 6  # cases before anything is compiled: two parts of it are learned from, one is kept back
 
 
 class Tuning(Protocol):
@@ -50,8 +53,9 @@ class Tuning(Protocol):
         learned: Learned,
         budget: int,
         seed: int,
+        reflection: int | None = None,
     ) -> Learned:
-        """What an optimiser makes of a learned block; charged to adapting."""
+        """What an optimiser makes of a learned block; charged to adapting. ``reflection`` says which model writes."""
         ...
 
     def agrees(self, answer: str, known: str) -> bool:
@@ -109,6 +113,35 @@ class Version:
     why: str = ""
 
 
+def check_optimiser(of: str, optimiser: str, reflection: int | None) -> None:
+    """Raise a `ValueError` unless there is such an optimiser, and something for another model to write."""
+    if optimiser not in OPTIMISERS:
+        raise ValueError(f"{of}.optimiser must be one of {', '.join(map(repr, OPTIMISERS))} but is {optimiser!r}")
+    if reflection is None:
+        return
+    if isinstance(reflection, bool) or not isinstance(reflection, int) or reflection < 0:
+        raise ValueError(f"{of}.reflection_lm must be the number of a model, from 0, but is {reflection!r}")
+    if optimiser not in WRITERS:
+        raise ValueError(
+            f"{of}.reflection_lm is {reflection!r} but {optimiser!r} has nothing written: leave it out, or take one of "
+            f"{', '.join(map(repr, WRITERS))}"
+        )
+
+
+def tuning_of(think: Think, of: str) -> Tuning:
+    """What a run offers a learner that tunes.
+
+    Raises
+    ------
+    SpecError
+        Where there is no run.
+    """
+    tuning: Tuning | None = getattr(think, "tuning", None)
+    if tuning is None:
+        raise SpecError([f"{of} needs the run of a study: here nobody can ask a past task again; use a Study"])
+    return tuning
+
+
 class Tuned(Learner):
     """Instruction and demonstrations that an optimiser of DSPy compiles from past cases, again and again.
 
@@ -139,6 +172,9 @@ class Tuned(Learner):
         Tasks in a row without a usable answer after which a new version is taken back, at least 1.
     demos
         Demonstrations at most, at least 1.
+    reflection_lm
+        Which of the arm's several models (``lm=Several((own, teacher))``), from 0, writes instructions and rules, for
+        the optimisers that have them written; what is tuned is the first. None = the model that answers.
 
     Notes
     -----
@@ -169,6 +205,7 @@ class Tuned(Learner):
         risk: float = 0.2,
         breaks: int = 3,
         demos: int = 3,
+        reflection_lm: int | None = None,
     ) -> None:
         self.optimiser = optimiser
         self.every = every
@@ -178,19 +215,22 @@ class Tuned(Learner):
         self.risk = risk
         self.breaks = breaks
         self.demos = demos
+        self.reflection_lm = reflection_lm
 
     def check(self) -> None:
-        """A known optimiser; numbers in their ranges."""
-        if self.optimiser not in OPTIMISERS:
-            raise ValueError(
-                f"Tuned.optimiser must be one of {', '.join(map(repr, OPTIMISERS))} but is {self.optimiser!r}"
-            )
+        """A known optimiser; numbers in their ranges; a model that writes only where something is written."""
+        check_optimiser("Tuned", self.optimiser, self.reflection_lm)
         for name in ("every", "budget", "trial", "breaks", "demos"):
             must_be_positive(f"Tuned.{name}", getattr(self, name))
-        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < _LEAST:
-            raise ValueError(f"Tuned.window must be an integer of at least {_LEAST} but is {self.window!r}")
+        if isinstance(self.window, bool) or not isinstance(self.window, int) or self.window < LEAST:
+            raise ValueError(f"Tuned.window must be an integer of at least {LEAST} but is {self.window!r}")
         if isinstance(self.risk, bool) or not isinstance(self.risk, int | float) or not 0 < self.risk <= 1:
             raise ValueError(f"Tuned.risk must be a chance above 0 and at most 1 but is {self.risk!r}")
+
+    @property
+    def directs(self) -> tuple[int, ...]:  # type: ignore[override]
+        """The model that writes, if one was named."""
+        return () if self.reflection_lm is None else (self.reflection_lm,)
 
     @property
     def revisits(self) -> int:  # type: ignore[override]
@@ -241,7 +281,7 @@ class Tuned(Learner):
         self._cases[experience.id] = experience
         while len(self._cases) > self.window:
             del self._cases[next(iter(self._cases))]
-        if self._challenger < 0 and self._since >= self.every and len(self._cases) >= _LEAST:
+        if self._challenger < 0 and self._since >= self.every and len(self._cases) >= LEAST:
             self._compile()
 
     def _own(self, experience: Experience) -> bool:
@@ -249,19 +289,22 @@ class Tuned(Learner):
         return self._answered.get(experience.id) == self._current and self._tuning().remembers(experience.id)
 
     def _tuning(self) -> Tuning:
-        tuning: Tuning | None = getattr(self._think, "tuning", None)
-        if tuning is None:
-            raise SpecError(["Tuned needs the run of a study: here nobody can ask a past task again; use a Study"])
-        return tuning
+        return tuning_of(self._think, "Tuned")
 
     def _compile(self) -> None:
         self._since = 0
         cases = [one for one in self._cases.values() if self._tuning().remembers(one.id)]
-        if len(cases) < _LEAST:
+        if len(cases) < LEAST:
             return
         cut = len(cases) * 2 // 3
         made = self._tuning().compiled(
-            self.optimiser, cases[:cut], cases[cut:], self.learned(), self.budget, int(self._rng.integers(1, 2**31))
+            self.optimiser,
+            cases[:cut],
+            cases[cut:],
+            self.learned(),
+            self.budget,
+            int(self._rng.integers(1, 2**31)),
+            self.reflection_lm,
         )
         made = replace(made, examples=made.examples[: self.demos])
         if made == self.learned():
