@@ -18,7 +18,7 @@ from toolkit.report.facts import gather
 from toolkit.report.methods import methods
 from toolkit.streams.channel import FullLabel, NoFeedback, OneBit
 from toolkit.traits.goals import GoalPolicy
-from toolkit.traits.learning import DemoBuffer, FixedExamples
+from toolkit.traits.learning import Compiled, DemoBuffer, FixedExamples, Tuned
 from toolkit.traits.memory import FullContext, PermutedLabels, Retrieval, Shuffled, SlidingWindow
 from toolkit.traits.role import Role
 from toolkit.widgets import ArmForm
@@ -157,6 +157,12 @@ def test_shams_spoil_one_trait_of_the_fullest_arm() -> None:
         assert [differing(base, sham) for sham in arms[-3:]] == [{"memory"}, {"memory"}, {"learning"}]
     design = factorial(full, shams=True)
     assert set(design.levels) == {one.name for one in design.arms} - {one.name for one in design.shams}
+
+
+def test_what_tunes_stands_beside_the_same_optimiser_beforehand() -> None:
+    *_, rival = Arm("tuned", learning=Tuned("gepa", window=12, budget=9, reflection_lm=1)).ablations(shams=True)
+    assert rival.name == "tuned-compiled"
+    assert rival.learning == Compiled("gepa", labels=12, budget=9, reflection_lm=1)
 
 
 @pytest.mark.parametrize(

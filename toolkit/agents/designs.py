@@ -10,7 +10,7 @@ from toolkit.agents.arm import Arm
 from toolkit.agents.decider import GroundTruth, MostFrequent, RandomChoice, Wrapped
 from toolkit.stats.factorial import half_aliases, in_words
 from toolkit.streams.channel import Channel
-from toolkit.traits.learning import DemoBuffer, FixedExamples
+from toolkit.traits.learning import Compiled, DemoBuffer, FixedExamples, Tuned
 from toolkit.traits.memory import FullContext, PermutedLabels, Shuffled, SlidingWindow
 
 _LONGEST = 28  # of the 40 characters of an arm's name, "-no-learning" takes 12
@@ -76,15 +76,17 @@ def ablations(full: Arm, *, shams: bool = False) -> tuple[Arm, ...]:
         An arm with at least one trait on, of a name of at most 28 characters.
     shams
         Also the controls that the toolkit has for the arm's traits: memory with its relevance or its labels spoiled
-        (`Shuffled`, `PermutedLabels`), and for `DemoBuffer` as many examples that never change (`FixedExamples`,
-        which takes them from the stream's pool). A window has no relevance to shuffle; what is a sham gets none.
+        (`Shuffled`, `PermutedLabels`), for `DemoBuffer` as many examples that never change (`FixedExamples`, which
+        takes them from the stream's pool), and for `Tuned` the same optimiser once beforehand, on as many labelled
+        tasks of the pool as one compilation sees (`Compiled`). A window has no relevance to shuffle; what is a sham
+        gets none.
 
     Returns
     -------
     tuple of Arm
         ``full``, then ``<name>-no-<trait>`` for each trait that is on, ``static``, and the shams ``<name>-shuffled``,
-        ``<name>-permuted``, ``<name>-fixed``. They share all else: model, decider, transcript, repeat. Of an arm with
-        one trait only ``static`` follows, as that is what its ablation would be.
+        ``<name>-permuted``, ``<name>-fixed`` or ``<name>-compiled``. They share all else: model, decider, transcript,
+        repeat. Of an arm with one trait only ``static`` follows, as that is what its ablation would be.
 
     Raises
     ------
@@ -238,7 +240,14 @@ def _shams(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     base = _fullest(arms, "learning")
     if base and isinstance(base.learning, DemoBuffer):
         found.append(replace(base, name=f"{base.name}-fixed", learning=FixedExamples(base.learning.size)))
+    if base and isinstance(base.learning, Tuned):
+        found.append(replace(base, name=f"{base.name}-compiled", learning=_beforehand(base.learning)))
     return tuple(found)
+
+
+def _beforehand(tuned: Tuned) -> Compiled:
+    """The same optimiser with as many labels as one compilation sees, before the first task."""
+    return Compiled(tuned.optimiser, tuned.window, tuned.budget, tuned.demos, tuned.reflection_lm)
 
 
 def _fullest(arms: Sequence[Arm], trait: str) -> Arm | None:

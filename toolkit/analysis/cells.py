@@ -9,14 +9,14 @@ from math import prod
 from typing import Any, Literal
 
 from toolkit.component import canonical, defaults
-from toolkit.traits.learning import FixedExamples
+from toolkit.traits.learning import Compiled, FixedExamples
 from toolkit.traits.memory import PermutedLabels, Shuffled
 
 TRAITS = ("role", "memory", "goals", "learning")
 Table = Mapping[str, Any]
 """One arm as it stands in ``study.toml``; a trait that is off is not in it."""
 
-_SHAMS = {one.__name__ for one in (Shuffled, PermutedLabels, FixedExamples)}
+_SHAMS = {one.__name__ for one in (Shuffled, PermutedLabels, FixedExamples, Compiled)}
 
 
 @dataclass(frozen=True)

@@ -158,10 +158,8 @@ class Recorder:
         place = (phase, t, step, self._ordinals.get((phase, t, step), 0), temperature > 0)
         if self._seed[0] != place:
             varied = temperature > 0
-            first = (
-                (*self._seeds, step) if phase == "stream" else (*self._seeds, phase, step)
-            )  # no pass shares its luck
-            self._seed = place, call_seed(*first, t, place[3]) if varied else 0
+            own = () if phase == "stream" else (phase,)  # no pass shares its luck
+            self._seed = place, call_seed(*self._seeds, *own, step, t, place[3]) if varied else 0
         return self._seed[1], temperature
 
     @contextmanager
