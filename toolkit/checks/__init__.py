@@ -14,7 +14,6 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 
-
 from toolkit.agents.diary import draws
 from toolkit.checks import lives
 from toolkit.checks.lives import HOSTILE, NOTES, SECRET
