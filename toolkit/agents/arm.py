@@ -25,7 +25,8 @@ from toolkit.lm.model import Model, model
 from toolkit.records import Experience
 from toolkit.streams.channel import Channel
 from toolkit.traits.goals import GoalPolicy, Reactive
-from toolkit.traits.learning import FixedExamples, Frozen, Learner
+from toolkit.traits.learning import Compiled, FixedExamples, Frozen, Learner
+from toolkit.traits.learning.tuned import Optimiser
 from toolkit.traits.memory import MemoryPolicy, NoMemory, PoolRetrieval, Retrieval
 from toolkit.traits.role import NoRole, RolePolicy, role
 
@@ -229,7 +230,9 @@ def floors(memory: MemoryPolicy | None = None) -> tuple[Arm, ...]:
     )
 
 
-def static_arms(k: int = 4, *, pool: int = 40, samples: int = 5, tokens: int = 0) -> tuple[Arm, ...]:
+def static_arms(
+    k: int = 4, *, pool: int = 40, samples: int = 5, tokens: int = 0, optimiser: Optimiser | None = None
+) -> tuple[Arm, ...]:
     """The model used statically, in each way that a claim for an agent must beat; none learns from the stream.
 
     Parameters
@@ -240,13 +243,15 @@ def static_arms(k: int = 4, *, pool: int = 40, samples: int = 5, tokens: int = 0
         Labelled tasks among which the nearest are looked for; charged as labels, like the ``k`` fixed ones.
     samples, tokens
         Of `SelfConsistency`: chains of thought, and the tokens a task that it may spend, e.g. what the agent spends.
+    optimiser
+        Of `Compiled`, which compiles once from ``pool`` labelled tasks; None = no such arm.
 
     Returns
     -------
     tuple of Arm
         ``static`` (zero-shot, with the running session's transcript), ``static-call`` (zero-shot, not even that),
-        ``chain-of-thought``, ``few-shot`` (the first ``k`` of the pool), ``few-shot-nearest`` and
-        ``self-consistency``. A static model that is optimised once beforehand is not among them.
+        ``chain-of-thought``, ``few-shot`` (the first ``k`` of the pool), ``few-shot-nearest``,
+        ``self-consistency`` and, if asked for, ``compiled``.
 
     Examples
     --------
@@ -260,4 +265,5 @@ def static_arms(k: int = 4, *, pool: int = 40, samples: int = 5, tokens: int = 0
         Arm("few-shot", learning=FixedExamples(k), transcript=False),
         Arm("few-shot-nearest", memory=PoolRetrieval(k, pool), transcript=False),
         Arm("self-consistency", decider=SelfConsistency(samples, tokens), transcript=False),
+        *([Arm("compiled", learning=Compiled(optimiser, pool), transcript=False)] if optimiser else []),
     )
