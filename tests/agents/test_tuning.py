@@ -55,7 +55,7 @@ def test_an_optimiser_finds_the_planted_instruction_and_the_curve_shows_when(opt
     assert asked == {"decide": "acting", "tune": "adapting", "again": "adapting"}
 
 
-@pytest.mark.parametrize("optimiser", ["bootstrap", "gepa"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_with_feedback_that_belongs_to_other_tasks_nothing_is_gained(optimiser: Optimiser) -> None:
     gained = []
     for seed in range(4):
