@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
-TABLES = Path(__file__).parents[1] / "experiments" / "memory" / "tables.py"
+import pytest
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
-def test_the_tables_of_the_memory_experiment_are_those_of_its_tapes() -> None:
-    spec = importlib.util.spec_from_file_location("memory_tables", TABLES)
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("experiment_tables", EXPERIMENTS / "tables.py")
     assert spec is not None
     assert spec.loader is not None
-    tables = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tables)
-    text = tables.README.read_text(encoding="utf-8")
-    assert len(list(tables.tables(text))) == 8
-    assert tables.filled(text) == text
-    assert tables.filled(text.replace("0.407", "0.507")) == text, "a figure that nobody ran would be found"
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.mark.parametrize(("experiment", "number", "figure"), [("memory", 8, "0.407")])
+def test_the_tables_of_an_experiment_are_those_of_its_tapes(
+    tables: ModuleType, experiment: str, number: int, figure: str
+) -> None:
+    folder = EXPERIMENTS / experiment
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert len(list(tables.tables(folder, text))) == number
+    assert tables.filled(folder, text) == text
+    assert tables.filled(folder, text.replace(figure, "0.999")) == text, "a figure that nobody ran would be found"

@@ -1,4 +1,4 @@
-"""Write the tables of README.md from the tapes beside it: ``python experiments/memory/tables.py``.
+"""Write the tables of an experiment's README.md from the tapes beside it: ``python experiments/tables.py memory``.
 
 With ``--check`` nothing is written, and it ends with 1 where README.md says anything else. No model is asked.
 """
@@ -16,7 +16,6 @@ from toolkit.ledger.archive import read_archive, unpack
 from toolkit.ledger.store import Ledger
 
 HERE = Path(__file__).parent
-README = HERE / "README.md"
 _PLACE = re.compile(r"(<!-- (?P<tape>[a-z0-9-]+): (?P<table>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -32,34 +31,36 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
     return made[kind]()
 
 
-def tables(text: str) -> Iterator[tuple[str, str, str]]:
+def tables(experiment: Path, text: str) -> Iterator[tuple[str, str, str]]:
     """Every place for a table in a text: the tape, the table, and what the tape has for it."""
     wanted = [(place["tape"], place["table"]) for place in _PLACE.finditer(text)]
     for tape in dict.fromkeys(tape for tape, _ in wanted):
         with tempfile.TemporaryDirectory() as folder:
             ledger = Ledger(folder)
-            archive = read_archive(HERE / tape / "tape.zip")
+            archive = read_archive(experiment / tape / "tape.zip")
             unpack(archive, ledger)
             for kind in [kind for other, kind in wanted if other == tape]:
                 yield tape, kind, table(kind, archive.study, ledger)
 
 
-def filled(text: str) -> str:
+def filled(experiment: Path, text: str) -> str:
     """The text with every table as the tapes have it."""
-    found = {(tape, kind): made for tape, kind, made in tables(text)}
+    found = {(tape, kind): made for tape, kind, made in tables(experiment, text)}
     return _PLACE.sub(lambda at: f"{at[1]}```\n{found[at['tape'], at['table']]}\n```\n{at[4]}", text)
 
 
 def main() -> int:
     """Write the tables, or say whether they are right."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("experiment", help="its folder beside this file")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where a table differs")
-    check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
-    after = filled(before)
-    if not check:
-        README.write_text(after, encoding="utf-8")
-    return int(check and after != before)
+    asked = parser.parse_args()
+    readme = HERE / asked.experiment / "README.md"
+    before = readme.read_text(encoding="utf-8")
+    after = filled(readme.parent, before)
+    if not asked.check:
+        readme.write_text(after, encoding="utf-8")
+    return int(asked.check and after != before)
 
 
 if __name__ == "__main__":
