@@ -36,7 +36,7 @@ class Diary(MemoryPolicy):
         return Recall(notes=f"Diary: {self.pages} pages") if self.pages else Recall()
 
 
-class Playbook(Learner):
+class Plays(Learner):
     """Has a sentence in every prompt from the second task on."""
 
     def reset(self, rng, think):
@@ -62,7 +62,7 @@ class Rewarding(Errands):
     rewards = ("role", "memory", "goals", "learning")
 
 
-FULL = Arm("full", Role("Clerk"), Diary(), Wishes(), Playbook(), transcript=False)
+FULL = Arm("full", Role("Clerk"), Diary(), Wishes(), Plays(), transcript=False)
 GAINS = {"You are: ": 0.05, "Diary: ": 0.3, "Playbook: ": 0.15, "Diary:  & Playbook: ": -0.2}
 # A main effect is a mean over the other traits being on and off, an interaction half a difference of differences.
 PLANTED = {"role": 0.05, "memory": 0.2, "goals": 0.0, "learning": 0.05, "memory x learning": -0.1, "role x memory": 0.0}

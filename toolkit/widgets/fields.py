@@ -250,6 +250,22 @@ class ComponentsField(PlainField):
         return tuple(build(self._kind, one, f"number {place}") for place, one in enumerate(tables, start=1))
 
 
+class OneComponentField(PlainField):
+    """A component beside another type, which has no form of its own there: as a table in JSON, as in a file."""
+
+    def __init__(self, name: str, kind: str, help_text: str = "") -> None:
+        super().__init__(name, help_text)
+        self._kind = kind
+
+    def spell(self, value: Component | None) -> str:
+        """Its table; nothing where there is none."""
+        return "" if value is None else super().spell(value.config())
+
+    def read(self, text: str) -> Component:
+        """What the table describes; a name alone will do."""
+        return build(self._kind, super().read(text), self._kind)
+
+
 def _table(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
@@ -317,6 +333,8 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         return ListField(name, help_text)
     if origin in (tuple, Sequence) and inner and isinstance(inner[0], type) and issubclass(inner[0], Component):
         return ComponentsField(name, inner[0].kind, help_text)
+    if isinstance(hint, type) and issubclass(hint, Component):
+        return OneComponentField(name, hint.kind, help_text)
     if hint is type(None):
         return NothingField()
     if hint is str:
@@ -333,6 +351,8 @@ def _named(hint: Any) -> str:
     known = {str: "one text", int: "a whole number", float: "a number", bool: "yes or no", type(None): "none"}
     if hint in known:
         return known[hint]
+    if isinstance(hint, type) and issubclass(hint, Component):
+        return f"a {hint.kind}"
     return "several texts" if typing.get_origin(hint) in (tuple, list, Sequence) else str(hint)
 
 
