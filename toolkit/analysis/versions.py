@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 IN_FORCE = "in force"
 _CELL = 80  # characters of a text that a table shows
 _ABOUT = (
-    "made: before this task, from 0. in force: from the first task to the last one; + = to the end of what is recorded. "
+    "made: before this task, from 0. in force: the first task and the last one; + = to the end of what is recorded. "
     "Version 0 is what prompts carry anyway.",
     "Scores while in force describe what happened: versions are put in force, and taken back, because of scores, and "
-    "met different tasks. Whether tuning pays is said by tk.compare. Their intervals (.frame) are over tasks of one run.",
+    "met different tasks. Whether tuning pays is said by tk.compare. Intervals (.frame): over tasks of one run.",
 )
 
 
