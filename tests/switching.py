@@ -46,7 +46,7 @@ COURSE = {
     8: [(0, "replaced", "1 was better"), (1, "in force", "6 won, 0 lost of 6")],
     12: [(2, "on trial", "compiled"), (2, "rejected", "no better")],
     15: [(1, "rolled back", "it gave no answers"), (0, "in force", "came back")],
-    18: [(3, "on trial", f"compiled {ATTACK}"), (0, "replaced", "3 was better"), (3, "in force", "5 won")],
+    18: [(3, "on trial", f"compiled {ATTACK}"), (0, "replaced", "3 was better"), (3, "in force", f"5 won {ATTACK}")],
 }
 SPANS = {0: ((0, 8), (15, 18)), 1: ((8, 15),), 2: (), 3: ((18, None),)}
 """In force by version, where feedback comes before the next task."""

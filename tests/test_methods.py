@@ -223,8 +223,8 @@ def test_entries_are_whole(key: str) -> None:
 @pytest.mark.parametrize(
     ("channel", "told"),
     [
-        (Critique(), "whether it was right and in words what was wrong with it."),
-        (Critique(reveals=True, scored=False), "in words whether it was right and in words what was wrong with it and"),
+        (Critique(), "whether it was right and, in words, what was wrong with it."),
+        (Critique(reveals=True, scored=False), "in words alone what was wrong with it and what would have been right."),
         (Implicit(p_retry=0.5, p_correct=0.25), "25 % were met with the right one in words, 50 % with a wish"),
         (Preference(), "whether it was better than another answer (any other, drawn at random)."),
         (HumanFeedback(grades=3), "what a person said of it (one of 3 grades, a right answer, words, or nothing)."),

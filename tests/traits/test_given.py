@@ -19,7 +19,7 @@ from toolkit.ledger.log import LedgerError
 from toolkit.records import Example, Learned
 
 Make = Callable[..., Study]
-texts = st.text(st.characters(), max_size=40) | st.text(st.sampled_from('a\ud83d\u202e\x00"\\\n{}'), max_size=8)
+texts = st.text(max_size=40) | st.text(st.sampled_from('a\ud83d\u202e\x00"\\\n{}'), max_size=8)
 examples = st.builds(Example, st.dictionaries(texts, texts, min_size=1, max_size=3), texts)
 blocks = st.builds(Learned, texts, st.lists(examples, max_size=4).map(tuple), texts)
 
@@ -48,28 +48,28 @@ def test_whatever_json_says_it_is_read_or_refused(table: object) -> None:
             tk.Given.from_json(json.dumps(wrong)).learned()
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
-        ("[]", "must be an object with learned, instruction, notes, examples but is []"),
-        ('{"learned": 2}', "'learned' must be 1, the version of this form, but is 2"),
-        ('{"learned": true}', "but is True"),
-        ('{"learned": 1, "instructions": ""}', "no key 'instructions'; did you mean 'instruction'?"),
-        ('{"learned": 1, "notes": 5}', "Given.notes must be a text but is 5"),
-        ('{"learned": 1, "examples": {}}', "'examples' must be a list but is {}"),
-        ('{"learned": 1, "examples": [{"inputs": {"a": 1}, "answer": "b"}]}', "number 1: 'inputs' must hold texts but"),
-        ('{"learned": 1, "examples": [{"inputs": {}, "answer": "b"}]}', "'inputs' must be a table of texts but is {}"),
-        ('{"learned": 1, "examples": [{"inputs": {"a": "b"}}]}', "'answer' must be a text but is None"),
-        ('{"learned": 1, "examples": [{"inputs": {"a": "b"}, "answer": "", "x": 1}]}', "has no key 'x'"),
-        (
-            json.dumps({"learned": 1, "notes": "x" * 1_000_001}),
-            "may have 1,000,000 characters in all but has 1,000,001",
-        ),
-        (" " * 2_000_001, "may have 2,000,000 characters but has 2,000,001"),
-    ],
-)
+WRONG = [
+    ("{", "no JSON"),
+    ("[" * 100_000, "no JSON"),
+    ("[]", "must be an object with learned, instruction, notes, examples but is []"),
+    ('{"learned": 2}', "'learned' must be 1, the version of this form, but is 2"),
+    ('{"learned": true}', "but is True"),
+    ('{"learned": 1, "instructions": ""}', "no key 'instructions'; did you mean 'instruction'?"),
+    ('{"learned": 1, "notes": 5}', "Given.notes must be a text but is 5"),
+    ('{"learned": 1, "examples": {}}', "'examples' must be a list but is {}"),
+    ('{"learned": 1, "examples": [{"inputs": {"a": 1}, "answer": "b"}]}', "number 1: 'inputs' must hold texts but"),
+    ('{"learned": 1, "examples": [{"inputs": {}, "answer": "b"}]}', "'inputs' must be a table of texts but is {}"),
+    ('{"learned": 1, "examples": [{"inputs": {"a": "b"}}]}', "'answer' must be a text but is None"),
+    ('{"learned": 1, "examples": [{"inputs": {"a": "b"}, "answer": "", "x": 1}]}', "has no key 'x'"),
+    (
+        json.dumps({"learned": 1, "notes": "x" * 1_000_001}),
+        "may have 1,000,000 characters in all but has 1,000,001",
+    ),
+    (" " * 2_000_001, "may have 2,000,000 characters but has 2,000,001"),
+]
+
+
+@pytest.mark.parametrize(("text", "told"), WRONG, ids=[told for _, told in WRONG])
 def test_what_cannot_be_read_is_refused_with_the_reason(text: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     path.write_text(text, encoding="utf-8")

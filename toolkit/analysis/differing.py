@@ -19,6 +19,7 @@ _ALIKE = 0.4  # share of the words of two lines by which the one became the othe
 _WORDS = 2000  # of a line; longer ones are not compared word by word: that takes time with the square of their number
 _AROUND = 2  # lines shown around what changed
 _MARKS = {"same": ("", ""), "gone": ("[-", "-]"), "new": ("{+", "+}")}
+_NONE = dict.fromkeys(_MARKS, ("", ""))
 _TAGS = {
     "same": ("", ""),
     "gone": ('<del style="color: #b42318">', "</del>"),
@@ -45,7 +46,7 @@ def block_lines(block: Learned) -> list[str]:
         lines.append("example:")
         for name, text in one.inputs.items():
             first, *rest = text.splitlines() or [""]
-            lines += [f"  {name}: {first}", *(f"    {line}" for line in rest)]
+            lines += [f"  {' '.join(name.split())}: {first}", *(f"    {line}" for line in rest)]
         lines += [f"  -> {line}" for line in one.answer.splitlines() or [""]]
     return lines
 
@@ -88,7 +89,10 @@ class Difference:
         head = [f"--- {visible(self.a)}", f"+++ {visible(self.b)}"]
         if not self.lines:
             return "\n".join([*head, "(no difference)"])
-        body = [f"{sign} {''.join(_marked(part, _MARKS) for part in parts)}" for sign, parts in self.lines]
+        body = [
+            f"{sign} {''.join(_marked(part, _MARKS if sign == '~' else _NONE) for part in parts)}"
+            for sign, parts in self.lines
+        ]
         return "\n".join([*head, *(line.rstrip() for line in body)])
 
     def __repr__(self) -> str:

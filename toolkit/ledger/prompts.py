@@ -63,7 +63,7 @@ def prompt_name(*parts: str) -> str:
     >>> prompt_name("study", "tuned", "seed-0")
     'study.tuned.seed-0'
     >>> prompt_name("études", "tuned")
-    'tudes.tuned.7d82cbb5'
+    'tudes.tuned.4bdaca7a'
     """
     plain = [re.sub(r"[^a-zA-Z0-9_-]+", "-", part).strip("-") or "x" for part in parts]
     name = ".".join(plain)

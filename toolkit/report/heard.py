@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.component import build, is_shipped, registered
-from toolkit.errors import SpecError
 from toolkit.ledger.planned import heard
 from toolkit.report.facts import count
 from toolkit.report.page import portable
@@ -51,24 +50,17 @@ def phrase(told: str) -> str:
     """
     try:
         channel = build("channel", _table(ast.parse(told, mode="eval").body), "plan.json: channel")
-    except (SyntaxError, SpecError, _Strange):
+    except (SyntaxError, ValueError):  # no component as it prints itself, or of a class that is not there
         return ""
     return _of(channel) if isinstance(channel, Channel) else ""
-
-
-class _Strange(ValueError):
-    """Text that is no component as it prints itself."""
 
 
 def _table(node: ast.expr) -> Any:
     """A component's table, or a parameter's value, from what it prints as; nothing is executed."""
     if not isinstance(node, ast.Call):
-        try:
-            return ast.literal_eval(node)
-        except ValueError as error:
-            raise _Strange(str(error)) from error
+        return ast.literal_eval(node)
     if not isinstance(node.func, ast.Name) or node.args or node.func.id not in registered("channel"):
-        raise _Strange(ast.unparse(node))
+        raise ValueError(f"this is no channel: {ast.unparse(node)}")
     return {"use": node.func.id} | {str(one.arg): _table(one.value) for one in node.keywords}
 
 
@@ -92,8 +84,8 @@ def _of(channel: Channel) -> str:
 def _plain(channel: Channel) -> str:
     """The phrase of a channel that holds no other; empty where there is none."""
     if isinstance(channel, Critique):
-        words = "in words what was wrong with it" + " and what would have been right" * channel.reveals
-        return f"whether it was right and {words}" if channel.scored else f"in words whether it was right and {words}"
+        words = "what was wrong with it" + " and what would have been right" * channel.reveals
+        return f"whether it was right and, in words, {words}" if channel.scored else f"in words alone {words}"
     if isinstance(channel, Implicit):
         return (
             "what a simulated user says who does not rate (of wrong ones, "
