@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from errands import ROOT, Errands
+from proposer import Proposer
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation import run as carrying
@@ -29,7 +30,7 @@ from toolkit.ledger.tables import LONG, pack
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
 from toolkit.streams.desk import Desk
-from toolkit.traits.learning import DemoBuffer
+from toolkit.traits.learning import DemoBuffer, Tuned
 from toolkit.traits.memory import Retrieval
 
 TOUCHES = {"open", "write", "fdatasync", "fsync", "replace", "unlink", "truncate", "mkdir", "flush", "close"}
@@ -43,6 +44,12 @@ def study(ledger: Path | str, lm: Model | str = "", tasks: int = 24, second: int
     passes = Errands(tasks=second, second="post") if second else ""
     rest = {"seeds": seeds, "ledger": ledger, "workers": 1, "second_pass": passes}
     return Study("mortal", stream, arms=arms, lm=lm or Scripted(), **rest)
+
+
+def tuned(ledger: Path | str, optimiser: Any) -> Study:
+    """One run of an arm whose prompts an optimiser compiles on the way."""
+    arm = Arm("tuned", learning=Tuned(optimiser, every=8, window=12, budget=12, trial=5, risk=1.0), transcript=False)
+    return Study("mortal", Desk(tasks=16, queues=6), arms=[arm], lm=Proposer(), seeds=1, ledger=ledger, workers=1)
 
 
 def die() -> None:
@@ -113,7 +120,11 @@ def life(order: dict[str, Any]) -> dict[str, Any]:
     store.pack = cut_off(order["number"]) if order.get("kind") == "size" else pack
     if order.get("kind") in ("call", "touch", "count"):
         threading.setprofile(steps)
-    records = study(order["ledger"], order.get("lm", ""), order.get("tasks", 24), order.get("second", 0)).run()
+    if "optimiser" in order:
+        made = tuned(order["ledger"], order["optimiser"])
+    else:
+        made = study(order["ledger"], order.get("lm", ""), order.get("tasks", 24), order.get("second", 0))
+    records = made.run()
     return {
         "hashes": {str(record.seed): record.hash for record in records if record.status == "finished"},
         "errors": [record.error for record in records if record.error],

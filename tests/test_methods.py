@@ -15,9 +15,21 @@ from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
 from toolkit.report.facts import gather, signed
+from toolkit.report.heard import heard_in_words
 from toolkit.report.methods import Methods, methods
 from toolkit.report.references import REFERENCES
-from toolkit.streams.channel import OneBit
+from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
+from toolkit.streams.channels import (
+    Adversarial,
+    Critique,
+    Delayed,
+    HumanFeedback,
+    Implicit,
+    Missing,
+    Noisy,
+    Preference,
+    ShuffledFeedback,
+)
 from toolkit.streams.desk import Desk
 from toolkit.traits.memory import MemoryPolicy, Retrieval
 
@@ -206,3 +218,37 @@ def test_entries_are_whole(key: str) -> None:
     assert not re.search(r"(?<!\\)&", one.bibtex)
     assert str(one).startswith(one.author.split(" and ")[0])
     assert "{" not in str(one)
+
+
+@pytest.mark.parametrize(
+    ("channel", "told"),
+    [
+        (Critique(), "whether it was right and, in words, what was wrong with it."),
+        (Critique(reveals=True, scored=False), "in words alone what was wrong with it and what would have been right."),
+        (Implicit(p_retry=0.5, p_correct=0.25), "25 % were met with the right one in words, 50 % with a wish"),
+        (Preference(), "whether it was better than another answer (any other, drawn at random)."),
+        (HumanFeedback(grades=3), "what a person said of it (one of 3 grades, a right answer, words, or nothing)."),
+        (Adversarial(Scalar(), share=0.8), "the score, of 80 % of the answers a lie to mislead them."),
+        (
+            ShuffledFeedback(FullLabel()),
+            "the score and a right answer, but as it was for another, earlier task (a sham).",
+        ),
+        (
+            Delayed(Missing(Noisy(OneBit(), rate=0.3), share=0.5), by=5),
+            "whether it was right, of 30 % of the answers something false, of 50 % of the answers nothing, 5 tasks "
+            "later than the stream says.",
+        ),
+    ],
+)
+def test_what_agents_heard_is_told_for_every_channel(channel: Channel, told: str) -> None:
+    planned = {"channel": repr(channel), "arms": {"a": {}, "b": {"channel": "OneBit()"}}}
+    alone = {"channel": repr(channel), "arms": {"a": {}}}
+    assert f"Of each answer agents learned {told}" in f"{heard_in_words(alone)}"
+    assert heard_in_words(planned).endswith("; b learned whether it was right.")
+
+
+def test_a_channel_that_is_not_known_is_named_as_it_stands() -> None:
+    planned = {"channel": "__import__('os').getcwd()", "arms": {"a": {"channel": "Noisy(of=Praise(), rate=0.1)"}}}
+    assert heard_in_words(planned) == (
+        "Feedback to agents: __import__('os').getcwd(); a: Noisy(of=Praise(), rate=0.1)."
+    )

@@ -21,7 +21,7 @@ from toolkit.records import Feedback, Learned, Recall
 from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.table import Table
-from toolkit.traits.learning import Bandit, Learner
+from toolkit.traits.learning import Bandit, Given, Learner
 from toolkit.traits.memory import (
     Bounded,
     Facts,
@@ -43,6 +43,7 @@ WITH = {
     "Missing": Missing(Noisy(OneBit(), rate=0.5), share=0.3),
     "Delayed": Delayed(Missing(FullLabel()), by=2),
     "ShuffledFeedback": ShuffledFeedback(FullLabel()),
+    "Given": Given("Heed it.", ({"inputs": {"ticket": "lamp broken"}, "answer": "b"},), "Be brief."),
     "Implicit": Implicit(p_retry=0.5, p_correct=0.0),
     "Hosted": Hosted("openai/m", api_base="http://127.0.0.1:1/v1", dollars_in=1, dollars_out=2, options={"top_k": 3}),
     "Role": Role("Clerk", objective="Sorts.", rules=("Be brief.",), examples=({"inputs": {"x": "1"}, "answer": "a"},)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from errands import Errands, finish
 from shown import client, everything, history, runs, traces
+from switching import ATTACK, BLOCKS, Switching
 
 from toolkit.agents.arm import Arm
 from toolkit.analysis import compare
@@ -20,6 +22,7 @@ from toolkit.evaluation.track import track
 from toolkit.ledger.course import SHOWN_POINTS, Course
 from toolkit.ledger.export import Exporter
 from toolkit.ledger.follow import Glimpse
+from toolkit.ledger.prompts import prompt_name
 from toolkit.ledger.store import Ledger, write_atomically
 from toolkit.ledger.target import Target, TrackingError, locked, target
 from toolkit.ledger.tracking import Shown
@@ -326,3 +329,94 @@ def test_what_comes_after_the_stream_is_shown_apart() -> None:
     assert (found["final/score"], found["frozen/score"], found["frozen/tokens per task"]) == (0.5, 1.0, 20)
     assert (len(course), course.recorded) == (2, 4)
     assert {point.step for point in course.points(0)} == {1, 2}
+
+
+@pytest.fixture
+def tuned(study: Make) -> Study:
+    return finish(study(Arm.static(), Arm("switching", learning=Switching()), seeds=1))
+
+
+def registered(uri: str, name: str) -> list[tuple[str, str, str, list[str]]]:
+    """Number, fate, text and aliases of each version of a prompt, in the registry's order."""
+    found = sorted(client(uri).search_prompt_versions(name), key=lambda one: int(one.version))
+    return [(one.tags["number"], one.tags["fate"], one.template, list(one.aliases or ())) for one in found]
+
+
+def test_versions_of_prompts_are_files_and_registered_prompts_once(tuned: Study, own: Target, tmp_path: Path) -> None:
+    for _ in range(2):
+        assert track(tuned.ledger, tuned.name, own).why == ""
+        before = everything(own.uri, tuned.name)
+    mlflow, run = client(own.uri), runs(own.uri, tuned.name)["switching, seed 0"]
+    table = json.loads(Path(mlflow.download_artifacts(run.info.run_id, "versions.json", str(tmp_path))).read_text())
+    assert [one["instruction"] for one in table] == [one.instruction for one in BLOCKS]
+    assert [one["in force"] for one in table] == [[[0, 8], [15, 18]], [[8, 15]], [], [[18, None]]]
+    text = Path(mlflow.download_artifacts(run.info.run_id, "versions.txt", str(tmp_path))).read_text(encoding="utf-8")
+    assert "+++ version 2\n  instruction:\n~   Name the errand at [-once.-]{+last.+}" in text
+    name = "test.switching.seed-0"
+    found = registered(own.uri, name)
+    assert [(one[0], one[1], one[3]) for one in found] == [
+        ("0", "replaced", []), ("1", "rolled back", []), ("2", "rejected", []), ("3", "in force", ["in-force"]),
+    ]  # fmt: skip
+    assert "Name the errand at once." in found[1][2]
+    assert "\x1b" not in found[3][2]
+    experiment = mlflow.get_experiment_by_name(tuned.name).experiment_id
+    assert [one.name for one in mlflow.search_prompts(f"experiment_id = '{experiment}'")] == [name]
+    linked = json.loads(run.data.tags["mlflow.linkedPrompts"])
+    assert [one["version"] for one in linked] == ["1", "2", "3", "4"]
+    stamps = [one.last_updated_timestamp for one in mlflow.search_prompt_versions(name)]
+    assert track(tuned.ledger, tuned.name, own).state == "done"
+    assert [one.last_updated_timestamp for one in mlflow.search_prompt_versions(name)] == stamps
+    assert everything(own.uri, tuned.name) == before
+    assert not Path("mlflow.db").exists()
+
+
+def test_a_version_that_was_registered_early_gets_its_fate_later(study: Make, own: Target) -> None:
+    made, name = study(Arm("switching", learning=Switching()), seeds=1), "test.switching.seed-0"
+    made.run(watch=lambda run, episode: made.stop() if episode.t == 9 else None)
+    track(made.ledger, made.name, own)
+    assert [(one[1], one[3]) for one in registered(own.uri, name)] == [("replaced", []), ("in force", ["in-force"])]
+    finish(made)
+    track(made.ledger, made.name, own)
+    found = registered(own.uri, name)
+    assert [one[1] for one in found] == ["replaced", "rolled back", "rejected", "in force"]
+    assert [one[3] for one in found] == [[], [], [], ["in-force"]]
+
+
+def test_where_there_is_no_registry_it_is_said_and_files_are_there(
+    tuned: Study, own: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND, INTERNAL_ERROR
+    from mlflow.tracking import MlflowClient
+
+    def refuses(code: int) -> None:
+        def search(*args: object, **rest: object) -> None:
+            raise MlflowException("no such address", error_code=code)
+
+        monkeypatch.setattr(MlflowClient, "search_prompts", search)
+
+    refuses(ENDPOINT_NOT_FOUND)
+    state = track(tuned.ledger, tuned.name, own)
+    assert (state.state, "has no registry of prompts (ENDPOINT_NOT_FOUND)" in state.why) == ("done", True)
+    found = runs(own.uri, tuned.name)
+    assert found["study test"].data.tags["prompts"] == state.why
+    files = {one.path for one in client(own.uri).list_artifacts(found["switching, seed 0"].info.run_id)}
+    assert files == {"versions.json", "versions.txt"}
+    refuses(INTERNAL_ERROR)
+    assert track(tuned.ledger, tuned.name, own).state == "failed"
+    monkeypatch.undo()
+    assert track(tuned.ledger, tuned.name, own).why == ""
+    assert runs(own.uri, tuned.name)["study test"].data.tags["prompts"] == "registered"
+
+
+def test_a_prompt_of_somebody_elses_is_left_alone(tuned: Study, own: Target) -> None:
+    client(own.uri).create_prompt("test.switching.seed-0", "mine")
+    assert "that the toolkit did not make" in track(tuned.ledger, tuned.name, own).why
+    assert registered(own.uri, "test.switching.seed-0") == []
+
+
+def test_names_of_prompts_are_valid_and_differ() -> None:
+    names = [prompt_name(*parts) for parts in (("a", "b"), ("a b",), ("a-b",), ("a.b",), ("\u202e", "é"), ("x" * 400,))]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_.-]{1,200}", name) for name in names)
+    assert ATTACK not in prompt_name(ATTACK)

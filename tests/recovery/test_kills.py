@@ -15,7 +15,7 @@ import pytest
 from errands import TABLES, tables
 from mortal import Mortal
 
-from toolkit.ledger.tables import count
+from toolkit.ledger.tables import count, rows
 
 KINDS = ("call", "touch", "write")
 
@@ -134,6 +134,29 @@ def test_a_study_killed_within_its_second_pass_comes_to_the_same_hash(mortal: Mo
         resumed = mortal.live(ledger, **order)
         assert (resumed["errors"], resumed["hashes"], held(ledger)) == ([], first["hashes"], rows), number
         assert resumed["replayed"] == number // 2
+
+
+def test_a_study_killed_in_the_midst_of_a_compilation_comes_to_the_same_hash(mortal: Mortal, tmp_path: Path) -> None:
+    """While the row of one of the optimiser's own calls is written, and again in the life that goes on from there."""
+    order = {"optimiser": "gepa"}
+    first = mortal.live(tmp_path / "whole", **order, kind="count")
+    assert first["errors"] == []
+    [run] = (tmp_path / "whole").glob("studies/*/runs/*")
+    calls = rows(run, "calls")
+    inside = [place for place, call in enumerate(calls) if call["step"] == "tune"]
+    assert len(inside) > 6
+    kills = [inside[len(inside) // 3], inside[-2]]
+    done = 0
+    for place in kills:
+        number = place + 1 - done + calls[place]["t"]  # episodes are written anew in each life, calls only once
+        assert mortal.live(tmp_path / "killed", **order, kind="write", number=number)["signal"] == 9
+        [cut] = (tmp_path / "killed").glob("studies/*/runs/*")
+        done = len(rows(cut, "calls"))
+        assert done == place, "the call that was being written is torn, all before it are there"
+        assert calls[place]["step"] == "tune"
+    found = mortal.live(tmp_path / "killed", **order)
+    assert (found["errors"], found["hashes"], found["replayed"]) == ([], first["hashes"], kills[-1])
+    assert held(tmp_path / "killed") == held(tmp_path / "whole")
 
 
 def test_a_kill_reaches_every_part_of_a_life(mortal: Mortal, whole: dict[str, Any], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
 from toolkit.analysis.retention import day_one, transfer
 from toolkit.analysis.second import SecondPass, second_pass
+from toolkit.analysis.versions import Versions, versions
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
+    "Versions",
     "attribution",
     "compare",
     "day_one",
@@ -42,4 +44,5 @@ __all__ = [
     "second_pass",
     "slopes",
     "transfer",
+    "versions",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
@@ -75,3 +76,25 @@ def html_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
 def _row(cell: str, texts: Cells, styles: Sequence[str]) -> str:
     told = (f'<{cell} style="{how}">{html.escape(one)}</{cell}>' for one, how in zip(texts, styles, strict=True))
     return f"<tr>{''.join(told)}</tr>"
+
+
+def visible(text: object) -> str:
+    """Text whose control characters, and others that could mislead, are shown as their codes.
+
+    Examples
+    --------
+    >>> visible("\\x1b[31mred\\u202e")
+    '\\\\x1b[31mred\\\\u202e'
+    """
+    return "".join(_visible(letter) for letter in str(text).replace("\r\n", "\n"))
+
+
+def _visible(letter: str) -> str:
+    if letter in "\n\t":
+        return letter
+    misleads = unicodedata.bidirectional(letter) in _TURNS or unicodedata.category(letter) in ("Cc", "Cs")
+    code = ord(letter)
+    return letter if not misleads else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

@@ -42,7 +42,7 @@ class State:
     state
         ``"off"``, ``"none"`` (never tried), ``"running"``, ``"done"`` or ``"failed"``.
     why
-        What went wrong.
+        What went wrong, or could not be shown though the rest is.
     where
         Where the runs are: a tracking URI, or words for the ledger's own database.
     experiment, run
@@ -193,7 +193,8 @@ def _attempt(exporter: Exporter, *, last: bool, over: bool) -> State:
     where = exporter.target.shown
     try:
         exporter.sync(findings(exporter.ledger, exporter.study) if last else None, over=over)
-        state = State("done" if last else "running", "", where, exporter.experiment, exporter.run, time.time())
+        how: Literal["done", "running"] = "done" if last else "running"
+        state = State(how, exporter.remark, where, exporter.experiment, exporter.run, time.time())
     except Exception as error:  # noqa: BLE001  (told in tracking.json and tracking.log; tried again next time)
         with open(exporter.folder / "tracking.log", "a", encoding="utf-8") as log:
             traceback.print_exc(file=log)
@@ -206,6 +207,7 @@ def _attempt(exporter: Exporter, *, last: bool, over: bool) -> State:
 def findings(ledger: Ledger, study: str) -> Findings:
     """What the study's own run shows: each arm's figures, the table in words, the files."""
     from toolkit.analysis import compare
+    from toolkit.evaluation.prompts import prompts
     from toolkit.ledger.export import Findings
     from toolkit.report import write
 
@@ -214,12 +216,13 @@ def findings(ledger: Ledger, study: str) -> Findings:
     files = [(folder / name, "") for name in ("study.toml", "plan.json", "environment.json")] + [(report, "")]
     files += [(path, "figures") for path in sorted((folder / "figures").glob("*.*"))]
     files = [(path, where) for path, where in files if path.exists()]
+    made = prompts(ledger, study)
     try:
         found = compare(study, ledger=ledger)
     except LedgerError as error:  # the baseline has no episodes yet
-        return Findings(note=f"No comparison yet: {error}.", files=files)
+        return Findings(note=f"No comparison yet: {error}.", files=files, prompts=made)
     figures = {name: value for row in found.rows for name, value in _figures(row, found.baseline) if value == value}
-    return Findings(figures, _told(found), files)
+    return Findings(figures, _told(found), files, made)
 
 
 def _figures(row: ArmRow, baseline: str) -> Iterator[tuple[str, float]]:
@@ -263,9 +266,10 @@ def told(state: State, ledger: Ledger, study: str) -> str:
     again = f"toolkit track {study} --ledger {ledger.root}"
     if state.state == "failed":
         return f"failed: {state.why}; the ledger has every episode, and '{again}' tries again"
+    but = f"; {state.why}" if state.why else ""
     if state.state == "done" and not state.where.startswith("http"):
-        return f"experiment {study!r} in {state.where}: toolkit ui --ledger {ledger.root}"
-    return f"{state.state}: {state.where}" if state.where else state.state
+        return f"experiment {study!r} in {state.where}: toolkit ui --ledger {ledger.root}{but}"
+    return f"{state.state}: {state.where}{but}" if state.where else state.state
 
 
 def page(state: State, server: str) -> str:

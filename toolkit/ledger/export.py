@@ -16,6 +16,7 @@ from toolkit.component import digest
 from toolkit.ledger.course import Course, Point
 from toolkit.ledger.follow import Follower, PlannedRun
 from toolkit.ledger.planned import scored_by
+from toolkit.ledger.prompts import Prompts, prompt_name
 from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.spans import recorded, sample, spans
 from toolkit.ledger.store import Ledger
@@ -37,11 +38,14 @@ class Findings:
         Markdown.
     files
         What is attached, each with the folder it goes to.
+    prompts
+        Versions of prompts, by the id of the run whose they are.
     """
 
     figures: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     files: Sequence[tuple[Path, str]] = ()
+    prompts: Mapping[str, Prompts] = field(default_factory=dict)
 
 
 class Exporter:
@@ -58,12 +62,14 @@ class Exporter:
     ----------
     experiment, run
         MLflow's ids of the experiment and of the study's own run; empty before the first `sync`.
+    remark
+        What could not be shown, and why; empty where all could.
     """
 
     def __init__(self, ledger: Ledger, study: str, target: Target) -> None:
         self.ledger, self.study, self.target = ledger, study, target
         self.folder = ledger.study(study)
-        self.experiment = self.run = ""
+        self.experiment = self.run = self.remark = ""
         self._follower = Follower(ledger, study)
         self._courses: dict[str, Course] = {}
         self._open: Mlflow | None = None
@@ -95,6 +101,8 @@ class Exporter:
             parent = self._parent(plan, begun)
             for run in begun:
                 self._child(run, plan, parent, over)
+            if findings is not None and findings.prompts:
+                self._prompts(parent, begun, findings.prompts)
             self._conclude(parent, begun, findings, over)
 
     def _course(self, run: str) -> Course:
@@ -153,6 +161,24 @@ class Exporter:
             start = shown.start + self._course(run.id).before(episode["t"])
             shown.trace(episode, spans(episode, calls, round(start * 1e9)), record.model)
         shown.tag({_TRACED: " ".join([*done, *map(str, places)])})
+
+    def _prompts(self, parent: Shown, begun: Sequence[PlannedRun], prompts: Mapping[str, Prompts]) -> None:
+        """Versions of prompts: as files of their runs and, where there is a registry, by name in it."""
+        if self._open is None:
+            return  # nothing is shown
+        missing = self._open.registry()
+        self.remark = missing and f"versions of prompts are files of their runs only: {missing}"
+        if missing or "prompts" in parent.tags:
+            parent.tag({"prompts": self.remark or "registered"})
+        for run in begun:
+            if run.id not in prompts:
+                continue
+            shown = self._show(self._follower.named(run), run.folder, self._times(run)[0], parent.id)
+            shown.texts(prompts[run.id].files)
+            if not missing:
+                place = (run.stream, run.order) if self._follower.several else ()
+                name = prompt_name(self.study, run.arm, *place, f"seed-{run.seed}")
+                shown.link(name, self._open.register(name, run.id, prompts[run.id].versions).values())
 
     def _conclude(self, parent: Shown, begun: Sequence[PlannedRun], findings: Findings | None, over: bool) -> None:
         states = [self._follower.records[run.id].status for run in begun]

@@ -16,16 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.component import digest
 from toolkit.ledger.course import Course, Point
+from toolkit.ledger.prompts import PromptText
 from toolkit.ledger.rows import Row
 from toolkit.ledger.spans import SpanRow
 from toolkit.ledger.target import Target, TrackingError, artifacts, database, locked
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, Run, Span, TraceInfo
+    from mlflow.entities.model_registry import PromptVersion
 
 _BATCH = 1000  # metrics that MLflow takes at a time
 _PARAM, _TAG, _PREVIEW = 500, 5000, 1000  # characters that it is given at most
 _KEY = "toolkit.run"
+_VERSION = "toolkit.version"
+_TEMPLATE = 50_000  # characters of a prompt
+_NO_REGISTRY = ("ENDPOINT_NOT_FOUND", "FEATURE_DISABLED", "NOT_IMPLEMENTED")  # what a server says that has none
+IN_FORCE = "in-force"
+"""The alias of the version that a run's prompts carried last."""
 VIEW = "arms"
 """Key of the view that an experiment has from the start: in a page's address, ``viewStateShareKey``.
 
@@ -85,6 +92,70 @@ class Mlflow:
             made = self.client.create_run(self.experiment, round(start * 1000), tags, name)
             self._shown[key] = Shown(self, made)
         return self._shown[key]
+
+    def registry(self) -> str:
+        """Why prompts cannot be registered here; empty where they can."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.prompt.registry_utils import is_prompt_supported_registry
+
+        if not is_prompt_supported_registry(self.target.uri):
+            return f"{self.target.shown} has no registry of prompts"
+        try:
+            self.client.search_prompts(max_results=1)
+        except MlflowException as error:
+            if error.error_code not in _NO_REGISTRY:
+                raise
+            return f"{self.target.shown} has no registry of prompts ({error.error_code})"
+        return ""
+
+    def register(self, name: str, run: str, texts: Sequence[PromptText]) -> dict[int, str]:
+        """Let the registry have these versions of a run's prompts; what it has already stays as it is.
+
+        Not by ``register_prompt``: that tells the experiment of the moment of the whole process, from a thread.
+
+        Returns
+        -------
+        dict
+            The registry's number of each version.
+
+        Raises
+        ------
+        TrackingError
+            If somebody else has a prompt of that name there.
+        """
+        found = self.client.get_prompt(name)
+        if found is None:
+            tags = {_KEY: run, "_mlflow_experiment_ids": f",{self.experiment},"}
+            self.client.create_prompt(name, "Versions of the prompts of a run of the toolkit", tags)
+        elif _KEY not in found.tags:
+            raise TrackingError(
+                f"MLflow has a prompt {name!r} that the toolkit did not make: rename it, or give the study another name"
+            )
+        there = {one.tags[_VERSION]: one for one in self._versions(name) if _VERSION in one.tags}
+        return {one.number: self._registered(name, f"{run[:12]} {one.mark}", one, there) for one in texts}
+
+    def _registered(self, name: str, mark: str, one: PromptText, there: Mapping[str, PromptVersion]) -> str:
+        tags = {_VERSION: mark, "number": str(one.number), "fate": one.fate or "unknown"}
+        tags["why"] = _cut(one.why, _TAG) or "not said"
+        made = there.get(mark)
+        if made is None:
+            why = _cut(f"version {one.number}: {one.why}", _PREVIEW)
+            made = self.client.create_prompt_version(name, _cut(one.text, _TEMPLATE), why, tags)
+        for key, value in tags.items():
+            if made.tags.get(key) != value:
+                self.client.set_prompt_version_tag(name, made.version, key, value)
+        if one.in_force and IN_FORCE not in (made.aliases or ()):
+            self.client.set_prompt_alias(name, IN_FORCE, int(made.version))
+        return str(made.version)
+
+    def _versions(self, name: str) -> Iterator[PromptVersion]:
+        token = None
+        while True:
+            page = self.client.search_prompt_versions(name, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _experiment(self, study: str, files: Path | None) -> str:
         found = self.client.get_experiment_by_name(study)
@@ -176,6 +247,22 @@ class Shown:
         """Files, each into a folder of the run's artifacts; one that is there is replaced."""
         for path, folder in files:
             self._client.log_artifact(self.id, str(path), folder or None)
+
+    def texts(self, files: Mapping[str, str]) -> None:
+        """Texts as files; those that were written last are not written again."""
+        mark = digest(dict(files))[:12]
+        if self.tags.get("toolkit.versions") == mark:
+            return
+        for name, text in files.items():
+            self._client.log_text(self.id, text, name)
+        self.tag({"toolkit.versions": mark})
+
+    def link(self, name: str, versions: Iterable[str]) -> None:
+        """Name the prompts of the registry that are this run's; as many as there is room for."""
+        told = [{"name": name, "version": one} for one in versions]
+        while len(json.dumps(told)) > _TAG:
+            told.pop(0)
+        self.tag({"mlflow.linkedPrompts": json.dumps(told)})
 
     def trace(self, episode: Row, rows: Sequence[SpanRow], model: str) -> None:
         """An episode, step by step. Its id follows from what it is, so that a second time it is the same trace."""

@@ -17,6 +17,7 @@ from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
 from toolkit.report.passes import exam_section, second_section
 from toolkit.report.uses import use_section
+from toolkit.report.versions import version_section
 from toolkit.stats import CurveBand
 
 
@@ -182,6 +183,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         exam_section(facts),
         second_section(facts),
         use_section(facts),
+        version_section(facts),
         evidence.later(facts),
     )
 

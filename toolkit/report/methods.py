@@ -11,8 +11,9 @@ from typing import TypeAlias
 from toolkit.analysis import ArmRow, Comparison
 from toolkit.analysis.latex import escaped
 from toolkit.ledger import served
-from toolkit.ledger.planned import heard, lengths
+from toolkit.ledger.planned import lengths
 from toolkit.report.facts import Facts, count
+from toolkit.report.heard import heard_in_words
 from toolkit.report.page import portable
 from toolkit.report.references import REFERENCES
 
@@ -21,10 +22,6 @@ TWO_WAY = "two-way cluster-robust t"
 _SOFTWARE = {
     "adaptive-agents-toolkit": "adaptive-agents-toolkit", "dspy": "DSPy", "numpy": "NumPy", "scipy": "SciPy",
     "duckdb": "DuckDB",
-}  # fmt: skip
-_HEARD = {
-    "FullLabel()": "the score and a right answer", "OneBit()": "whether it was right",
-    "Scalar()": "the score", "NoFeedback()": "nothing",
 }  # fmt: skip
 
 
@@ -117,9 +114,7 @@ def _design(facts: Facts) -> Iterator[Sentence]:
     if "second_pass" in planned:
         tasks = "the same tasks in the same orders" if planned["second_pass"]["kind"] == "same" else "held-out tasks"
         yield (f"Afterwards, with all feedback delivered and all updating off, each run met {tasks} in a second pass.",)
-    channels = heard(planned)
-    told = _HEARD.get(channels)
-    yield (f"Of each answer agents learned {told}." if told else f"Feedback to agents: {portable(channels)}.",)
+    yield (heard_in_words(planned),)
     if planned["scorers"]:
         yield (f"Answers were scored by {planned['scorers'][0]}.",)
     for judge in planned.get("judges", ()):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
+from toolkit.analysis.shown import visible as visible
 from toolkit.figures import Drawn, inline
 
 
@@ -16,26 +16,6 @@ class Html(str):
     __slots__ = ()
 
 
-def visible(text: object) -> str:
-    """Text whose control characters, and others that could mislead, are shown as their codes.
-
-    Examples
-    --------
-    >>> visible("\\x1b[31mred\\u202e")
-    '\\\\x1b[31mred\\\\u202e'
-    """
-    return "".join(_visible(letter) for letter in str(text).replace("\r\n", "\n"))
-
-
-def _visible(letter: str) -> str:
-    if letter in "\n\t":
-        return letter
-    misleads = unicodedata.bidirectional(letter) in _TURNS or unicodedata.category(letter) in ("Cc", "Cs")
-    code = ord(letter)
-    return letter if not misleads else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
-_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _PLACE = r"(?:file://|~|(?<![\w/.~]))/"
 _QUOTED_PATH = re.compile(rf"""(["']){_PLACE}(?:[^"'\n]*/)?([^"'/\n]*)\1""")
 _PATH = re.compile(rf"""{_PLACE}(?:[^\s/"'<>|:,;()\[\]]+/)+([^\s/"'<>|:,;()\[\]]*)""")

@@ -4,6 +4,7 @@ from toolkit.traits.learning.bandit import Bandit
 from toolkit.traits.learning.cheatsheet import Cheatsheet
 from toolkit.traits.learning.compiled import Compiled
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
+from toolkit.traits.learning.given import Given
 from toolkit.traits.learning.learner import Frozen, Learner
 from toolkit.traits.learning.playbook import Playbook
 from toolkit.traits.learning.tuned import Tuned, Version
@@ -15,6 +16,7 @@ __all__ = [
     "DemoBuffer",
     "FixedExamples",
     "Frozen",
+    "Given",
     "Learner",
     "Playbook",
     "Tuned",
