@@ -13,6 +13,7 @@ import importlib
 from typing import Any
 
 _FACE = {
+    "agents.abstaining": ("Abstaining",),
     "agents.agent": ("Agent",),
     "agents.arm": ("Arm", "floors", "static_arms"),
     "agents.decider": (
@@ -86,7 +87,7 @@ _FACE = {
         "Usage",
     ),
     "streams.benchmarks": ("Banking77", "benchmark"),
-    "streams.answers": ("Contains", "TokenF1"),
+    "streams.answers": ("Contains", "Selective", "TokenF1"),
     "streams.conversations": ("ChatLog", "Locomo", "LongMemEval"),
     "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
     "streams.channels": (
@@ -118,6 +119,7 @@ _FACE = {
     ),
     "streams.table": ("Table", "table"),
     "traits.goals": ("GoalPolicy", "Reactive"),
+    "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Bandit",
         "Cheatsheet",
