@@ -31,6 +31,7 @@ _FACE = {
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "agents.routing": ("OnModel", "Routed"),
     "analysis": (
+        "Abstentions",
         "Across",
         "Attribution",
         "Comparison",
@@ -38,6 +39,7 @@ _FACE = {
         "ProbeScores",
         "SecondPass",
         "TraitEffects",
+        "abstentions",
         "attribution",
         "compare",
         "day_one",

@@ -49,8 +49,8 @@ class Abstaining(Decider):
     threshold
         Never learn: answer from this confidence on, in [0, 1]: the static rival. None = learn.
     explore
-        With which chance an answer that would be kept is given all the same, to learn what comes of it; in [0, 1), and
-        never where nothing can be learned, as in a second pass. 0 where corrections tell it anyway.
+        With which chance an answer that would be kept is given all the same, to learn what comes of it; in [0, 1). Never
+        where nothing can be learned, as in a second pass, nor once a correction has told of an answer that was kept.
     window
         How many of the latest answers count, at least 1.
 
@@ -126,6 +126,7 @@ class Abstaining(Decider):
         self._base = int(rng.integers(2**31))  # a draw depends on task and place alone: asking changes nothing
         self._cutoff = Cutoff(instead=self.worth, window=self.window)
         self._open: dict[str, None] = {}
+        self._told = False
         self._how.reset(rng)
 
     def asked(self, id: str, task: Task) -> None:
@@ -157,10 +158,11 @@ class Abstaining(Decider):
 
     def observe(self, experience: Experience) -> None:
         """Learn how right the answer was or would have been; who answered hears of it as if it had been given."""
-        weighed = experience.weighed
-        if weighed is not None and experience.answer == ABSTAINED:
+        weighed, kept = experience.weighed, experience.answer == ABSTAINED
+        if weighed is not None and kept:
             experience = _as_given(experience, weighed.answer)
         right = reward(experience)
+        self._told = self._told or (kept and right is not None)
         if weighed is not None and right is not None and experience.id in self._open:
             del self._open[experience.id]
             self._cutoff.seen(weighed.confidence, right)
@@ -169,11 +171,15 @@ class Abstaining(Decider):
 
     def state(self) -> dict[str, object]:
         """Confidences and how right the answers were; what is still open; and the state of who answers."""
-        learned = {} if self.threshold is not None else {**self._cutoff.state(), "open": list(self._open)}
+        learned = (
+            {} if self.threshold is not None else {**self._cutoff.state(), "open": list(self._open), "told": self._told}
+        )
         return {**learned, "of": self._how.state()}
 
     def _explores(self, id: str, task: Task) -> bool:
-        return id in self._open and generator(self._base, id, task.id).random() < self.explore
+        if self._told or id not in self._open:
+            return False
+        return bool(generator(self._base, id, task.id).random() < self.explore)
 
     @property
     def _how(self) -> Decider:

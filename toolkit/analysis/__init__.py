@@ -1,5 +1,6 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
+from toolkit.analysis.abstentions import Abstentions, abstentions
 from toolkit.analysis.across import Across
 from toolkit.analysis.attribution import Attribution, attribution
 from toolkit.analysis.comparing import compare
@@ -16,6 +17,7 @@ from toolkit.analysis.second import SecondPass, second_pass
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
+    "Abstentions",
     "Across",
     "ArmRow",
     "Attribution",
@@ -26,6 +28,7 @@ __all__ = [
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
+    "abstentions",
     "attribution",
     "compare",
     "day_one",

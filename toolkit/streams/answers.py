@@ -1,4 +1,4 @@
-"""Scorers of answers in free text: how many words they share with a right one, and whether they hold it. And of none."""
+"""Scorers of answers in free text: how many words they share with a right one, whether they hold it; and of none."""
 
 from __future__ import annotations
 
