@@ -49,8 +49,8 @@ class Abstaining(Decider):
     threshold
         Never learn: answer from this confidence on, in [0, 1]: the static rival. None = learn.
     explore
-        With which chance an answer that would be kept is given all the same, to learn what comes of it; in [0, 1). Never
-        where nothing can be learned, as in a second pass, nor once a correction has told of an answer that was kept.
+        With which chance an answer that would be kept is given all the same, to learn what comes of it; in [0, 1).
+        Never where nothing can be learned, as in a second pass, nor once a correction has told of one that was kept.
     window
         How many of the latest answers count, at least 1.
 
