@@ -83,8 +83,12 @@ class Selective(Scorer):
         """A worth below that of a right answer; a scorer that needs nobody."""
         if isinstance(self.abstained, bool) or not 0 <= self.abstained < 1:
             raise ValueError(f"Selective.abstained must be at least 0 and below 1 but is {self.abstained!r}")
-        if self.of is not None and (self.of.asks or isinstance(self.of, Selective)):
-            raise ValueError(f"Selective.of must be a scorer that asks no model and is not Selective, not {self.of!r}")
+        if self.of is not None:
+            if self.of.asks or isinstance(self.of, Selective):
+                raise ValueError(
+                    f"Selective.of must be a scorer that asks no model, not Selective, and not {self.of!r}"
+                )
+            self.of.check()
 
     def score(self, task: Task, answer: str, key: Key) -> float:
         """In [0, 1], or NaN."""
