@@ -218,12 +218,13 @@ class Experience:
 
     @property
     def known_answer(self) -> str | None:
-        """The answer known to be right: the correction, or the agent's own answer if its score was 1; else None."""
+        """The answer known to be right: the correction, or the agent's own if its score was 1; an abstention never is."""
         if self.feedback is None:
             return None
         if self.feedback.correction is not None:
             return self.feedback.correction
-        return self.answer if self.feedback.score is not None and self.feedback.score >= 1 else None
+        right = self.feedback.score is not None and self.feedback.score >= 1 and self.answer != ABSTAINED
+        return self.answer if right else None
 
     def example(self, answer: str) -> Example:
         """This case worked with ``answer``."""

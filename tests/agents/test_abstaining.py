@@ -175,6 +175,14 @@ def test_what_teaches_it(shy: Abstaining, sure: float, told: Feedback, pairs: li
     assert shy.of.heard == 2 * heard
 
 
+def test_an_abstention_is_no_right_answer_whatever_a_false_bit_says(shy: Abstaining) -> None:
+    seen = decided(shy, 0.2)
+    lied = tk.Experience(seen.id, seen.task, seen.answer, Feedback(1.0), weighed=seen.weighed)
+    assert lied.known_answer is None
+    shy.observe(lied)
+    assert shy.state()["pairs"] == []
+
+
 def test_it_explores_until_corrections_tell_of_what_was_kept() -> None:
     decider = Abstaining(Sure(), explore=0.5)
     decider.reset(np.random.default_rng(0))
