@@ -218,7 +218,7 @@ class Experience:
 
     @property
     def known_answer(self) -> str | None:
-        """The answer known to be right: the correction, or the agent's own if its score was 1 (no abstention); else None."""
+        """The answer known to be right: the correction, or the agent's own if its score was 1, but no abstention."""
         if self.feedback is None:
             return None
         if self.feedback.correction is not None:
