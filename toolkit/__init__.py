@@ -13,6 +13,7 @@ import importlib
 from typing import Any
 
 _FACE = {
+    "agents.abstaining": ("Abstaining",),
     "agents.agent": ("Agent",),
     "agents.arm": ("Arm", "floors", "static_arms"),
     "agents.decider": (
@@ -30,6 +31,7 @@ _FACE = {
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "agents.routing": ("OnModel", "Routed"),
     "analysis": (
+        "Abstentions",
         "Across",
         "Attribution",
         "Comparison",
@@ -38,6 +40,7 @@ _FACE = {
         "SecondPass",
         "TraitEffects",
         "Versions",
+        "abstentions",
         "attribution",
         "compare",
         "day_one",
@@ -89,7 +92,7 @@ _FACE = {
         "Usage",
     ),
     "streams.benchmarks": ("Banking77", "benchmark"),
-    "streams.answers": ("Contains", "TokenF1"),
+    "streams.answers": ("Contains", "Selective", "TokenF1"),
     "streams.conversations": ("ChatLog", "Locomo", "LongMemEval"),
     "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
     "streams.channels": (
@@ -121,6 +124,7 @@ _FACE = {
     ),
     "streams.table": ("Table", "table"),
     "traits.goals": ("GoalPolicy", "Reactive"),
+    "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Bandit",
         "Cheatsheet",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from toolkit.records import Change, Experience, Feedback, Phase, Status, Task, Turn, Usage
+from toolkit.records import Change, Experience, Feedback, Phase, Status, Task, Turn, Usage, Weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Episode:
         1 if the feedback went to an agent that can learn from it, else 0.
     changes
         What happened to memory and learner since the episode before.
+    meant
+        The main metric of the answer that was weighed (see `toolkit.records.Weighed`), given or not; NaN where there is
+        none, or only a model could tell.
     """
 
     id: str
@@ -71,6 +75,12 @@ class Episode:
     judging: Usage = field(default_factory=Usage)
     counterfactuals: tuple[Counterfactual, ...] = ()
     changes: tuple[Change, ...] = ()
+    meant: float = math.nan
+
+    @property
+    def weighed(self) -> Weighed | None:
+        """Its answer before it was weighed, if it was."""
+        return self.turns[-1].weighed if self.turns else None
 
     @property
     def score(self) -> float:

@@ -154,6 +154,20 @@ class Usage:
         return self.input_tokens + self.output_tokens
 
 
+ABSTAINED = "(abstained)"
+"""What stands for an answer that an agent kept to itself; to a scorer that knows no better, a wrong one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """An answer, how sure one was of it, and from where on it was given; ``explored``: given anyway, to learn by it."""
+
+    answer: str
+    confidence: float
+    threshold: float
+    explored: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One decision as it was taken.
@@ -168,6 +182,8 @@ class Turn:
         Which blocks stood in the prompt and how many examples each had, e.g. ``("memory:4",)``.
     recalled
         Ids of the memories that stood in the prompt: of cases, the episode's.
+    confidence, weighed
+        How sure it is of the answer, in [0, 1], if it says so; the answer before it was weighed, if it was.
     """
 
     step: str
@@ -175,6 +191,13 @@ class Turn:
     blocks: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    confidence: float | None = field(default=None, metadata=LATER)
+    weighed: Weighed | None = field(default=None, metadata=LATER)
+
+    @property
+    def meant(self) -> str:
+        """The answer that it came to, given or not."""
+        return self.answer if self.weighed is None else self.weighed.answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +205,7 @@ class Experience:
     """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
 
     ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
-    ``usage`` is what its answer cost, without seconds: no agent is told the clock.
+    ``usage`` is what its answer cost, without seconds: no agent is told the clock. ``weighed`` is as of its turn.
     """
 
     id: str
@@ -191,15 +214,17 @@ class Experience:
     feedback: Feedback | None = None
     recalled: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    weighed: Weighed | None = field(default=None, metadata=LATER)
 
     @property
     def known_answer(self) -> str | None:
-        """The answer known to be right: the correction, or the agent's own answer if its score was 1; else None."""
+        """The answer known to be right: the correction, or the agent's own if its score was 1, but no abstention."""
         if self.feedback is None:
             return None
         if self.feedback.correction is not None:
             return self.feedback.correction
-        return self.answer if self.feedback.score is not None and self.feedback.score >= 1 else None
+        right = self.feedback.score is not None and self.feedback.score >= 1 and self.answer != ABSTAINED
+        return self.answer if right else None
 
     def example(self, answer: str) -> Example:
         """This case worked with ``answer``."""

@@ -8,8 +8,9 @@ from typing import ClassVar
 import pytest
 
 import toolkit.evaluation.spec  # noqa: F401  (its imports register every component that a file can name)
+from toolkit.agents.abstaining import Abstaining
 from toolkit.agents.decider import ByModel
-from toolkit.agents.rivals import ChainOfThought
+from toolkit.agents.rivals import ChainOfThought, SelfConsistency
 from toolkit.agents.routing import OnModel, Routed
 from toolkit.checks import Check, ContractError, check, checks
 from toolkit.component import Component, is_shipped, kinds, registered
@@ -18,8 +19,10 @@ from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import Several, TakingTurns
 from toolkit.records import Feedback, Learned, Recall
+from toolkit.streams.answers import Selective
 from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
+from toolkit.streams.scoring import Numeric
 from toolkit.streams.table import Table
 from toolkit.traits.learning import Bandit, Given, Learner
 from toolkit.traits.memory import (
@@ -37,6 +40,7 @@ from toolkit.traits.memory import (
 from toolkit.traits.role import Role
 
 WITH = {
+    "Abstaining": Abstaining(SelfConsistency(3), worth=0.3),
     "Bandit": Bandit(("", "Think first.")),
     "Noisy": Noisy(FullLabel(), rate=0.4),
     "Adversarial": Adversarial(Scalar(), share=0.8),
@@ -54,6 +58,7 @@ WITH = {
     "TakingTurns": TakingTurns((Scripted(p=0.2), Scripted(p=0.6))),
     "OnModel": OnModel(1, ChainOfThought()),
     "Routed": Routed((ByModel(), ChainOfThought()), policy="thompson", price=0.5),
+    "Selective": Selective(Numeric(0.5), abstained=0.2),
     "Several": Several((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
@@ -62,6 +67,8 @@ ALSO = (
     Facts(extract="rule", merge="model", k=2),
     LinkedNotes(links_by="model", rewrite=True),
     Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),
+    Abstaining(threshold=0.7),
+    Scripted(sure=((0.6, 0.2), (0.9, 0.8))),
 )  # settings by which another code runs
 BY_DATA = {
     "Banking77",

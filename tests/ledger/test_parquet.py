@@ -37,6 +37,13 @@ VALUES = {
         ),
         max_size=2,
     ),
+    EPISODE["weighed"]: st.fixed_dictionaries(
+        {
+            "answer": words,
+            **dict.fromkeys(("confidence", "threshold", "score"), st.none() | st.floats(0, 1)),
+            "explored": st.booleans(),
+        }
+    ),
     CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": words, "text": words}), max_size=3),
 }
 

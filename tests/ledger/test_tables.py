@@ -50,6 +50,13 @@ VALUES = {
         ),
         max_size=2,
     ),
+    EPISODE["weighed"]: st.fixed_dictionaries(
+        {
+            "answer": st.none() | WORDS,
+            **dict.fromkeys(("confidence", "threshold", "score"), st.none() | st.floats(0, 1)),
+            "explored": st.booleans(),
+        }
+    ),
     CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": WORDS, "text": WORDS}), max_size=2),
 }
 ROWS = {

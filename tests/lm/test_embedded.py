@@ -32,6 +32,7 @@ from toolkit.component import build
 from toolkit.errors import SpecError, ToolkitError
 from toolkit.lm import llama, llama_server, weights
 from toolkit.lm.embedded import Embedded, Gguf, LlamaEngine
+from toolkit.lm.model import confidence_of
 
 LABELS = ("card swallowed", "exchange rate", "pin blocked", "card arrival", "card", "top up failed")
 
@@ -409,6 +410,21 @@ def test_a_schema_binds(engine: LlamaEngine) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     config = {"response_format": {"type": "json_schema", "schema": schema}, "max_tokens": 40}
     assert isinstance(json.loads(engine.complete(ask("How many legs has a cat?", config=config)).text or "")["n"], int)
+
+
+@pytest.mark.parametrize("style", ["turns", "completion"])
+def test_a_choice_that_is_weighed_is_the_same_and_says_how_sure_it_is(engine: LlamaEngine, style: str) -> None:
+    for text in ("Query: My card was eaten by the machine.", "Query: What do you pay for a pound?"):
+        plain = engine.complete(choice(text, style=style))
+        told = engine.complete(choice(text, style=style, config={"logprobs": 0}))
+        means = engine.likelihoods(choice(text, style=style))
+        share = math.exp(means[plain.text]) / math.fsum(map(math.exp, means.values()))
+        assert (plain.text, plain.logprobs) == (told.text, None)
+        assert confidence_of(told) == pytest.approx(share)
+        assert 1 / len(LABELS) <= share < 1
+        assert told.usage.output_tokens >= plain.usage.output_tokens, "all options are read, and charged"
+    with pytest.raises(UnsupportedFeatureError, match="logprobs"):
+        engine.complete(choice("x", deciding="grammar", config={"logprobs": 0}))
 
 
 def test_only_text_is_taken(engine: LlamaEngine) -> None:

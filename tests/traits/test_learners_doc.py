@@ -25,7 +25,7 @@ def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     learner.reset(None, None)
     learner.observe(Experience("stream/0", Task("0", {"text": "hi"}), "a", Feedback(0.0, "b")))
     assert learner.learned().notes == "The last right answer was b."
-    for arm in ("routed", "thinking"):
+    for arm in ("routed", "thinking", "careful", "fixed", "voting"):
         names[arm].decider.check()
 
 

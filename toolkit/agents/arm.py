@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
+from toolkit.agents.abstaining import Abstaining as Abstaining  # a study's file may name it
 from toolkit.agents.decider import (
     ByModel,
     Decider,

@@ -28,12 +28,18 @@ class Decider(Component, kind="decider"):
         False for floors: their runs cost nothing and never load a model.
     directs
         Of an arm's several models, the numbers of those that it sends calls to; see `toolkit.agents.routing.OnModel`.
+    weighs
+        True if its turns say by themselves how sure it is of them (`Turn.confidence`), so that no model need be asked.
+    likelihoods
+        True if it must know how likely the option is that a model has chosen: ``deciding="likelihood"`` alone tells.
     peeks
         True only for `GroundTruth`, which is shown the keys so that a scorer or channel that mistrusts it is found.
     """
 
     uses_model: bool = True
     directs: tuple[int, ...] = ()
+    weighs: bool = False
+    likelihoods: bool = False
     peeks: bool = False
     stateless = True
 

@@ -90,7 +90,20 @@ class Decision:
             If the model could not be reached.
         """
         answer = self._ask(step, "acting", *_prompt(step, task, context))
-        return Turn(step.name, answer, context.blocks, context.recall.memories, self.recorder.take("acting"))
+        spent, sure = self.recorder.take("acting"), getattr(self._adapter, "sure", None)
+        return Turn(step.name, answer, context.blocks, context.recall.memories, spent, sure)
+
+    @contextmanager
+    def weighing(self) -> Iterator[None]:
+        """Within it, a choice by likelihood also tells how sure the model is of it: `Turn.confidence`."""
+        if not isinstance(self._adapter, PlainAdapter):
+            yield
+            return
+        self._adapter.weighing = True
+        try:
+            yield
+        finally:
+            self._adapter.weighing = False
 
     def predicted(self, predictor: dspy.Predict, step: Step, task: Task, context: Context) -> dspy.Prediction:
         """Take a step with an optimiser's predictor, whose trace it then stands in."""

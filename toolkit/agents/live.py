@@ -252,9 +252,10 @@ class LiveAgent:
         cut = life.decision.recorder.last_status == "truncated" and turns[-1].usage.calls > 0
         recalled = _recalled(turns)
         used = replace(sum((turn.usage for turn in turns), Usage()), seconds=0.0)  # no agent is told the clock
-        life.observe(Experience(name, task, turns[-1].answer, recalled=recalled, usage=used))
+        given, weighed = turns[-1].answer, turns[-1].weighed
+        life.observe(Experience(name, task, given, recalled=recalled, usage=used, weighed=weighed))
         spent = self._keep(life.take())
-        return Answer(name, turns[-1].answer, "truncated" if cut else "ok", "", recalled, spent)
+        return Answer(name, given, "truncated" if cut else "ok", "", recalled, spent)
 
     def _task(self, given: Task | Mapping[str, str] | str, user: str, session: str, options: tuple[str, ...]) -> Task:
         if isinstance(given, Task):

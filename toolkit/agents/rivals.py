@@ -41,7 +41,8 @@ class ChainOfThought(Decider):
 class SelfConsistency(Decider):
     """The answer given most often by several chains of thought, of equals the one given first.
 
-    At temperature 0 all chains would be the same, so there is one.
+    At temperature 0 all chains would be the same, so there is one. How sure it is of an answer (`Turn.confidence`) is
+    the share of the chains that came to it.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ class SelfConsistency(Decider):
     Wang et al. 2023, Self-consistency improves chain of thought reasoning in language models, ICLR.
     """
 
+    weighs = True
+
     def __init__(self, samples: int = 5, tokens: int = 0) -> None:
         self.samples = samples
         self.tokens = tokens
@@ -71,9 +74,11 @@ class SelfConsistency(Decider):
         """Chains until there are enough of them, or the next would cost too much; a vote over what they came to."""
         chain, votes, spent, lost = ChainOfThought(), Counter[str](), Usage(), None
         turn: Turn | None = None
+        begun = 0
         for number in range(self.samples if decision.sampled else 1):
             if number and self.tokens and spent.tokens * (number + 1) / number > self.tokens:
                 break
+            begun += 1
             try:
                 found = chain.decide(step, task, context, decision)
             except AnswerError as error:  # this chain has no vote; what it cost is charged all the same
@@ -84,4 +89,5 @@ class SelfConsistency(Decider):
             spent = spent + cost
         if turn is None:
             raise lost or AnswerError("failed", "no chain of thought was made")
-        return replace(turn, answer=votes.most_common(1)[0][0], usage=spent)
+        [(answer, agreeing)] = votes.most_common(1)
+        return replace(turn, answer=answer, usage=spent, confidence=agreeing / begun)

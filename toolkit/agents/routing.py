@@ -53,6 +53,16 @@ class OnModel(Decider):
         return (self.number,)
 
     @property
+    def weighs(self) -> bool:  # type: ignore[override]
+        """As what it decides by."""
+        return self._how.weighs
+
+    @property
+    def likelihoods(self) -> bool:  # type: ignore[override]
+        """As what it decides by."""
+        return self._how.likelihoods
+
+    @property
     def stateless(self) -> bool:  # type: ignore[override]
         """As what it decides by."""
         return self._how.stateless
@@ -169,6 +179,16 @@ class Routed(Decider):
     def directs(self) -> tuple[int, ...]:  # type: ignore[override]
         """Those of all."""
         return tuple(number for one in self.deciders for number in one.directs)
+
+    @property
+    def weighs(self) -> bool:  # type: ignore[override]
+        """If all do."""
+        return all(one.weighs for one in self.deciders)
+
+    @property
+    def likelihoods(self) -> bool:  # type: ignore[override]
+        """If any does."""
+        return any(one.likelihoods for one in self.deciders)
 
     @property
     def peeks(self) -> bool:  # type: ignore[override]

@@ -80,7 +80,7 @@ class Tuning:
         agent = self._agent
         with agent.decision.booked("adapting", AGAIN):
             turn = agent.decider.decide(agent.step, task, replace(context, learned=learned), agent.decision)
-        return turn.answer
+        return turn.meant
 
     def compiled(
         self,

@@ -1,5 +1,6 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
+from toolkit.analysis.abstentions import Abstentions, abstentions
 from toolkit.analysis.across import Across
 from toolkit.analysis.attribution import Attribution, attribution
 from toolkit.analysis.comparing import compare
@@ -17,6 +18,7 @@ from toolkit.analysis.versions import Versions, versions
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
+    "Abstentions",
     "Across",
     "ArmRow",
     "Attribution",
@@ -28,6 +30,7 @@ __all__ = [
     "TraitEffect",
     "TraitEffects",
     "Versions",
+    "abstentions",
     "attribution",
     "compare",
     "day_one",

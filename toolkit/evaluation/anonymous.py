@@ -174,6 +174,8 @@ class _Hide:
         turns = [{**turn, "answer": self(turn["answer"])} for turn in row["turns"]]
         if row.get("preferred"):
             row = {**row, "preferred": [self(one) for one in row["preferred"]]}
+        if row.get("weighed"):
+            row = {**row, "weighed": {**row["weighed"], "answer": self(row["weighed"]["answer"])}}
         return {**row, **plain, "inputs": {name: self(text) for name, text in row["inputs"].items()}, "turns": turns}
 
     def call(self, row: Row) -> Row:

@@ -51,9 +51,15 @@ def mistakes(study: Study) -> Iterator[str]:
         for number in (*arm.decider.directs, *arm.learning.directs):
             if not (arm.lm or study.lm).holds(number):
                 yield f"arm {arm.name!r} has no model {number} among its own: give it lm=Several((cheap, dear, ...))"
+        if arm.decider.likelihoods and (study.deciding != "likelihood" or (arm.lm or study.lm).adapter == "chat"):
+            yield (
+                f"arm {arm.name!r} must know how likely an answer was, which deciding='likelihood' alone tells (not "
+                f"{study.deciding!r}, nor the layout 'chat'): set it, or weigh votes: Abstaining(of=SelfConsistency())"
+            )
     for where, part in [
         ("lm", study.lm),
         ("channel", study.channel),
+        *((f"scorer {one.name!r}", one) for one in study.scorers if not one.asks),
         *((f"arm {a.name!r}", p) for a in study.arms for p in a.parts),
     ]:
         try:

@@ -15,7 +15,7 @@ from toolkit.episode import Episode
 from toolkit.errors import AnswerError
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.judge import NoVerdict
-from toolkit.records import Experience, Feedback, Key, Phase, Status, Task, Turn, Usage
+from toolkit.records import Experience, Feedback, Key, Phase, Status, Task, Turn, Usage, Weighed
 from toolkit.streams.channel import Channel, FullLabel, Wait
 from toolkit.streams.scoring import Scorer
 from toolkit.streams.stream import Pair
@@ -65,6 +65,12 @@ class Bench:
             return self.scorers[0](task, answer, key)
         except NoVerdict:
             return math.nan
+
+    def meant(self, task: Task, turns: Sequence[Turn], key: Key) -> float:
+        """The main metric of an answer that was weighed, given or not; NaN where a model would have to be asked."""
+        if not turns or turns[-1].weighed is None or self.scorers[0].asks:
+            return math.nan
+        return self.score(task, turns[-1].meant, key)
 
     def spent(self) -> Usage:
         """What judges have cost since this was last asked."""
@@ -133,6 +139,12 @@ class Tested:
     answer: str
     scores: dict[str, float]
     acting: Usage
+    meant: float = math.nan
+
+    @property
+    def weighed(self) -> Weighed | None:
+        """The answer before it was weighed, if it was."""
+        return self.turns[-1].weighed if self.turns else None
 
     def episode(self, name: str, phase: Phase, t: int, pair: Pair, agent: Agent, bench: Bench) -> Episode:
         """As it is recorded where nobody tells the agent anything; with what was spent since the episode before it."""
@@ -154,6 +166,7 @@ class Tested:
             adapting=agent.spent(),
             judging=agent.decision.recorder.take("judging") + bench.spent(),
             changes=agent.changes(),
+            meant=self.meant,
         )
 
 
@@ -168,7 +181,7 @@ def tested(agent: Agent, task: Task, key: Key, bench: Bench, phase: Phase, t: in
         error = error or missing
     for turn in turns:
         acting = acting + turn.usage
-    return Tested(turns, status, error, answer, scores, acting)
+    return Tested(turns, status, error, answer, scores, acting, bench.meant(task, turns, key))
 
 
 def iter_episodes(
@@ -223,7 +236,7 @@ def iter_episodes(
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
         recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
         spent = replace(found.acting, seconds=0.0)  # no agent is told the clock
-        seen = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled, usage=spent)
+        seen = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled, usage=spent, weighed=found.weighed)
         due_at = t + 1 + key.delay + bench.channel.delay
         if found.turns:
             agent.observe(seen)

@@ -245,7 +245,7 @@ def _runs(study: Study, planned: Mapping[str, Any], models: Mapping[str, Taped])
             order=told["order"],
             places=places,
             deciding=study.deciding,
-            channel=study.channel,
+            channel=arms[told["arm"]].channel or study.channel,
             scorers=scorers,
             label=told["stream"],
             counterfactuals=study.counterfactuals,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from toolkit.component import canonical
 from toolkit.ledger.call import Call
 from toolkit.ledger.rows import call_row
-from toolkit.records import Experience, Feedback, Phase, Task, Usage
+from toolkit.records import Experience, Feedback, Phase, Task, Usage, Weighed
 
 EventKind = Literal["prepare", "tell", "answer", "failed", "feedback", "forget"]
 Stage = Literal["act", "learn"]
@@ -58,7 +58,7 @@ def numbered(event: Event, seq: int) -> Event:
 def event_row(event: Event) -> list[object]:
     """One event as a row, in the order of the table's columns."""
     seen = event.experience
-    body = {
+    body: dict[str, object] = {
         "task": _task(seen.task),
         "answer": seen.answer,
         "recalled": seen.recalled,
@@ -67,6 +67,8 @@ def event_row(event: Event) -> list[object]:
         "error": event.error,
         "usage": {name: _known(getattr(seen.usage, name)) for name in Usage.__dataclass_fields__},
     }
+    if seen.weighed is not None:
+        body["weighed"] = asdict(seen.weighed)
     at = event.at.astimezone(UTC).replace(tzinfo=None)
     return [event.seq, event.kind, event.phase, event.t, canonical(seen.id), at, canonical(body)]
 
@@ -79,7 +81,9 @@ def event_of(row: tuple[Any, ...]) -> Event:
     used: dict[str, Any] = told.get("usage") or {}  # files of earlier versions have none
     used = {name: math.nan if value is None else value for name, value in used.items()}  # null: not known
     recalled = tuple(told["recalled"])
-    seen = Experience(json.loads(experience), _task_of(told["task"]), told["answer"], feedback, recalled, Usage(**used))
+    weighed = Weighed(**told["weighed"]) if "weighed" in told else None
+    task, spent = _task_of(told["task"]), Usage(**used)
+    seen = Experience(json.loads(experience), task, told["answer"], feedback, recalled, spent, weighed)
     return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq)
 
 

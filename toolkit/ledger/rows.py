@@ -67,6 +67,7 @@ EPISODE = {
     "preferred": "VARCHAR[]",
     "changes": "STRUCT(kind VARCHAR, number BIGINT, fate VARCHAR, why VARCHAR, instruction VARCHAR, notes VARCHAR, "
     "examples VARCHAR)[]",
+    "weighed": "STRUCT(answer VARCHAR, confidence DOUBLE, threshold DOUBLE, explored BOOLEAN, score DOUBLE)",
 }
 
 CALL = {
@@ -222,6 +223,8 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         row["preferred"] = list(feedback.preferred)
     if episode.changes:
         row["changes"] = [_change(one) for one in episode.changes]
+    if episode.weighed is not None:
+        row["weighed"] = {**asdict(episode.weighed), "score": _finite(episode.meant)}
     return row
 
 
@@ -242,7 +245,7 @@ def content(row: Mapping[str, Any]) -> Row:
         # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
         if not kept.get(f"{kind}_reasoning_tokens", True):
             del kept[f"{kind}_reasoning_tokens"]
-    for name in ("counterfactuals", "preferred", "changes"):
+    for name in ("counterfactuals", "preferred", "changes", "weighed"):
         if not kept.get(name, True):
             del kept[name]
     return kept

@@ -50,6 +50,8 @@ def _structure(dtype: str) -> Any:
             {"kind": "VARCHAR", "number": "BIGINT", "fate": "VARCHAR", "why": "VARCHAR"}
             | dict.fromkeys(("instruction", "notes", "examples"), "VARCHAR")
         ],
+        EPISODE["weighed"]: {"answer": "VARCHAR", "confidence": "DOUBLE", "threshold": "DOUBLE"}
+        | {"explored": "BOOLEAN", "score": "DOUBLE"},
         CALL["prompt"]: [{"role": "VARCHAR", "text": "VARCHAR"}],
         "VARCHAR[]": ["VARCHAR"],
     }

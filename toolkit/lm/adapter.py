@@ -11,7 +11,7 @@ from typing import Any, Literal
 import dspy
 from dspy.lm15 import Config, Message, Request
 
-from toolkit.lm.model import Deciding, Model, Style
+from toolkit.lm.model import Deciding, Model, Style, confidence_of
 
 
 class PlainAdapter(dspy.Adapter):
@@ -29,11 +29,20 @@ class PlainAdapter(dspy.Adapter):
         differ from an option in case and punctuation (see `parse`).
     limit
         Tokens of an answer.
+
+    Attributes
+    ----------
+    weighing
+        Whether a choice by likelihood is to tell how sure the model is of it; no other prompt or request changes.
+    sure
+        How sure it was of the latest answer, in [0, 1]; None = it did not say.
     """
 
     def __init__(self, style: Style, deciding: Deciding, limit: int = 256) -> None:
         super().__init__()
         self.style, self.deciding, self.limit = style, deciding, limit
+        self.weighing = False
+        self.sure: float | None = None
 
     def __call__(
         self,
@@ -51,8 +60,10 @@ class PlainAdapter(dspy.Adapter):
             system, messages = self._layout(signature, demos, inputs, found, name, options)
             constraint = self._constraint(field.annotation, options)
             seed, temperature = getattr(lm, "drawn", (None, 0.0))
-            config = Config(max_tokens=limit, temperature=temperature, seed=seed, extensions=constraint)
+            asked = 0 if self.weighing and options and self.deciding == "likelihood" else None
+            config = Config(max_tokens=limit, temperature=temperature, seed=seed, logprobs=asked, extensions=constraint)
             response = lm(request=Request(model=lm.model, system=system, messages=tuple(messages), config=config))
+            self.sure = confidence_of(response)
             found[name] = parse(response.text or "", field.annotation, signature, self.deciding)
         return [found]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from toolkit.lm.llama_server import LlamaServer, texts
+from toolkit.lm.model import with_confidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,8 +99,13 @@ class LlamaEngine:
             ask = self._read(request)
             if ask.kind != "choice" or ask.deciding == "generation":
                 return self._generate(request, ask)
-            text, made = self._by_grammar(ask) if ask.deciding == "grammar" else self._by_likelihood(ask)
-            return _response(request, text, len(ask.head), made)
+            if ask.deciding == "grammar":
+                text, made = self._by_grammar(ask)
+                return _response(request, text, len(ask.head), made)
+            weighed = request.config.logprobs is not None
+            text, made, share = self._by_likelihood(ask, weighed)
+            found = _response(request, text, len(ask.head), made)
+            return with_confidence(found, share) if weighed else found
 
     def stream(self, request: Request) -> Iterator[Any]:
         """The whole answer as one event: there is nothing to watch in a decision."""
@@ -161,10 +167,12 @@ class LlamaEngine:
             made = (*made, token)
         return next(option for option, path in paths.items() if path == made), len(made)
 
-    def _by_likelihood(self, ask: _Ask) -> tuple[str, int]:
+    def _by_likelihood(self, ask: _Ask, weighed: bool) -> tuple[str, int, float]:
+        """The option, how many tokens were read, and the share that it has among the options that were read."""
         warmth = ask.sampling["temperature"]
-        found, walked = self._likelihoods(ask, every=warmth > 0)
-        return _draw(found, warmth, np.random.default_rng(ask.sampling["seed"])), walked
+        found, walked = self._likelihoods(ask, every=warmth > 0 or weighed)
+        chosen = _draw(found, warmth, np.random.default_rng(ask.sampling["seed"]))
+        return chosen, walked, 1 / math.fsum(math.exp(value - found[chosen]) for value in found.values())
 
     def _likelihoods(self, ask: _Ask, every: bool) -> tuple[dict[str, float], int]:
         """Mean log-probabilities by a walk of the options' token trie, and how many of its edges were read.

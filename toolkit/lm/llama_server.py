@@ -246,7 +246,8 @@ def texts(request: Request) -> list[dict[str, str]]:
     Raises
     ------
     dspy.lm15.UnsupportedFeatureError
-        For what is not text, for tools and for token log-probabilities: the embedded engine has text only.
+        For what is not text, for tools and for token log-probabilities, but of a choice by likelihood: the embedded
+        engine has text only.
     """
     from dspy.lm15 import UnsupportedFeatureError
 
@@ -255,7 +256,9 @@ def texts(request: Request) -> list[dict[str, str]]:
         parts = [("system", "".join(getattr(p, "text", "") for p in request.system))]
     found = [*parts, *((m.role, m.text) for m in request.messages)]
     odd = [role for role, text in found if text is None or role == "tool"]
-    if odd or request.tools or request.config.logprobs is not None:
+    said = request.config.extensions or {}
+    choice = said.get("answer") == "choice" and said.get("deciding", "likelihood") == "likelihood"
+    if odd or request.tools or (request.config.logprobs is not None and not choice):
         what = f"a {odd[0]} message that is not plain text" if odd else "tools" if request.tools else "logprobs"
         raise UnsupportedFeatureError(f"llama.cpp is given text only, got {what}; leave it out of the request")
     clean = [(("system" if role == "developer" else role), text or "") for role, text in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
@@ -38,6 +39,10 @@ class Engine(Protocol):
         How a choice is made: ``"likelihood"``, ``"grammar"`` or ``"generation"``.
     ``style``
         ``"turns"``: messages go through the model's chat template; ``"completion"``: the one message is raw text.
+
+    A choice by likelihood whose ``request.config.logprobs`` is 0 also says how sure it is: in ``response.logprobs``, as
+    one step, the logarithm of the share that the chosen option has among all. An engine that cannot say so leaves it
+    out.
 
     What is known of an answer beside its text may ride in ``response.provider_data``; the tape keeps it and drops the
     rest:
@@ -126,6 +131,21 @@ def directed(request: Request, number: int) -> Request:
     """A request that the model of this number is to answer, of the several that an arm has."""
     extensions = {**(request.config.extensions or {}), TURN: number}
     return replace(request, config=replace(request.config, extensions=extensions))
+
+
+_NO_CHANCE = 1e-12  # has a logarithm
+
+
+def with_confidence(response: Response, share: float) -> Response:
+    """A response that says how sure the model is of its choice, in [0, 1]; see `Engine`."""
+    from dspy.lm15 import TokenLogprob
+
+    return replace(response, logprobs=(TokenLogprob(response.text or "", math.log(max(share, _NO_CHANCE))),))
+
+
+def confidence_of(response: Response) -> float | None:
+    """How sure a model said it is of its choice, in [0, 1]; None = it did not say."""
+    return min(1.0, math.exp(response.logprobs[0].logprob)) if response.logprobs else None
 
 
 def model(given: Model | Config | str, where: str = "lm") -> Model:

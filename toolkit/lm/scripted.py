@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolkit.lm.model import Engine, Model, Style
+from toolkit.lm.model import Engine, Model, Style, with_confidence
 from toolkit.randomness import generator
 from toolkit.records import Key, Task
 
@@ -42,6 +42,10 @@ class Scripted(Model):
     gains
         Added where the prompt holds a text, whoever put it there: ``{"Playbook:": 0.1, "Playbook: & Diary:": -0.2}``.
         Of several texts parted by `` & ``, where it holds all of them: an interaction. The sum is kept within [0, 1].
+    sure
+        Pairs of how sure it says it is and how often it is right when it says so, both in [0, 1], say ``((0.6, 0.2),
+        (0.9, 0.8))``: every task has one of them by chance, the same whenever it is asked, in the place of ``p``. None
+        = it is as sure as it is often right.
     """
 
     scripted = True
@@ -57,6 +61,7 @@ class Scripted(Model):
         seed: int = 0,
         adapter: Style = "turns",
         gains: dict[str, float] | None = None,  # left out of the identity where there are none
+        sure: tuple[tuple[float, float], ...] | None = None,
     ) -> None:
         self.p = p
         self.p_example = p_example
@@ -64,6 +69,7 @@ class Scripted(Model):
         self.seed = seed
         self.adapter = adapter
         self.gains = gains
+        self.sure = sure
 
     def check(self) -> None:
         """Probabilities are probabilities."""
@@ -74,6 +80,9 @@ class Scripted(Model):
         for texts, gain in (self.gains or {}).items():
             if isinstance(gain, bool) or not isinstance(gain, int | float) or not -1 <= gain <= 1 or not texts.strip():
                 raise ValueError(f"Scripted.gains must be numbers from -1 to 1 by text but holds {texts!r}: {gain!r}")
+        pairs = [tuple(pair) for pair in self.sure or ()]
+        if self.sure is not None and not (pairs and all(len(p) == 2 and 0 <= min(p) <= max(p) <= 1 for p in pairs)):
+            raise ValueError(f"Scripted.sure must be pairs of numbers in [0, 1] but is {self.sure!r}")
 
     def engine(self, stream: Stream) -> Engine:
         """An engine that knows this stream's answers."""
@@ -94,28 +103,37 @@ class ScriptedEngine:
         """One answer, by the skill and the request's seed."""
         system, turns, question = turns_of(request)
         rng = generator(self._skill.seed, request.config.seed or 0)
-        answer = self._answer(system, turns, question, rng)
+        answer, share = self._answer(system, turns, question, rng)
         field = _CHAT_FIELD.search(question)
         text = f"[[ ## {field[1]} ## ]]\n{answer}\n\n[[ ## completed ## ]]" if field else answer
         prompt = [system, question, *(part for turn in turns for part in turn)]
-        return replied(request, text, prompt, len(answer.split()))
+        made = replied(request, text, prompt, len(answer.split()))
+        return made if request.config.logprobs is None else with_confidence(made, share)
 
-    def _answer(self, system: str, turns: list[tuple[str, str]], question: str, rng: np.random.Generator) -> str:
+    def _answer(
+        self, system: str, turns: list[tuple[str, str]], question: str, rng: np.random.Generator
+    ) -> tuple[str, float]:
+        """An answer, and how sure it says it is of it."""
         found = self._find(question)
         if found is None:
-            return "unknown"
+            return "unknown", 0.0
         task, key = found
         seen = any(_carries(answer, key.answers) for _, answer in turns)
-        chance = (self._skill.p_example if seen else self._skill.p) + self._skill.role_gain * ("You are: " in system)
+        skill, says = self._skill.p_example if seen else self._skill.p, None
+        if self._skill.sure:
+            place = generator(self._skill.seed, "sure", task.id).integers(len(self._skill.sure))
+            says, skill = self._skill.sure[int(place)]
+        chance = skill + self._skill.role_gain * ("You are: " in system)
         if self._skill.gains:
             chance += _gained(
                 self._skill.gains, "\n".join([system, *(part for turn in turns for part in turn), question])
             )
+        share = min(1.0, max(0.0, chance)) if says is None else says
         right, pick = rng.random() < chance, rng.random()
         if right:
-            return key.answers[0]
+            return key.answers[0], share
         wrong = [option for option in task.options if option not in key.answers]
-        return wrong[int(pick * len(wrong))] if wrong else "wrong"
+        return wrong[int(pick * len(wrong))] if wrong else "wrong", share
 
     def _find(self, question: str) -> tuple[Task, Key] | None:
         bare = "\n".join(line.partition(": ")[2] for line in question.splitlines())

@@ -1,6 +1,6 @@
 """Streams of tasks, how they are scored, and what of the truth is told."""
 
-from toolkit.streams.answers import Contains, TokenF1
+from toolkit.streams.answers import Contains, Selective, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
 from toolkit.streams.channels import (
@@ -64,6 +64,7 @@ __all__ = [
     "RecallAtLag",
     "Scalar",
     "Scorer",
+    "Selective",
     "ShuffledFeedback",
     "Stream",
     "Table",
