@@ -58,6 +58,7 @@ WITH = {
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
 ALSO = (
+    Bandit(("", "Think first."), step="summarise", hold=2),
     Facts(extract="rule", merge="model", k=2),
     LinkedNotes(links_by="model", rewrite=True),
     Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),

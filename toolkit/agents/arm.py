@@ -19,6 +19,7 @@ from toolkit.agents.decider import (
 from toolkit.agents.rivals import ChainOfThought, SelfConsistency
 from toolkit.agents.routing import OnModel as OnModel  # a study's file may name them
 from toolkit.agents.routing import Routed as Routed
+from toolkit.agents.steps import refuse_unknown
 from toolkit.component import Component, Config, build, digest
 from toolkit.errors import SpecError, nearest
 from toolkit.lm.model import Model, model
@@ -86,6 +87,8 @@ class Arm:
             raise ValueError(f"arm {self.name!r}: channel must be a Channel but is {self.channel!r}")
         if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 0:
             raise ValueError(f"arm {self.name!r}: repeat must be an integer of at least 0 but is {self.repeat!r}")
+        if self.learning.rewrites:
+            refuse_unknown(self.learning.rewrites, self.acting, f"arm {self.name!r}: {self.learning!r}")
 
     @classmethod
     def static(cls, name: str = "static") -> Arm:
@@ -129,8 +132,12 @@ class Arm:
     @property
     def parts(self) -> tuple[Component, ...]:
         """Its components: traits, decider, and its own model and channel if it has them."""
-        found = tuple(getattr(self, name) for name in (*self.traits, "decider"))
-        return (*found, *(own for own in (self.lm, self.channel) if own is not None))
+        return (*self.acting, *(own for own in (self.lm, self.channel) if own is not None))
+
+    @property
+    def acting(self) -> tuple[Component, ...]:
+        """Its traits and its decider."""
+        return tuple(getattr(self, name) for name in (*self.traits, "decider"))
 
     @property
     def stateless(self) -> bool:

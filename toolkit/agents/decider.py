@@ -28,12 +28,15 @@ class Decider(Component, kind="decider"):
         False for floors: their runs cost nothing and never load a model.
     directs
         Of an arm's several models, the numbers of those that it sends calls to; see `toolkit.agents.routing.OnModel`.
+    thinks
+        Names of the steps other than the decision that it takes with every answer, which can be learned.
     peeks
         True only for `GroundTruth`, which is shown the keys so that a scorer or channel that mistrusts it is found.
     """
 
     uses_model: bool = True
     directs: tuple[int, ...] = ()
+    thinks: tuple[str, ...] = ()
     peeks: bool = False
     stateless = True
 

@@ -1,0 +1,54 @@
+"""Which steps an arm takes beside its decision, and whether those that are to be learned are among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from toolkit.component import Component
+from toolkit.errors import nearest
+
+
+def thinks(part: Component) -> Iterator[str]:
+    """Names of the steps that a trait or a decider takes, or a component that it was given.
+
+    Examples
+    --------
+    >>> from toolkit.traits.memory import Layered, Lessons, SlidingWindow
+    >>> list(thinks(Layered(SlidingWindow(), Lessons())))
+    ['lesson']
+    """
+    yield from getattr(part, "thinks", ())
+    for name in part.parameters():
+        value = getattr(part, name)
+        for one in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(one, Component):
+                yield from thinks(one)
+
+
+def refuse_unknown(wanted: Iterable[str], parts: Iterable[Component], who: str) -> None:
+    """Raise a `ValueError` where a step is to be learned that no part takes.
+
+    Parameters
+    ----------
+    wanted
+        Names of steps.
+    parts
+        An arm's traits and its decider.
+    who
+        What wants them, for the message.
+
+    Examples
+    --------
+    >>> from toolkit.traits.memory import RunningSummary
+    >>> refuse_unknown(["sumarise"], [RunningSummary()], "Bandit")
+    Traceback (most recent call last):
+    ...
+    ValueError: Bandit learns the step 'sumarise', which no part of the arm takes; did you mean 'summarise'?; a part of one's own names the steps that it takes: thinks = ('sumarise',)
+    """
+    known = {name for part in parts for name in thinks(part)}
+    for name in wanted:
+        if name not in known:
+            raise ValueError(
+                f"{who} learns the step {name!r}, which no part of the arm takes; {nearest(name, known)}; a part of "
+                f"one's own names the steps that it takes: thinks = ({name!r},)"
+            )
