@@ -65,7 +65,7 @@ def lived(learner: tk.Learner, seed: int, channel: Channel, tasks: int = 200) ->
 
 def test_the_planted_instruction_of_a_summary_is_found_though_its_feedback_is_late() -> None:
     gained, tried = [], Counter[str]()
-    for seed in range(4):
+    for seed in range(3):
         agent, scores = lived(Bandit(WAYS, step="summarise"), seed, Delayed(FullLabel(), by=3))
         gained.append(np.mean(scores[-60:]) - np.mean(scores[:20]))
         tried.update(dict(zip(WAYS, agent.learning.state()["tried"], strict=True)))
@@ -75,11 +75,12 @@ def test_the_planted_instruction_of_a_summary_is_found_though_its_feedback_is_la
 
 def test_with_feedback_that_belongs_to_other_tasks_no_instruction_of_a_summary_is_found() -> None:
     tried = []
-    for seed in range(8):
+    for seed in range(6):
         agent, _ = lived(Bandit(WAYS, "thompson", "summarise"), seed, ShuffledFeedback(FullLabel()), 120)
         found = agent.learning.state()["tried"]
         tried.append(found[WAYS.index(BEST)] / sum(found))
-    assert abs(np.mean(tried) - 1 / 4) < 3 * np.std(tried, ddof=1) / np.sqrt(8), tried
+    spread = 0.15  # of a run's share where nothing can be found: of 150 bandits that were told coins
+    assert abs(np.mean(tried) - 1 / 4) < 3 * spread / np.sqrt(6), tried
 
 
 def told(number: int, score: float) -> Experience:

@@ -110,18 +110,35 @@ class Arm:
         reset: Callable[[], None] | None = None,
         state: Callable[[], Mapping[str, object]] | None = None,
         lm: Model | Config | str | None = None,
+        learning: Learner | None = None,
     ) -> Arm:
         """An arm that runs a program of one's own; see `Wrapped`.
+
+        Parameters
+        ----------
+        target
+            A `dspy.Module`, or a function of the `Task`.
+        name
+            As of an arm.
+        learn, reset, state
+            The program's own ways to learn, to begin anew and to tell its state.
+        lm
+            A model of its own.
+        learning
+            What learns its named predictors from feedback; None = nothing does but ``learn``. The program's instruction
+            and demonstrations are what a life begins with.
 
         Raises
         ------
         ValueError
-            If ``target`` cannot be called.
+            If ``target`` cannot be called, or has no predictors that ``learning`` could learn.
         """
         if not callable(target):
             raise ValueError(f"what an arm wraps must be a dspy.Module or a function of the task but is {target!r}")
-        chosen = None if lm is None else model(lm)
-        return cls(name, decider=Wrapped(target, learn, reset, state), transcript=False, lm=chosen)
+        chosen, decider = None if lm is None else model(lm), Wrapped(target, learn, reset, state)
+        if learning is not None and not isinstance(learning, Frozen) and not decider.thinks:
+            raise ValueError(f"{target!r} has no predictors that {learning!r} could learn: wrap a dspy.Module")
+        return cls(name, decider=decider, learning=learning or Frozen(), transcript=False, lm=chosen)
 
     @property
     def on(self) -> tuple[str, ...]:

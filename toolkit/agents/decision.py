@@ -122,6 +122,11 @@ class Decision:
         with self.lent():
             return program(**inputs)
 
+    def ran(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
+        """Run a copy of a user's program for an optimiser, in whose trace it then stands; see `tuning`."""
+        with dspy.context(adapter=self._adapter):
+            return program(**inputs)
+
     def lent(self) -> Any:
         """A context in which DSPy code uses this run's model, whatever else the process has configured."""
         return dspy.context(lm=self._lm, adapter=self._adapter, trace=None, disable_history=True, callbacks=[])

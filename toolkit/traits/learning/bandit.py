@@ -39,10 +39,10 @@ class Bandit(Learner):
 
     Notes
     -----
-    For other steps the rule is exact where the step writes anew all that it wrote before, as a summary is written. Where
-    many notes stand side by side, each written under its own instruction, an answer counts for that of the latest: such
-    carry-over brings the instructions nearer to one another, so it may hide a difference and feigns none. There a
-    ``hold`` of several times the notes that are recalled makes them most of the time of one instruction.
+    For other steps the rule is exact where the step writes anew all that it wrote before, as a summary is written.
+    Where many notes stand side by side, each written under its own instruction, an answer counts for that of the
+    latest: such carry-over brings the instructions nearer to one another, so it may hide a difference and feigns none.
+    There a ``hold`` of several times the notes that are recalled makes them mostly those of one instruction.
 
     References
     ----------
