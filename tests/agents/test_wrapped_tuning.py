@@ -48,7 +48,7 @@ class TwoSteps(dspy.Module):
         return self.answer(note=note, gist=self.gist(note=note).gist)
 
 
-class Reader(Proposer):
+class Gister(Proposer):
     """Its gist is good where it is asked in the best way, and a good gist, or the best way itself, makes right."""
 
     retries = 0
@@ -66,7 +66,7 @@ class _Reading(_Writing):
 
     def complete(self, request: Request) -> Response:
         self.count += 1
-        if self.count > Reader.calls:
+        if self.count > Gister.calls:
             from dspy.lm15 import TransportError
 
             raise TransportError("gone")
@@ -83,7 +83,7 @@ def wrapped(learner: tk.Learner) -> tk.Arm:
 
 
 def lived(learner: tk.Learner, seed: int, tasks: int = 90) -> tuple[Agent, list[float], list[Call]]:
-    stream, lm, calls = Errands(tasks, sessions=False), Reader(), list[Call]()
+    stream, lm, calls = Errands(tasks, sessions=False), Gister(), list[Call]()
     decision = Decision(lm, lm.ways[0], Recorder(lm, lm.engine(stream), (0, seed), calls.append))
     agent = Agent(wrapped(learner), stream.step, decision, (0, seed))
     bench = Bench(scorer_by_name(["exact"]), heard(FullLabel(), agent, lambda: None), np.random.default_rng(seed))
@@ -115,14 +115,14 @@ def test_a_compilation_of_a_program_that_is_cut_off_goes_on_as_if_nothing_had_be
     def made(name: str) -> tk.Study:
         arm = wrapped(tk.Tuned(optimiser, every=8, trial=5, risk=1.0))
         return tk.Study(
-            name, Errands(24, sessions=False), lm=Reader(), arms=[arm], baseline="mine", seeds=[0],
+            name, Errands(24, sessions=False), lm=Gister(), arms=[arm], baseline="mine", seeds=[0],
             ledger=f"{tmp_path}/{name}", tracking="off",
         )  # fmt: skip
 
     whole = finish(made("whole"))
     cut = made("cut")
     with monkeypatch.context() as patched:
-        patched.setattr(Reader, "calls", 22)  # in the midst of the first compilation
+        patched.setattr(Gister, "calls", 22)  # in the midst of the first compilation
         assert [one.status for one in cut.run()] == ["suspended"]
     finish(cut)
     assert cut.records()[0].replayed == 22
