@@ -126,6 +126,7 @@ _FACE = {
         "Frozen",
         "Learner",
         "Playbook",
+        "Together",
         "Tuned",
     ),
     "traits.memory.bounded": ("Bounded",),

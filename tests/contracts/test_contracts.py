@@ -21,7 +21,7 @@ from toolkit.records import Feedback, Learned, Recall
 from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.table import Table
-from toolkit.traits.learning import Bandit, Learner
+from toolkit.traits.learning import Bandit, DemoBuffer, Learner, Playbook, Together
 from toolkit.traits.memory import (
     Bounded,
     Facts,
@@ -38,6 +38,7 @@ from toolkit.traits.role import Role
 
 WITH = {
     "Bandit": Bandit(("", "Think first.")),
+    "Together": Together((DemoBuffer(2), Bandit(("", "Be brief."), step="note"), Playbook())),
     "Noisy": Noisy(FullLabel(), rate=0.4),
     "Adversarial": Adversarial(Scalar(), share=0.8),
     "Missing": Missing(Noisy(OneBit(), rate=0.5), share=0.3),

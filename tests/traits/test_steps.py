@@ -24,7 +24,7 @@ from toolkit.streams.channel import Channel, FullLabel
 from toolkit.streams.channels import Delayed, ShuffledFeedback
 from toolkit.streams.scoring import scorer_by_name
 from toolkit.streams.stream import Stream
-from toolkit.traits.learning import Bandit
+from toolkit.traits.learning import Bandit, DemoBuffer, Together
 from toolkit.traits.memory import Facts, Layered, Lessons, MemoryPolicy, RunningSummary, SlidingWindow
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def test_a_choice_holds_until_so_many_answers_that_count_for_it_were_judged() ->
         bandit.applied(f"stream/{number}")
         bandit.observe(told(number, 0.0))
         chosen.append(bandit.learned().steps["summarise"])
-    assert chosen[:7] == ["a", "b", "b", "b", "a", "a", "a"]
+    assert "".join(chosen) == "abbbbbaaaa", "two of its own each: 0 and 1; 3 and 4; 5 and 6; 9"
 
 
 def test_what_is_learned_is_in_force_for_the_step_is_charged_and_replays(study: Callable[..., tk.Study]) -> None:
@@ -128,8 +128,8 @@ def test_what_is_learned_is_in_force_for_the_step_is_charged_and_replays(study: 
         tk.Arm("plain", memory=RunningSummary(), transcript=False),
         tk.Arm("noting", memory=RunningSummary(), learning=Bandit(WAYS[1:3], "ucb", "summarise"), transcript=False),
     ]
-    made = finish(study(*arms, stream=Errands(20, sessions=False), lm=Archivist(), seeds=1))
-    plain, noting = ([one for one in prompts(made, arm.name) if '"New: ' in one or "New: " in one] for arm in arms)
+    made = finish(study(*arms, stream=Errands(20, sessions=False), lm=Archivist(), seeds=1, baseline="plain"))
+    plain, noting = ([one for one in prompts(made, arm.name) if "New: " in one] for arm in arms)
     assert len(plain) == len(noting) == 4
     assert not any(way in one for one in plain for way in WAYS[1:])
     assert all(sum(way in one for way in WAYS[1:3]) == 1 for one in noting)
@@ -157,6 +157,23 @@ def test_a_step_before_the_decision_is_learned_too() -> None:
         (False, "decide"),
     ]
     assert agent.learning.heard == [("reason", "Count on your fingers.")]
+
+
+def test_learners_of_several_steps_each_have_their_own() -> None:
+    both = Together((DemoBuffer(2), Bandit(("a", "b"), "ucb", "summarise"), Bandit(("c", "d"), "ucb")))
+    both.check()
+    both.reset(np.random.default_rng(0), lambda step, **inputs: "")
+    for number in range(3):
+        both.asked("summarise", both.learned().steps["summarise"])
+        both.applied(f"stream/{number}")
+        both.observe(told(number, float(number == 1)))
+    assert [one["tried"] for one in both.state()["parts"][1:]] == [[1, 2], [1, 2]]
+    assert both.learned().instruction in "cd"
+    assert [one.source for one in both.learned().examples] == ["stream/1"]
+    with pytest.raises(ValueError, match="must learn alone"):
+        Together((tk.Tuned(), DemoBuffer())).check()
+    with pytest.raises(ValueError, match="different steps but learn a, a"):
+        Together((Bandit(WAYS, step="a"), Bandit(WAYS, step="a"))).check()
 
 
 @pytest.mark.parametrize(

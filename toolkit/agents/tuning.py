@@ -134,7 +134,9 @@ class Tuning:
         agent, (task, _) = self._agent, self._met[experience_id]
         found = agent.decision.ran(program, called_with(program, task))
         answer = answered(self.step, found)
-        return found if self.step.output in found else dspy.Prediction(**{**dict(found.items()), self.step.output: answer})
+        return (
+            found if self.step.output in found else dspy.Prediction(**{**dict(found.items()), self.step.output: answer})
+        )
 
 
 class Program(dspy.Module):

@@ -5,6 +5,7 @@ from toolkit.traits.learning.cheatsheet import Cheatsheet
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.learner import Frozen, Learner
 from toolkit.traits.learning.playbook import Playbook
+from toolkit.traits.learning.together import Together
 from toolkit.traits.learning.tuned import Tuned, Version
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Frozen",
     "Learner",
     "Playbook",
+    "Together",
     "Tuned",
     "Version",
 ]
