@@ -29,7 +29,10 @@ SIDEWAYS = {
     ("cli", "doctor"),
     ("__main__", "cli"),
 }
-HEAVY = {"dspy": {"lm/", "agents/decision.py", "agents/tuning.py"}, "mlflow": {"ledger/tracking.py"}}
+HEAVY = {
+    "dspy": {"lm/", "agents/decision.py", "agents/tuning.py", "agents/wrapped_tuning.py"},
+    "mlflow": {"ledger/tracking.py"},
+}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

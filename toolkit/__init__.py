@@ -135,6 +135,7 @@ _FACE = {
         "Given",
         "Learner",
         "Playbook",
+        "Together",
         "Tuned",
     ),
     "traits.memory.bounded": ("Bounded",),

@@ -7,7 +7,7 @@ types: no function that belongs to an agent accepts one of the latter. This is h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 LATER = {"later": True}
@@ -353,14 +353,32 @@ class Learned:
         Worked cases, before the task.
     notes
         Stand below the instruction, whichever it is.
+    steps
+        By name the instructions of other steps, each in place of the step's own: of steps that traits declare, of those
+        that come before a decision, of the named predictors of a wrapped program.
+    program
+        The state of a wrapped program's predictors as JSON, as DSPy saves it; the rest comes on top of it.
     """
 
     instruction: str = ""
     examples: tuple[Example, ...] = ()
     notes: str = ""
+    steps: Mapping[str, str] | None = field(default=None, metadata=LATER)
+    program: str | None = field(default=None, metadata=LATER)
 
     def __bool__(self) -> bool:
-        return bool(self.examples or self.instruction or self.notes)
+        return bool(self.examples or self.instruction or self.notes or self.steps or self.program)
+
+    def step(self, one: Step) -> Step:
+        """A step other than the decision as it is to be taken: with the instruction that was learned for it, if any.
+
+        Examples
+        --------
+        >>> Learned(steps={"rate": "Rate it."}).step(Step("rate", "How important?", ("memory",))).instruction
+        'Rate it.'
+        """
+        own = (self.steps or {}).get(one.name)
+        return replace(one, instruction=own) if own else one
 
 
 @dataclass(frozen=True, slots=True)

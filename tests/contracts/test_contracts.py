@@ -24,7 +24,7 @@ from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.scoring import Numeric
 from toolkit.streams.table import Table
-from toolkit.traits.learning import Bandit, Given, Learner
+from toolkit.traits.learning import Bandit, DemoBuffer, Given, Learner, Playbook, Together
 from toolkit.traits.memory import (
     Bounded,
     Facts,
@@ -42,6 +42,7 @@ from toolkit.traits.role import Role
 WITH = {
     "Abstaining": Abstaining(SelfConsistency(3), worth=0.3),
     "Bandit": Bandit(("", "Think first.")),
+    "Together": Together((DemoBuffer(2), Bandit(("", "Be brief."), step="note"), Playbook())),
     "Noisy": Noisy(FullLabel(), rate=0.4),
     "Adversarial": Adversarial(Scalar(), share=0.8),
     "Missing": Missing(Noisy(OneBit(), rate=0.5), share=0.3),
@@ -64,6 +65,7 @@ WITH = {
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
 }
 ALSO = (
+    Bandit(("", "Think first."), step="summarise", hold=2),
     Facts(extract="rule", merge="model", k=2),
     LinkedNotes(links_by="model", rewrite=True),
     Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),

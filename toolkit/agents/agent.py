@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Context, Decision
+from toolkit.agents.steps import refuse_unknown, thinks
 from toolkit.component import digest
 from toolkit.randomness import generator
-from toolkit.records import Change, Example, Experience, Phase, Recall, Step, Task, Turn, Usage
+from toolkit.records import Change, Example, Experience, Learned, Phase, Recall, Step, Task, Turn, Usage
 from toolkit.traits.trait import Think
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class Agent:
     def reset(self) -> None:
         """Begin a new life: no memory, nothing learned."""
         self.tuning: Tuning | None = None
+        self.decision.think.learned, self._taken = Learned(), tuple(thinks(self.decider))
+        self.decision.think.take()
         if self.learning.revisits:
             from toolkit.agents.tuning import Tuning  # with DSPy's optimisers
 
@@ -127,6 +130,7 @@ class Agent:
         for part in ("role", "memory", "goals", "learning"):
             getattr(self, part).reset(generator(*self._seeds, part), self.thinking())
         self.decider.reset(generator(*self._seeds, "decider"))
+        self._heed()
         self._transcripts: dict[str, tuple[Example, ...]] = {}
         self._frozen = False
         self.context = Context()
@@ -154,6 +158,7 @@ class Agent:
             if place < self.learning.labels:
                 self._laid_out(place, experience)
                 self.learning.observe(experience)
+                self._heed()
             if place < self.memory.labels:
                 self.memory.observe(experience)
 
@@ -191,6 +196,9 @@ class Agent:
 
     def asked(self, id: str, task: Task) -> None:
         """Let learner and decider note what is in force for the answer whose experience will have this id."""
+        asked, own = self.decision.think.take(), self.decision.think.learned.steps or {}
+        for name, instruction in {**asked, **{name: own.get(name, "") for name in self._taken}}.items():
+            self.learning.asked(name, instruction)
         self.learning.applied(id)
         self.decider.asked(id, task)
         if self.tuning is not None:
@@ -220,7 +228,16 @@ class Agent:
         """Learn from feedback that has arrived."""
         self.memory.observe(experience)
         self.learning.observe(experience)
+        self._heed()
         self.decider.observe(experience)
+
+    def _heed(self) -> None:
+        """Have steps asked as the learner says from here on."""
+        learned = self.learning.learned()
+        if learned.steps:
+            parts = (self.role, self.memory, self.goals, self.learning, self.decider)
+            refuse_unknown(learned.steps, parts, f"arm {self.arm.name!r}: {self.learning!r}")
+        self.decision.think.learned = learned
 
     def spent(self) -> Usage:
         """What memory and learning have cost since this was last asked."""

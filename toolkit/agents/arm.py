@@ -20,6 +20,7 @@ from toolkit.agents.decider import (
 from toolkit.agents.rivals import ChainOfThought, SelfConsistency
 from toolkit.agents.routing import OnModel as OnModel  # a study's file may name them
 from toolkit.agents.routing import Routed as Routed
+from toolkit.agents.steps import refuse_unknown
 from toolkit.component import Component, Config, build, digest
 from toolkit.errors import SpecError, nearest
 from toolkit.lm.model import Model, model
@@ -88,6 +89,8 @@ class Arm:
             raise ValueError(f"arm {self.name!r}: channel must be a Channel but is {self.channel!r}")
         if isinstance(self.repeat, bool) or not isinstance(self.repeat, int) or self.repeat < 0:
             raise ValueError(f"arm {self.name!r}: repeat must be an integer of at least 0 but is {self.repeat!r}")
+        if self.learning.rewrites:
+            refuse_unknown(self.learning.rewrites, self.acting, f"arm {self.name!r}: {self.learning!r}")
 
     @classmethod
     def static(cls, name: str = "static") -> Arm:
@@ -109,18 +112,35 @@ class Arm:
         reset: Callable[[], None] | None = None,
         state: Callable[[], Mapping[str, object]] | None = None,
         lm: Model | Config | str | None = None,
+        learning: Learner | None = None,
     ) -> Arm:
         """An arm that runs a program of one's own; see `Wrapped`.
+
+        Parameters
+        ----------
+        target
+            A `dspy.Module`, or a function of the `Task`.
+        name
+            As of an arm.
+        learn, reset, state
+            The program's own ways to learn, to begin anew and to tell its state.
+        lm
+            A model of its own.
+        learning
+            What learns its named predictors from feedback; None = nothing does but ``learn``. The program's instruction
+            and demonstrations are what a life begins with.
 
         Raises
         ------
         ValueError
-            If ``target`` cannot be called.
+            If ``target`` cannot be called, or has no predictors that ``learning`` could learn.
         """
         if not callable(target):
             raise ValueError(f"what an arm wraps must be a dspy.Module or a function of the task but is {target!r}")
-        chosen = None if lm is None else model(lm)
-        return cls(name, decider=Wrapped(target, learn, reset, state), transcript=False, lm=chosen)
+        chosen, decider = None if lm is None else model(lm), Wrapped(target, learn, reset, state)
+        if learning is not None and not isinstance(learning, Frozen) and not decider.thinks:
+            raise ValueError(f"{target!r} has no predictors that {learning!r} could learn: wrap a dspy.Module")
+        return cls(name, decider=decider, learning=learning or Frozen(), transcript=False, lm=chosen)
 
     @property
     def on(self) -> tuple[str, ...]:
@@ -131,8 +151,12 @@ class Arm:
     @property
     def parts(self) -> tuple[Component, ...]:
         """Its components: traits, decider, and its own model and channel if it has them."""
-        found = tuple(getattr(self, name) for name in (*self.traits, "decider"))
-        return (*found, *(own for own in (self.lm, self.channel) if own is not None))
+        return (*self.acting, *(own for own in (self.lm, self.channel) if own is not None))
+
+    @property
+    def acting(self) -> tuple[Component, ...]:
+        """Its traits and its decider."""
+        return tuple(getattr(self, name) for name in (*self.traits, "decider"))
 
     @property
     def stateless(self) -> bool:

@@ -32,6 +32,8 @@ class Decider(Component, kind="decider"):
         True if its turns say by themselves how sure it is of them (`Turn.confidence`), so that no model need be asked.
     likelihoods
         True if it must know how likely the option is that a model has chosen: ``deciding="likelihood"`` alone tells.
+    thinks
+        Names of the steps other than the decision that it takes with every answer, which can be learned.
     peeks
         True only for `GroundTruth`, which is shown the keys so that a scorer or channel that mistrusts it is found.
     """
@@ -40,6 +42,7 @@ class Decider(Component, kind="decider"):
     directs: tuple[int, ...] = ()
     weighs: bool = False
     likelihoods: bool = False
+    thinks: tuple[str, ...] = ()
     peeks: bool = False
     stateless = True
 
@@ -182,6 +185,8 @@ class Wrapped(Decider):
     takes them) and answers in the step's output field, or in its only one. A function is called with the task and
     returns the answer. What either calls through DSPy runs on the arm's model, metered and taped.
 
+    A module's named predictors can be learned; see `toolkit.agents.wrapped_tuning.teach`.
+
     Parameters
     ----------
     target
@@ -234,7 +239,7 @@ class Wrapped(Decider):
         from toolkit.agents.decision import translated
 
         try:
-            answer = self._run(step, task, decision)
+            answer = self._run(step, task, context, decision)
         except Exception as error:
             known = translated(error)
             if known is error and isinstance(error, ToolkitError):
@@ -244,17 +249,20 @@ class Wrapped(Decider):
             raise AnswerError("failed", f"{_name(self.target)}: {type(error).__name__}: {error}") from error
         return Turn(step.name, answer, usage=decision.recorder.take("acting"))
 
-    def _run(self, step: Step, task: Task, decision: Decision) -> str:
+    @property
+    def thinks(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Its named predictors."""
+        return tuple(name for name, _ in _predictors(self.target))
+
+    def _run(self, step: Step, task: Task, context: Context, decision: Decision) -> str:
         if not hasattr(self.target, "named_predictors"):
             decision.recorder.at(*decision.place, "program", "acting")
             with decision.lent():
                 return str(self.target(task))
-        inputs: dict[str, object] = dict(task.inputs)
-        if task.options and _takes_options(self.target):
-            inputs["options"] = list(task.options)
-        found = decision.call(self.target, inputs)
-        values = dict(found.items())
-        return str(values[step.output] if step.output in values else list(values.values())[-1])
+        from toolkit.agents.wrapped_tuning import taught  # with DSPy
+
+        with taught(self.target, step, context.learned):
+            return answered(step, decision.call(self.target, called_with(self.target, task)))
 
     def observe(self, experience: Experience) -> None:
         """Call ``learn``."""
@@ -280,10 +288,26 @@ def _draw_of(rng: np.random.Generator) -> Callable[[Task], str]:
     return draw
 
 
+def called_with(target: Any, task: Task) -> dict[str, object]:
+    """What a module is called with for a task: its inputs, and its options if the module takes them."""
+    options = {"options": list(task.options)} if task.options and _takes_options(target) else {}
+    return {**task.inputs, **options}
+
+
+def answered(step: Step, found: Any) -> str:
+    """What a module's prediction answers: in the step's output field, or in its only one."""
+    values = dict(found.items())
+    return str(values[step.output] if step.output in values else list(values.values())[-1])
+
+
+def _predictors(target: Any) -> list[tuple[str, Any]]:
+    return list(target.named_predictors()) if hasattr(target, "named_predictors") else []
+
+
 def _takes_options(target: Any) -> bool:
     if "options" in inspect.signature(type(target).forward).parameters:
         return True
-    return any("options" in predictor.signature.input_fields for _, predictor in target.named_predictors())
+    return any("options" in predictor.signature.input_fields for _, predictor in _predictors(target))
 
 
 def _name(target: object) -> str:

@@ -126,6 +126,7 @@ class Decision:
 
     def work_out(self, step: Step, task: Task, context: Context) -> str:
         """Take a step that comes before a task's decision and belongs to it: free text, from the task as it stands."""
+        step = context.learned.step(step)
         head = "\n\n".join(part for part in (context.role, context.goal, step.instruction) if part)
         return self._ask(step, "acting", _signature(step, (), head, False), [], dict(task.inputs))
 
@@ -137,6 +138,11 @@ class Decision:
         """Run a user's own DSPy program on this run's model."""
         self._at("program", "acting")
         with self.lent():
+            return program(**inputs)
+
+    def ran(self, program: dspy.Module, inputs: Mapping[str, object]) -> dspy.Prediction:
+        """Run a copy of a user's program for an optimiser, in whose trace it then stands; see `tuning`."""
+        with dspy.context(adapter=self._adapter):
             return program(**inputs)
 
     def lent(self) -> Any:
@@ -205,15 +211,36 @@ class Thinking:
     ----------
     decision
         The run's access to its model.
+
+    Attributes
+    ----------
+    learned
+        The learned block in force: with which instructions steps are asked.
+    asked
+        By step the learned instruction with which it was asked last, "" for its own; see `take`.
     """
 
     def __init__(self, decision: Decision) -> None:
         self._decision = decision
         self.tuning: Tuning | None = None
+        self.learned = Learned()
+        self.asked: dict[str, str] = {}
 
     def __call__(self, step: Step, **inputs: str) -> str:
         """The answer of one call."""
-        return self._decision.thought(step, inputs)
+        own = (self.learned.steps or {}).get(step.name, "")
+        try:
+            said = self._decision.thought(self.learned.step(step), inputs)
+        except AnswerError:  # asked it was; whoever could not be reached was not
+            self.asked[step.name] = own
+            raise
+        self.asked[step.name] = own
+        return said
+
+    def take(self) -> dict[str, str]:
+        """What was asked since this was last asked."""
+        taken, self.asked = self.asked, {}
+        return taken
 
     def embed(self, embedder: Embedder, texts: Sequence[str]) -> Vector:
         """One row for each text, by as many requests as the embedder needs, each on the tape."""

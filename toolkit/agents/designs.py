@@ -14,7 +14,7 @@ from toolkit.traits.learning import Compiled, DemoBuffer, FixedExamples, Tuned
 from toolkit.traits.memory import FullContext, PermutedLabels, Shuffled, SlidingWindow
 
 _LONGEST = 28  # of the 40 characters of an arm's name, "-no-learning" takes 12
-_DEAF = (GroundTruth, MostFrequent, RandomChoice, Wrapped)  # they decide without looking at any trait
+_DEAF = (GroundTruth, MostFrequent, RandomChoice)  # they decide without looking at any trait
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,8 @@ def by_channel(arm: Arm, channels: Mapping[str, Channel]) -> tuple[Arm, ...]:
 
 
 def _switched_on(full: Arm) -> tuple[str, ...]:
-    if isinstance(full.decider, _DEAF):
+    wraps = isinstance(full.decider, Wrapped)  # of whose predictors a learner is told, and nobody else
+    if isinstance(full.decider, _DEAF) or (wraps and full.on != ("learning",)):
         raise ValueError(
             f"arm {full.name!r} decides by {type(full.decider).__name__}, which takes no notice of traits, so that "
             "none can be told to be worth anything: take an arm that decides by the model"

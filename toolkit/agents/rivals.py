@@ -14,6 +14,9 @@ from toolkit.traits.trait import must_be_positive
 if TYPE_CHECKING:
     from toolkit.agents.decision import Context, Decision
 
+REASON = "reason"
+"""The step in which reasons are written."""
+
 
 class ChainOfThought(Decider):
     """The model writes its reasons first, in a call of their own, then takes the decision with them before it.
@@ -26,6 +29,8 @@ class ChainOfThought(Decider):
     Kojima et al. 2022, Large language models are zero-shot reasoners, NeurIPS.
     """
 
+    thinks = (REASON,)
+
     def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
         """Two calls."""
         name = "reasoning"
@@ -33,7 +38,7 @@ class ChainOfThought(Decider):
             name += "_"
         among = f" The answer is one of: {', '.join(task.options)}." if task.options else ""
         asked = f"{step.instruction}{among} First think step by step: give your reasons in one line."
-        said = decision.work_out(Step("reason", asked, step.inputs, name), task, context)
+        said = decision.work_out(Step(REASON, asked, step.inputs, name), task, context)
         thought = replace(task, inputs={**task.inputs, name: said})
         return decision.decide(replace(step, inputs=(*step.inputs, name)), thought, context)
 
@@ -59,6 +64,7 @@ class SelfConsistency(Decider):
     """
 
     weighs = True
+    thinks = (REASON,)
 
     def __init__(self, samples: int = 5, tokens: int = 0) -> None:
         self.samples = samples

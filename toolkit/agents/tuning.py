@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import dspy
 
+from toolkit.agents.decider import Wrapped, answered, called_with
 from toolkit.agents.decision import Context, translated
 from toolkit.agents.hush import hushed
+from toolkit.agents.wrapped_tuning import WrappedProgram
 from toolkit.errors import Outage, ToolkitError
 from toolkit.lm.direct import DirectLM
-from toolkit.records import Example, Experience, Learned, Task
+from toolkit.records import Example, Experience, Learned, Step, Task
 from toolkit.streams.scoring import normal
 
 if TYPE_CHECKING:
@@ -48,6 +50,17 @@ class Tuning:
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
         self._met: dict[str, tuple[Task, Context]] = {}
+
+    @property
+    def step(self) -> Step:
+        """The decision step."""
+        return self._agent.step
+
+    @property
+    def target(self) -> Any:
+        """The program that the arm wraps; None where it wraps none."""
+        decider = self._agent.decider
+        return decider.target if isinstance(decider, Wrapped) else None
 
     def __deepcopy__(self, memo: object) -> Tuning:
         """Itself: an optimiser copies programs, not the run that they belong to."""
@@ -99,7 +112,8 @@ class Tuning:
         Outage
             If the model could not be reached; nothing is asked after that.
         """
-        program, step = Program(self, learned), self._agent.step
+        wraps, step = self.target is not None, self._agent.step
+        program: Any = WrappedProgram(self, learned) if wraps else Program(self, learned)
         asked = _Asked(self, program, train, held, budget, seed)
         with hushed(), self._agent.decision.tuning(TUNE) as lm, dspy.context(lm=(guarded := _Guarded(lm))):
             asked.writer = guarded if reflection is None else guarded.directed(reflection)
@@ -109,6 +123,8 @@ class Tuning:
                 guarded.raise_met()
                 raise
             guarded.raise_met()
+        if isinstance(made, WrappedProgram):
+            return made.learned()
         said = made.decide.signature.instructions
         examples = tuple(_example(demo, step.inputs, step.output) for demo in made.decide.demos)
         return Learned("" if said == step.instruction else said, tuple(one for one in examples if one is not None))
@@ -120,6 +136,15 @@ class Tuning:
         demos = (_example(demo, step.inputs, step.output) for demo in program.decide.demos)
         block = Learned(program.decide.signature.instructions, tuple(one for one in demos if one is not None))
         return self._agent.decision.predicted(program.decide, step, task, replace(context, learned=block))
+
+    def ran(self, program: dspy.Module, experience_id: str) -> dspy.Prediction:
+        """What a copy of the wrapped program answers to a past task, the answer in the decision step's field."""
+        agent, (task, _) = self._agent, self._met[experience_id]
+        found = agent.decision.ran(program, called_with(program, task))
+        answer = answered(self.step, found)
+        return (
+            found if self.step.output in found else dspy.Prediction(**{**dict(found.items()), self.step.output: answer})
+        )
 
 
 class Program(dspy.Module):

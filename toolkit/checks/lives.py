@@ -19,7 +19,7 @@ from toolkit.records import Experience, Feedback, Key, Learned, Step, Task
 from toolkit.streams.channel import Channel
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
-from toolkit.traits.trait import Trait
+from toolkit.traits.trait import Think, Trait
 
 SECRET = "canary"
 
@@ -105,7 +105,26 @@ def acting(learner: Learner) -> Agent:
     skill = Scripted(p=1.0)
     engine = ScriptedEngine(skill, [(task(number), Key(("a",))) for number in range(24)])
     decision = Decision(skill, "generation", Recorder(skill, engine, (0, 0), lambda call: None))
-    return Agent(Arm("checked", learning=learner), Step("decide", "Sort.", ("ticket",)), decision, (0, 0))
+    arm = Arm("checked", memory=_Taking(learner.rewrites), learning=learner)
+    return Agent(arm, Step("decide", "Sort.", ("ticket",)), decision, (0, 0))
+
+
+class _Taking(MemoryPolicy):
+    """Takes the steps that a learner learns, and keeps nothing."""
+
+    def __init__(self, steps: tuple[str, ...] = ()) -> None:
+        self.steps = steps
+
+    @property
+    def thinks(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.steps)
+
+    def reset(self, rng: np.random.Generator, think: Think) -> None:
+        self._think = think
+
+    def observe(self, experience: Experience) -> None:
+        for name in self.steps if experience.feedback is None else ():
+            self._think(Step(name, "Note it.", ("case",)), case=experience.task.text)
 
 
 class _Thinking:
@@ -139,7 +158,9 @@ def live(component: Component, met: list[Experience], seed: int) -> list[object]
             seen.append(component.recall(experience.task))
             component.observe(experience)
         elif isinstance(component, Learner):
-            seen.append(component.learned())
+            seen.append(learned := component.learned())
+            for name in component.rewrites:
+                component.asked(name, (learned.steps or {}).get(name, ""))
             if experience.feedback is None:
                 component.applied(experience.id)
             else:

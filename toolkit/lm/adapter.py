@@ -85,7 +85,7 @@ class PlainAdapter(dspy.Adapter):
         listed = self._listed(options)
         system = signature.instructions.strip()
         names = tuple(signature.input_fields)
-        cases = [(_lines(names, demo), within(demo.get(asked, ""))) for demo in demos]
+        cases = [(_lines(names, demo), within(demo[asked])) for demo in demos if asked in demo]
         question = "\n".join([_lines(names, inputs), *(f"{title(n)}: {within(v)}" for n, v in found.items())])
         if self.style == "completion":
             texts = [f"{system}{listed}", *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]

@@ -27,7 +27,15 @@ class Trait(Component, abstract=True):
 
     The constructor stores parameters. `reset` begins a life: all state is made there. A trait never reads a clock and
     draws randomness from the generator it was given.
+
+    Attributes
+    ----------
+    thinks
+        Names of the steps by which it asks the model: a step that is named here can be learned
+        (`toolkit.traits.learning.learner.Learner.rewrites`). Those of the components that it was given are known.
     """
+
+    thinks: tuple[str, ...] = ()
 
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin anew, without any memory of an earlier life."""

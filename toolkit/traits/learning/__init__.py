@@ -7,6 +7,7 @@ from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.given import Given
 from toolkit.traits.learning.learner import Frozen, Learner
 from toolkit.traits.learning.playbook import Playbook
+from toolkit.traits.learning.together import Together
 from toolkit.traits.learning.tuned import Tuned, Version
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Given",
     "Learner",
     "Playbook",
+    "Together",
     "Tuned",
     "Version",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from toolkit.records import Experience, Learned
 from toolkit.traits.learning.learner import Learner, reward
-from toolkit.traits.trait import Think
+from toolkit.traits.trait import Think, must_be_positive
 
 
 class Bandit(Learner):
@@ -19,14 +19,30 @@ class Bandit(Learner):
     Feedback that is late counts for the instruction under which its answer was given; of several for one answer the
     first counts. What is earned is the score, else 1 where the answer is the correction and 0 where it is not.
 
+    With ``step`` the choice is over the instruction of another step: one by which memory writes, or a predictor of a
+    wrapped program. What a summary is worth shows only in the answers after it, and a new choice changes nothing until
+    the step is taken again. So an answer counts for the instruction with which the step had been taken *last* when the
+    answer was given, whatever is chosen by then, and for none before it was ever taken.
+
     Parameters
     ----------
     instructions
-        Two or more, all different; each takes the place of the decision step's own, for which an empty text stands.
+        Two or more, all different; each takes the place of the step's own, for which an empty text stands.
     policy
         ``"thompson"``: drawn from what is believed of each (Beta, from the uniform prior; a score between 0 and 1 is
         made a success by chance, as often as it says). ``"ucb"``: UCB1, the highest upper bound on the mean, each once
         at first; it draws nothing. ``"uniform"``: any, whatever was earned: the rival that must be beaten.
+    step
+        The name of the step; None = the decision.
+    hold
+        A choice holds until so many answers that count for it were judged, at least 1; None = until any was.
+
+    Notes
+    -----
+    For other steps the rule is exact where the step writes anew all that it wrote before, as a summary is written.
+    Where many notes stand side by side, each written under its own instruction, an answer counts for that of the
+    latest: such carry-over brings the instructions nearer to one another, so it may hide a difference and feigns none.
+    There a ``hold`` of several times the notes that are recalled makes them mostly those of one instruction.
 
     References
     ----------
@@ -47,10 +63,21 @@ class Bandit(Learner):
     """
 
     def __init__(
-        self, instructions: tuple[str, ...] = (), policy: Literal["thompson", "ucb", "uniform"] = "thompson"
+        self,
+        instructions: tuple[str, ...] = (),
+        policy: Literal["thompson", "ucb", "uniform"] = "thompson",
+        step: str | None = None,  # left out of the identity where it is not given
+        hold: int | None = None,
     ) -> None:
         self.instructions = instructions
         self.policy = policy
+        self.step = step
+        self.hold = hold
+
+    @property
+    def rewrites(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The step, unless it is the decision."""
+        return () if self.step is None else (self.step,)
 
     def check(self) -> None:
         """Two instructions or more, none twice; a policy that there is."""
@@ -59,6 +86,10 @@ class Bandit(Learner):
             raise ValueError(f"Bandit.instructions must be two texts or more, all different, but are {texts!r}")
         if self.policy not in ("thompson", "ucb", "uniform"):
             raise ValueError(f"Bandit.policy must be 'thompson', 'ucb' or 'uniform' but is {self.policy!r}")
+        if self.step is not None and not self.step:
+            raise ValueError("Bandit.step must name a step, or be None for the decision, but is ''")
+        if self.hold is not None:
+            must_be_positive("Bandit.hold", self.hold)
 
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin knowing nothing of any."""
@@ -66,11 +97,20 @@ class Bandit(Learner):
         self._tried = [0] * len(self.instructions)
         self._earned = [0.0] * len(self.instructions)
         self._under: dict[str, int] = {}
+        self._held = 0
+        self._made: int | None = None  # the choice with which the other step was taken last
         self._now = self._choice()
+
+    def asked(self, step: str, instruction: str) -> None:
+        """Note with which instruction the step was taken."""
+        if step == self.step and instruction in self.instructions:
+            self._made = self.instructions.index(instruction)
 
     def applied(self, id: str) -> None:
         """Note under which instruction an answer is given."""
-        self._under[id] = self._now
+        place = self._now if self.step is None else self._made
+        if place is not None:
+            self._under[id] = place
 
     def observe(self, experience: Experience) -> None:
         """Credit the instruction of this answer, then choose."""
@@ -82,15 +122,22 @@ class Bandit(Learner):
             earned = float(self._rng.random() < earned)
         self._tried[place] += 1
         self._earned[place] += earned
-        self._now = self._choice()
+        self._held += place == self._now or self.hold is None
+        if self._held >= (self.hold or 1):
+            self._held, self._now = 0, self._choice()
 
     def learned(self) -> Learned:
         """The instruction that was chosen last."""
-        return Learned(instruction=self.instructions[self._now])
+        chosen = self.instructions[self._now]
+        if self.step is None:
+            return Learned(instruction=chosen)
+        return Learned(steps={self.step: chosen}) if chosen else Learned()
 
     def state(self) -> dict[str, object]:
         """By instruction how often it was judged and what it earned; which is in force, now and for what is open."""
-        return {"tried": self._tried, "earned": self._earned, "now": self._now, "under": dict(self._under)}
+        found = {"tried": self._tried, "earned": self._earned, "now": self._now, "under": dict(self._under)}
+        later = {"held": self._held, "made": self._made}
+        return found if self.step is None and self.hold is None else {**found, **later}
 
     def _choice(self) -> int:
         if self.policy == "uniform":

@@ -51,6 +51,8 @@ class Cheatsheet(Learner, Asking):
     'Cheatsheet: nothing yet Learned: parcel late: a (wrong, the right answer is: b)'
     """
 
+    thinks = (CURATE.name,)
+
     def __init__(self, characters: int = 800, every: int = 5) -> None:
         self.characters = characters
         self.every = every

@@ -16,10 +16,14 @@ class Learner(Trait, kind="learning"):
     revisits
         How many past tasks it may ask the model again, in the context in which they were answered; see
         `toolkit.traits.learning.tuned.Tuning`.
+    rewrites
+        Names of the steps other than the decision whose instruction it may learn (`Learned.steps`); an arm none of
+        whose parts asks one of them is refused.
     """
 
     labels: int = 0
     revisits: int = 0
+    rewrites: tuple[str, ...] = ()
 
     @property
     def directs(self) -> tuple[int, ...]:
@@ -31,6 +35,13 @@ class Learner(Trait, kind="learning"):
 
         Called whenever the agent acts, with nothing of the task: its feedback, which may come much later or never,
         belongs to what was in force then. It changes nothing that `learned` gives.
+        """
+
+    def asked(self, step: str, instruction: str) -> None:
+        """Note with which learned instruction a step other than the decision was asked last; "" = with its own.
+
+        Called before `applied`: what the step made stands in the prompt now, if anything of it does. It changes nothing
+        that `learned` gives.
         """
 
     def observe(self, experience: Experience) -> None:

@@ -95,6 +95,8 @@ class Playbook(Learner, Asking):
     - Ask for the number first.
     """
 
+    thinks = (REFLECT.name,)
+
     def __init__(self, size: int = 12, every: int = 5) -> None:
         self.size = size
         self.every = every

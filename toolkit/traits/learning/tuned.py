@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -389,4 +389,4 @@ class Tuned(Learner):
 
     def state(self) -> dict[str, object]:
         """Every version and its fate, and what the next one would be made from."""
-        return {"versions": [asdict(one) for one in self._versions], "cases": list(self._cases), "since": self._since}
+        return {"versions": list(self._versions), "cases": list(self._cases), "since": self._since}

@@ -98,6 +98,12 @@ class Facts(WrittenMemory):
         self.history = history
         self.merge = merge
 
+    @property
+    def thinks(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The steps that the model and not a rule takes."""
+        by = ((self.extract, EXTRACT), (self.merge, MERGE))
+        return tuple(step.name for who, step in by if who == "model")
+
     def check(self) -> None:
         """At least one fact; a known way of reading and of merging."""
         must_be_positive("Facts.k", self.k)

@@ -90,6 +90,8 @@ class Lessons(_Learnt):
     '- parcel late [failure] Ask for the number first.'
     """
 
+    thinks = (LESSON.name,)
+
     def write(self, experience: Experience) -> None:
         """Write a lesson if it is known how the case went."""
         right, told = succeeded(experience), experience.feedback
@@ -121,6 +123,8 @@ class Workflows(_Learnt):
     Wang et al. (2024), Agent workflow memory, arXiv 2409.07429.
     Wang et al. (2023), Voyager: an open-ended embodied agent with large language models, arXiv 2305.16291.
     """
+
+    thinks = (WORKFLOW.name,)
 
     def __init__(self, k: int = 2, scope: Scope = "shared", threshold: float = 1.0) -> None:
         super().__init__(k, scope)

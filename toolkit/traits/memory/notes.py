@@ -85,6 +85,12 @@ class LinkedNotes(WrittenMemory):
         self.links_by = links_by
         self.rewrite = rewrite
 
+    @property
+    def thinks(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The steps that are taken with these settings."""
+        taken = ((True, KEYWORDS), (self.links_by == "model", LINK), (self.rewrite, REWRITE))
+        return tuple(step.name for is_, step in taken if is_)
+
     def check(self) -> None:
         """At least one note; no negative number of links; a known way of choosing them."""
         must_be_positive("LinkedNotes.k", self.k)

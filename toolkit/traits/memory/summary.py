@@ -56,6 +56,8 @@ class RunningSummary(WrittenMemory):
     '- nothing yet - parcel late: a'
     """
 
+    thinks = (SUMMARISE.name,)
+
     def __init__(self, max_tokens: int = 120, every: int = 4, scope: Scope = "shared") -> None:
         self.max_tokens = max_tokens
         self.every = every

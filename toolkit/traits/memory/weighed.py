@@ -70,6 +70,11 @@ class Weighed(StoredMemory):
         self.rated = rated
         self.scope = scope
 
+    @property
+    def thinks(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Rating, if the model rates."""
+        return (RATE.name,) if self.rated == "model" else ()
+
     def check(self) -> None:
         """Weights of at least 0, one of them above; a decay in (0, 1]; a known way of rating."""
         must_be_positive("Weighed.k", self.k)
