@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ToolkitError(Exception):
@@ -88,3 +88,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {' or '.join(repr(name) for name in close)}?"
     return f"known: {', '.join(names) or 'none'}"
+
+
+def names(values: Sequence[str]) -> str:
+    """Values for a message, shortened after eight.
+
+    Examples
+    --------
+    >>> names(["a", "b"])
+    'a, b'
+    """
+    shown = ", ".join(values[:8])
+    return shown if len(values) <= 8 else f"{shown}, … ({len(values)} in all)"

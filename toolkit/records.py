@@ -6,7 +6,7 @@ types: no function that belongs to an agent accepts one of the latter. This is h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -250,10 +250,8 @@ class Memory:
         Of a case: whether the answer is known to be right.
     user, session, time
         Whose it is, from which conversation, and the logical time at which it was written.
-    sources
-        The episodes it was made from.
-    links
-        Ids of memories that it is connected with.
+    sources, links
+        The episodes it was made from; ids of memories that it is connected with.
     importance
         In [0, 1], where a policy weighs it.
     until
@@ -389,12 +387,8 @@ class Change:
     ----------
     kind
         ``"version"``: a learned block was made, or what became of it; ``"drift"``: a detector rang.
-    why
-        In words.
-    number
-        Of the version; of a drift, which one in this life. From 0.
-    fate
-        What the version is from now on, or what was done about the drift.
+    number, fate
+        Of the version, from 0, and what it is from now on; of a drift, which one in this life, and what was done then.
     learned
         The block, where it was just made.
     """
@@ -404,15 +398,3 @@ class Change:
     number: int = 0
     fate: str = ""
     learned: Learned | None = None
-
-
-def names(values: Sequence[str]) -> str:
-    """Values for a message, shortened after eight.
-
-    Examples
-    --------
-    >>> names(["a", "b"])
-    'a, b'
-    """
-    shown = ", ".join(values[:8])
-    return shown if len(values) <= 8 else f"{shown}, … ({len(values)} in all)"

@@ -21,7 +21,9 @@ from toolkit.records import Example, Learned
 Make = Callable[..., Study]
 texts = st.text(max_size=40) | st.text(st.sampled_from('a\ud83d\u202e\x00"\\\n{}'), max_size=8)
 examples = st.builds(Example, st.dictionaries(texts, texts, min_size=1, max_size=3), texts)
-blocks = st.builds(Learned, texts, st.lists(examples, max_size=4).map(tuple), texts)
+steps = st.none() | st.dictionaries(texts, texts, min_size=1, max_size=2)
+programs = st.none() | st.dictionaries(texts, texts, max_size=2).map(json.dumps)
+blocks = st.builds(Learned, texts, st.lists(examples, max_size=4).map(tuple), texts, steps, programs)
 
 
 @given(blocks, st.dictionaries(texts, texts, max_size=2))
@@ -33,6 +35,7 @@ def test_whatever_was_learned_comes_back_from_json(block: Learned, origin: dict[
     assert (again, again.fingerprint()) == (made, made.fingerprint())
     found = again.learned()
     assert (found.instruction, found.notes) == (block.instruction, block.notes)
+    assert (found.steps, found.program) == (block.steps, block.program)
     assert [(e.inputs, e.answer) for e in found.examples] == [(e.inputs, e.answer) for e in block.examples]
     assert json.loads(text).get("from", {}) == origin
 
@@ -49,9 +52,11 @@ def test_whatever_json_says_it_is_read_or_refused(table: object) -> None:
 
 
 WRONG = [
+    ('{"learned": 1, "steps": {"reason": 1}}', "Given.steps must be a table of texts but is {'reason': 1}"),
+    ('{"learned": 1, "program": "[]"}', "Given.program must be a JSON object but is '[]'"),
     ("{", "no JSON"),
     ("[" * 100_000, "no JSON"),
-    ("[]", "must be an object with learned, instruction, notes, examples but is []"),
+    ("[]", "must be an object with learned, instruction, notes, examples, steps, program but is []"),
     ('{"learned": 2}', "'learned' must be 1, the version of this form, but is 2"),
     ('{"learned": true}', "but is True"),
     ('{"learned": 1, "instructions": ""}', "no key 'instructions'; did you mean 'instruction'?"),

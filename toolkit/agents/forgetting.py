@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from toolkit.agents.diary import known, mark
+from toolkit.errors import names
 from toolkit.ledger.agents import AgentFile, Changed, Place
 from toolkit.ledger.call import Call
 from toolkit.ledger.events import Event, Stage
-from toolkit.records import Experience, Task, names
+from toolkit.records import Experience, Task
 from toolkit.traits.memory.policy import Forgotten
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,6 +49,10 @@ def block_lines(block: Learned) -> list[str]:
             first, *rest = text.splitlines() or [""]
             lines += [f"  {' '.join(name.split())}: {first}", *(f"    {line}" for line in rest)]
         lines += [f"  -> {line}" for line in one.answer.splitlines() or [""]]
+    for name, instruction in (block.steps or {}).items():
+        lines += [f"instruction of {' '.join(name.split())}:", *_indented(instruction)]
+    if block.program:
+        lines += ["program:", *_indented(json.dumps(json.loads(block.program), indent=1, ensure_ascii=False))]
     return lines
 
 

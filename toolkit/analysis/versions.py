@@ -310,7 +310,8 @@ class _Life:
 def _block(row: Row) -> Learned:
     tables = json.loads(row["examples"] or "[]")
     examples = tuple(Example(one["inputs"], one["answer"], one["source"]) for one in tables)
-    return Learned(row["instruction"], examples, row["notes"] or "")
+    steps = json.loads(row["steps"]) if row.get("steps") else None
+    return Learned(row["instruction"], examples, row["notes"] or "", steps, row.get("program"))
 
 
 def _cell(text: str) -> str:
@@ -347,4 +348,6 @@ def _flat(row: VersionRow) -> dict[str, object]:
         "instruction": block.instruction,
         "notes": block.notes,
         "examples": [{"inputs": dict(one.inputs), "answer": one.answer} for one in block.examples],
+        "steps": dict(block.steps or {}),
+        "program": block.program or "",
     }

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.component import Component
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, names
 from toolkit.evaluation.design import labels
 from toolkit.evaluation.environment import version
 from toolkit.evaluation.judge import judges_of
 from toolkit.evaluation.paths import relative
 from toolkit.ledger.rows import Row
-from toolkit.records import names
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study

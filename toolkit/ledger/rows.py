@@ -66,7 +66,7 @@ EPISODE = {
     "counterfactuals": "STRUCT(instead VARCHAR, memory VARCHAR, answer VARCHAR, status VARCHAR, score DOUBLE)[]",
     "preferred": "VARCHAR[]",
     "changes": "STRUCT(kind VARCHAR, number BIGINT, fate VARCHAR, why VARCHAR, instruction VARCHAR, notes VARCHAR, "
-    "examples VARCHAR)[]",
+    "examples VARCHAR, steps VARCHAR, program VARCHAR)[]",
     "weighed": "STRUCT(answer VARCHAR, confidence DOUBLE, threshold DOUBLE, explored BOOLEAN, score DOUBLE)",
 }
 
@@ -235,7 +235,9 @@ def _change(change: Change) -> Row:
     if block is None:
         return {**told, "instruction": None, "notes": None, "examples": None}
     examples = canonical([asdict(one) for one in block.examples])
-    return {**told, "instruction": block.instruction, "notes": block.notes, "examples": examples}
+    later = {"steps": canonical(dict(block.steps)) if block.steps else None, "program": block.program}
+    kept = {name: value for name, value in later.items() if value is not None}  # elsewhere as before they came
+    return {**told, "instruction": block.instruction, "notes": block.notes, "examples": examples, **kept}
 
 
 def content(row: Mapping[str, Any]) -> Row:

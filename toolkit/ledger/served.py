@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.records import names
+from toolkit.errors import names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -48,7 +48,7 @@ def _structure(dtype: str) -> Any:
         ],
         EPISODE["changes"]: [
             {"kind": "VARCHAR", "number": "BIGINT", "fate": "VARCHAR", "why": "VARCHAR"}
-            | dict.fromkeys(("instruction", "notes", "examples"), "VARCHAR")
+            | dict.fromkeys(("instruction", "notes", "examples", "steps", "program"), "VARCHAR")
         ],
         EPISODE["weighed"]: {"answer": "VARCHAR", "confidence": "DOUBLE", "threshold": "DOUBLE"}
         | {"explored": "BOOLEAN", "score": "DOUBLE"},

@@ -12,8 +12,8 @@ from typing import ClassVar
 import numpy as np
 
 from toolkit.component import build, registered
-from toolkit.errors import SpecError, nearest
-from toolkit.records import Key, Step, names
+from toolkit.errors import SpecError, names, nearest
+from toolkit.records import Key, Step
 from toolkit.streams.stream import Pair, Stream
 from toolkit.streams.table import Table
 

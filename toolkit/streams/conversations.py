@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from toolkit.errors import SpecError
-from toolkit.records import Key, Step, Task, names
+from toolkit.errors import SpecError, names
+from toolkit.records import Key, Step, Task
 from toolkit.streams.benchmarks import Benchmark
 from toolkit.streams.stream import Pair
 

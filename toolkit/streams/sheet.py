@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.errors import SpecError, nearest
-from toolkit.records import names
+from toolkit.errors import SpecError, names, nearest
 
 SHOWN = 20
 """Mistakes of one file that are written out."""

@@ -19,8 +19,8 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 
-from toolkit.errors import nearest
-from toolkit.records import Key, Step, Task, names
+from toolkit.errors import names, nearest
+from toolkit.records import Key, Step, Task
 from toolkit.streams.scoring import number_in
 from toolkit.streams.sheet import Sheet, is_kept, keep, read_sheet
 from toolkit.streams.stream import Pair, Stream, sessions

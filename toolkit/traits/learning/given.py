@@ -14,7 +14,7 @@ from toolkit.traits.learning.learner import Learner
 
 _FORMAT = 1
 _MOST = 1_000_000  # characters of a block, and bytes of a file twice as many
-_KEYS = ("learned", "instruction", "notes", "examples", "from")
+_KEYS = ("learned", "instruction", "notes", "examples", "steps", "program", "from")
 
 
 class Given(Learner):
@@ -31,6 +31,10 @@ class Given(Learner):
         Worked cases, before the task: tables with ``inputs`` (a table of texts) and ``answer``.
     notes
         Stand below the instruction, whichever it is.
+    steps
+        By name the instructions of other steps that the arm takes, each in place of the step's own.
+    program
+        The state of a wrapped program's predictors as JSON, as DSPy saves it.
 
     Examples
     --------
@@ -44,11 +48,18 @@ class Given(Learner):
     stateless = True
 
     def __init__(
-        self, instruction: Prose = "", examples: Sequence[Mapping[str, object]] = (), notes: Prose = ""
+        self,
+        instruction: Prose = "",
+        examples: Sequence[Mapping[str, object]] = (),
+        notes: Prose = "",
+        steps: Mapping[str, str] | None = None,
+        program: str | None = None,
     ) -> None:
         self.instruction = instruction
         self.examples = tuple(examples)
         self.notes = notes
+        self.steps = steps
+        self.program = program
 
     def check(self) -> None:
         """Texts, worked cases that are whole, and no more than a million characters."""
@@ -58,16 +69,24 @@ class Given(Learner):
             if not isinstance(getattr(self, name), str)
         ]
         mistakes += [found for number, one in enumerate(self.examples, start=1) if (found := _mistake(number, one))]
+        mistakes += [found for found in (_no_texts(self.steps), _no_state(self.program)) if found]
         if mistakes:
             raise SpecError(mistakes)
-        length = len(self.instruction) + len(self.notes) + sum(map(_length, self.examples))
+        others = sum(map(len, (*(self.steps or {}).values(), self.program or "")))
+        length = len(self.instruction) + len(self.notes) + sum(map(_length, self.examples)) + others
         if length > _MOST:
             raise SpecError([f"Given may have {_MOST:,} characters in all but has {length:,}: leave examples out"])
+
+    @property
+    def rewrites(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The other steps that it has instructions for."""
+        return tuple(self.steps or ())
 
     def learned(self) -> Learned:
         """The block."""
         examples = (_example(number, one) for number, one in enumerate(self.examples, start=1))
-        return Learned(self.instruction, tuple(examples), self.notes)
+        steps = dict(self.steps) if self.steps else None
+        return Learned(self.instruction, tuple(examples), self.notes, steps, self.program)
 
     @classmethod
     def of(cls, learned: Learned) -> Self:
@@ -79,7 +98,8 @@ class Given(Learner):
             If it is too large.
         """
         examples = tuple({"inputs": dict(one.inputs), "answer": one.answer} for one in learned.examples)
-        made = cls(learned.instruction, examples, learned.notes)
+        steps = dict(learned.steps) if learned.steps else None
+        made = cls(learned.instruction, examples, learned.notes, steps, learned.program)
         made.check()
         return made
 
@@ -87,6 +107,8 @@ class Given(Learner):
         """The block as JSON, with whatever ``origin`` says of where it is from; it is no part of the block."""
         table: dict[str, object] = {"learned": _FORMAT, "instruction": self.instruction, "notes": self.notes}
         table["examples"] = [{"inputs": dict(one.inputs), "answer": one.answer} for one in self.learned().examples]
+        table |= {"steps": dict(self.steps)} if self.steps else {}
+        table |= {"program": self.program} if self.program else {}
         table |= {"from": dict(origin)} if origin else {}
         text = json.dumps(table, indent=1, ensure_ascii=False)
         # Half a character, as an answer that was cut off may hold it, can be written as its code only.
@@ -118,7 +140,13 @@ class Given(Learner):
         mistakes = _mistakes(table)
         if mistakes:
             raise SpecError(f"{where}: {mistake}" for mistake in mistakes)
-        made = cls(table.get("instruction", ""), tuple(table.get("examples", ())), table.get("notes", ""))
+        made = cls(
+            table.get("instruction", ""),
+            tuple(table.get("examples", ())),
+            table.get("notes", ""),
+            table.get("steps"),
+            table.get("program"),
+        )
         made.check()
         return made
 
@@ -151,13 +179,32 @@ class Given(Learner):
 def _mistakes(table: Any) -> list[str]:
     """What is wrong with a table read from JSON, beside its values."""
     if not isinstance(table, dict):
-        return [f"must be an object with {', '.join(_KEYS[:4])} but is {table!r:.60}"]
+        return [f"must be an object with {', '.join(_KEYS[:6])} but is {table!r:.60}"]
     found = [f"has no key {key!r:.60}; {nearest(key, _KEYS)}" for key in table if key not in _KEYS]
     if table.get("learned") != _FORMAT or isinstance(table.get("learned"), bool):
         found.append(f"'learned' must be {_FORMAT}, the version of this form, but is {table.get('learned')!r:.60}")
     if not isinstance(table.get("examples", []), list):
         found.append(f"'examples' must be a list but is {table['examples']!r:.60}")
     return found
+
+
+def _no_texts(steps: object) -> str:
+    """What is wrong with the instructions of steps; empty if nothing is."""
+    fine = steps is None or (
+        isinstance(steps, Mapping) and all(isinstance(one, str) for p in steps.items() for one in p)
+    )
+    return "" if fine else f"Given.steps must be a table of texts but is {steps!r:.60}"
+
+
+def _no_state(program: object) -> str:
+    """What is wrong with a program's state; empty if nothing is."""
+    if program is None:
+        return ""
+    try:
+        fine = isinstance(program, str) and isinstance(json.loads(program), dict)
+    except (ValueError, RecursionError):
+        fine = False
+    return "" if fine else f"Given.program must be a JSON object but is {program!r:.60}"
 
 
 def _mistake(number: int, table: object) -> str:

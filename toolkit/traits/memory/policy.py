@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from toolkit.records import Experience, Memory, Recall, Task, names
+from toolkit.errors import names
+from toolkit.records import Experience, Memory, Recall, Task
 from toolkit.traits.trait import Trait
 from toolkit.traits.wording import cut as cut
 from toolkit.traits.wording import line as line

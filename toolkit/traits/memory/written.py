@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit.records import Experience, names
+from toolkit.errors import names
+from toolkit.records import Experience
 from toolkit.traits.memory.policy import Forgotten
 from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.trait import Think
