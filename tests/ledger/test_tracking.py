@@ -338,7 +338,9 @@ def tuned(study: Make) -> Study:
 
 def registered(uri: str, name: str) -> list[tuple[str, str, str, list[str]]]:
     """Number, fate, text and aliases of each version of a prompt, in the registry's order."""
-    found = sorted(client(uri).search_prompt_versions(name), key=lambda one: int(one.version))
+    there = client(uri)
+    found = [there.get_prompt_version(name, one.version) for one in there.search_prompt_versions(name)]
+    found.sort(key=lambda one: int(one.version))
     return [(one.tags["number"], one.tags["fate"], one.template, list(one.aliases or ())) for one in found]
 
 

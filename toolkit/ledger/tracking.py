@@ -144,8 +144,10 @@ class Mlflow:
         for key, value in tags.items():
             if made.tags.get(key) != value:
                 self.client.set_prompt_version_tag(name, made.version, key, value)
-        if one.in_force and IN_FORCE not in (made.aliases or ()):
-            self.client.set_prompt_alias(name, IN_FORCE, int(made.version))
+        if one.in_force:
+            held = self.client.get_prompt_version(name, made.version)  # a search does not tell aliases
+            if held is None or IN_FORCE not in (held.aliases or ()):
+                self.client.set_prompt_alias(name, IN_FORCE, int(made.version))
         return str(made.version)
 
     def _versions(self, name: str) -> Iterator[PromptVersion]:
