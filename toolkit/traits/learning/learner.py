@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal, TypeAlias
+
 from toolkit.records import Experience, Learned
 from toolkit.traits.trait import Trait
+
+Response: TypeAlias = Literal["forget", "explore", "retune"]
+"""What can be done about a drift; see `toolkit.traits.learning.watched.Watched`."""
 
 
 class Learner(Trait, kind="learning"):
@@ -16,10 +21,14 @@ class Learner(Trait, kind="learning"):
     revisits
         How many past tasks it may ask the model again, in the context in which they were answered; see
         `toolkit.traits.learning.tuned.Tuning`.
+    responses
+        What may be done where a detector says that the truth has changed: ``"forget"``, so that it begins anew, or
+        what its own `drifted` does.
     """
 
     labels: int = 0
     revisits: int = 0
+    responses: ClassVar[tuple[Response, ...]] = ("forget",)
 
     def applied(self, id: str) -> None:
         """Note that what `learned` gives now stands in the prompt of the task whose experience will have this id.
@@ -34,6 +43,16 @@ class Learner(Trait, kind="learning"):
     def learned(self) -> Learned:
         """What the prompts carry now."""
         return Learned()
+
+    def drifted(self) -> None:
+        """Trust less in what was learned so far: the truth has changed, as it seems. For those that can; `responses`.
+
+        Raises
+        ------
+        NotImplementedError
+            If it has no way of its own.
+        """
+        raise NotImplementedError(f"{type(self).__name__} can only begin anew: define drifted(), or let it forget")
 
 
 def reward(experience: Experience) -> float | None:
