@@ -29,7 +29,7 @@ SIDEWAYS = {
     ("cli", "doctor"),
     ("__main__", "cli"),
 }
-HEAVY = {"dspy": {"lm/", "agents/decision.py", "agents/tuning.py"}, "mlflow": {"ledger/tracking.py"}}
+HEAVY = {"dspy": {"lm/", "agents/decision.py", "agents/tuning.py"}, "mlflow": {"ledger/tracking.py"}, "river": {"traits/learning/detectors.py"}}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -91,7 +91,7 @@ def test_heavy_packages_have_one_home(package: str) -> None:
 
 @pytest.mark.parametrize("statement", ["import toolkit", "import toolkit.cli", "from toolkit import Arm, Desk"])
 def test_nothing_heavy_is_loaded_before_it_is_used(statement: str) -> None:
-    heavy = {"dspy", "mlflow", "duckdb", "pandas", "matplotlib", "scipy"}
+    heavy = {"dspy", "mlflow", "duckdb", "pandas", "matplotlib", "scipy", "river"}
     code = f"{statement}; import sys; print(sorted({heavy!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -1,6 +1,7 @@
 """From the ledger to answers: comparisons and curves, each number with its interval, its n and its doubts."""
 
 from toolkit.analysis.across import Across
+from toolkit.analysis.alarms import Detections, Watching, detections
 from toolkit.analysis.attribution import Attribution, attribution
 from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
@@ -20,15 +21,18 @@ __all__ = [
     "ArmRow",
     "Attribution",
     "Comparison",
+    "Detections",
     "Payoff",
     "PayoffRow",
     "ProbeScores",
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
+    "Watching",
     "attribution",
     "compare",
     "day_one",
+    "detections",
     "drifts",
     "episodes",
     "learning_curves",

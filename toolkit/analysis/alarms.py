@@ -12,6 +12,7 @@ from toolkit.analysis.shown import Shown
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only
+from toolkit.ledger.rows import Row
 from toolkit.ledger.store import Ledger
 from toolkit.stats import Delay, Estimate, detection_delays, false_alarms
 
@@ -142,9 +143,21 @@ def detections(
         delays = detection_delays(alarms, changes, tasks, level=level)
         rows.append(Watching(arm, delays, false_alarms(alarms, changes, tasks, level=level), sum(map(len, alarms))))
     if not rows:
-        raise LedgerError(f"no arm of study {name!r} has a detector: give one a learner Watched(...), or a memory Renewed(...)")
-    where = f"The truth changes after {', '.join(map(str, changes))} tasks." if changes else "No stream says that it drifts."
+        raise LedgerError(
+            f"no arm of study {name!r} has a detector: give one a learner Watched(...), or a memory Renewed(...)"
+        )
+    where = (
+        f"The truth changes after {', '.join(map(str, changes))} tasks."
+        if changes
+        else "No stream says that it drifts."
+    )
     return Detections(name, changes, tuple(rows), (where, _ABOUT.format(level=100 * level), _FALSE))
+
+
+def _watched(planned: Row, rang: set[str]) -> list[str]:
+    """Arms that hold a detector, or tell of alarms of their own."""
+    alarmed = {run["arm"] for run in planned["runs"] if run["id"] in rang}
+    return [arm for arm, told in planned["arms"].items() if told.get("watched") or arm in alarmed]
 
 
 def _told(value: float, low: float, high: float) -> str:

@@ -172,8 +172,8 @@ def false_alarms(
 
     Notes
     -----
-    The bounds are exact for a number of alarms that is Poisson [1]_: each alarm coming independently of the others. Runs
-    that meet the same tasks are not wholly independent, so that the interval speaks of these tasks.
+    The bounds are exact for a number of alarms that is Poisson [1]_: each alarm coming independently of the others.
+    Runs that meet the same tasks are not wholly independent, so that the interval speaks of these tasks.
 
     References
     ----------
@@ -214,7 +214,9 @@ def false_alarms(
 def _checked(alarms: Sequence[Sequence[int]], changes: Sequence[int], tasks: Sequence[int]) -> Floats:
     """Tasks by run, as numbers."""
     if len(alarms) != len(tasks):
-        raise ValueError(f"every run needs its alarms and its number of tasks, but there are {len(alarms)} and {len(tasks)}")
+        raise ValueError(
+            f"every run needs its alarms and its number of tasks, but there are {len(alarms)} and {len(tasks)}"
+        )
     if any(later <= earlier for earlier, later in pairwise([0, *changes])):
         raise ValueError(f"changes must be ascending numbers of at least 1 but are {list(changes)!r}")
     return np.asarray(tasks, dtype=float)

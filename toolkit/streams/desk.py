@@ -61,8 +61,8 @@ class Desk(Stream):
     Notes
     -----
     The randomness of a part comes from ``numpy.random.SeedSequence(draw, spawn_key=(part,))``: part 0 draws the
-    company, 1 the pool, 2 the tickets, 3 what reorganisations change, 4 which tickets of a gradual change come under the
-    new rules.
+    company, 1 the pool, 2 the tickets, 3 what reorganisations change, 4 which tickets of a gradual change come under
+    the new rules.
 
     Examples
     --------

@@ -51,13 +51,13 @@ class Watched(Learner):
     >>> from toolkit.records import Feedback, Task
     >>> watched = Watched(DemoBuffer(size=3))
     >>> watched.reset(np.random.default_rng(0), lambda step, **inputs: "")
-    >>> for t, score in enumerate([1.0] * 50 + [0.0] * 6):
+    >>> for t, score in enumerate([1.0] * 60 + [0.0] * 11):
     ...     watched.applied(f"stream/{t}")
     ...     watched.observe(Experience(f"stream/{t}", Task("a", {"text": "hi"}), "yes", Feedback(score, "yes")))
     >>> [(one.kind, one.why, one.fate) for one in watched.changes()]
-    [('drift', 'earned 0.00 over the last 6 answers, 1.00 before', 'forget')]
+    [('drift', 'earned 0.00 over the last 11 answers, 1.00 before', 'forget')]
     >>> [one.source for one in watched.learned().examples]
-    ['stream/55']
+    ['stream/70']
     """
 
     def __init__(self, of: Learner = _OF, detector: Detector = _DETECTOR, response: Response = "forget") -> None:

@@ -54,17 +54,15 @@ class Renewed(MemoryPolicy):
     >>> from toolkit.records import Feedback
     >>> policy = Renewed(Retrieval(k=1))
     >>> policy.reset(np.random.default_rng(0), lambda step, **inputs: "")
-    >>> for t, score in enumerate([1.0] * 50 + [0.0] * 6):
+    >>> for t, score in enumerate([1.0] * 60 + [0.0] * 11):
     ...     seen = Experience(f"stream/{t}", Task("a", {"text": f"hi {t}"}), "yes")
     ...     policy.observe(seen)
     ...     policy.observe(replace(seen, feedback=Feedback(score, "yes")))
     >>> [one.fate for one in policy.changes()], [one.id for one in policy.memories()][0]
-    (['forget'], 'stream/50')
+    (['forget'], 'stream/60')
     """
 
-    def __init__(
-        self, of: MemoryPolicy = _OF, detector: Detector = _DETECTOR, keep: int | None = None
-    ) -> None:
+    def __init__(self, of: MemoryPolicy = _OF, detector: Detector = _DETECTOR, keep: int | None = None) -> None:
         self.of = of
         self.detector = detector
         self.keep = keep
