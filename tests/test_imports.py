@@ -29,7 +29,11 @@ SIDEWAYS = {
     ("cli", "doctor"),
     ("__main__", "cli"),
 }
-HEAVY = {"dspy": {"lm/", "agents/decision.py", "agents/tuning.py"}, "mlflow": {"ledger/tracking.py"}, "river": {"traits/learning/detectors.py"}}
+HEAVY = {
+    "dspy": {"lm/", "agents/decision.py", "agents/tuning.py"},
+    "mlflow": {"ledger/tracking.py"},
+    "river": {"traits/learning/detectors.py"},
+}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
