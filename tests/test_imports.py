@@ -32,6 +32,7 @@ SIDEWAYS = {
 HEAVY = {
     "dspy": {"lm/", "agents/decision.py", "agents/tuning.py", "agents/wrapped_tuning.py"},
     "mlflow": {"ledger/tracking.py"},
+    "river": {"traits/learning/detectors.py"},
 }
 
 
@@ -94,7 +95,7 @@ def test_heavy_packages_have_one_home(package: str) -> None:
 
 @pytest.mark.parametrize("statement", ["import toolkit", "import toolkit.cli", "from toolkit import Arm, Desk"])
 def test_nothing_heavy_is_loaded_before_it_is_used(statement: str) -> None:
-    heavy = {"dspy", "mlflow", "duckdb", "pandas", "matplotlib", "scipy"}
+    heavy = {"dspy", "mlflow", "duckdb", "pandas", "matplotlib", "scipy", "river"}
     code = f"{statement}; import sys; print(sorted({heavy!r} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

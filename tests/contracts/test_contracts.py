@@ -24,7 +24,7 @@ from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
 from toolkit.streams.scoring import Numeric
 from toolkit.streams.table import Table
-from toolkit.traits.learning import Bandit, DemoBuffer, Given, Learner, Playbook, Together
+from toolkit.traits.learning import Bandit, DemoBuffer, Given, Learner, PageHinkley, Playbook, Together, Tuned, Watched
 from toolkit.traits.memory import (
     Bounded,
     Facts,
@@ -33,6 +33,7 @@ from toolkit.traits.memory import (
     LinkedNotes,
     MemoryPolicy,
     PermutedLabels,
+    Renewed,
     Retrieval,
     Shuffled,
     SlidingWindow,
@@ -71,6 +72,17 @@ ALSO = (
     Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),
     Abstaining(threshold=0.7),
     Scripted(sure=((0.6, 0.2), (0.9, 0.8))),
+    *(
+        Watched(of, PageHinkley(min_instances=2, threshold=0.3), response)
+        for of, response in (
+            (Bandit(("", "Think first."), "ucb"), "explore"),
+            (Bandit(("", "Think first.")), "forget"),
+            (Playbook(every=2), "forget"),
+            (Tuned(every=1, window=6, trial=2, risk=1.0), "retune"),
+        )
+    ),
+    Renewed(Layered(SlidingWindow(k=2), Retrieval(k=2)), PageHinkley(min_instances=2, threshold=0.3), keep=3),
+    Renewed(Shuffled(Retrieval(k=2)), PageHinkley(min_instances=2, threshold=0.3)),
 )  # settings by which another code runs
 BY_DATA = {
     "Banking77",
@@ -105,7 +117,19 @@ def test_contract(component: Component, one: Check) -> None:
 
 
 def test_every_kind_is_crossed() -> None:
-    kinds_known = {"channel", "decider", "embedder", "goals", "learning", "lm", "memory", "role", "scorer", "stream"}
+    kinds_known = {
+        "channel",
+        "decider",
+        "detector",
+        "embedder",
+        "goals",
+        "learning",
+        "lm",
+        "memory",
+        "role",
+        "scorer",
+        "stream",
+    }
     assert {c.kind for c in shipped()} == kinds_known
     assert "Table" in registered("stream")
     assert Table is registered("stream")["Table"]

@@ -16,7 +16,8 @@ from toolkit.evaluation.study import Study
 from toolkit.ledger.log import LedgerError
 from toolkit.records import Recall, Turn
 from toolkit.streams.desk import Desk, wordings
-from toolkit.traits.memory import SlidingWindow
+from toolkit.traits.learning import PageHinkley
+from toolkit.traits.memory import Renewed, SlidingWindow
 
 Make = Callable[..., Study]
 
@@ -68,6 +69,7 @@ def test_stale_labels_recover_slower_than_a_window_and_the_truth_loses_nothing(s
     arms = [
         Arm("stale", memory=Filed(10_000), decider=NearestNeighbour(), transcript=False),
         Arm("window", memory=Filed(60), decider=NearestNeighbour(), transcript=False),
+        Arm("renewed", memory=Renewed(Filed(10_000), PageHinkley()), decider=NearestNeighbour(), transcript=False),
         Arm("truth", decider=GroundTruth()),
     ]
     stream = Desk(tasks=400, queues=24, returning=0.0, drift=1, redrawn=1.0)
@@ -79,6 +81,18 @@ def test_stale_labels_recover_slower_than_a_window_and_the_truth_loses_nothing(s
     assert found["window"].recovered == 6
     assert 40 < found["window"].median < 140
     assert found["stale"].recovered == 0
+    assert found["renewed"].recovered == 6
+    assert 40 < found["renewed"].median < 140
+    lost = {arm: band.value[-1] for arm, band in tk.regret(made, baseline="truth", since=200).items()}
+    assert lost["renewed"] < lost["window"] < lost["stale"], "against the oracle, which switches at once"
+    rang = tk.detections(made)
+    [delay] = rang.row("renewed").delays
+    assert (delay.at, delay.runs, delay.missed) == (200, 6, 0)
+    assert 8 <= delay.median <= 30, "eight wrong answers in a row are the least, of tasks that all changed"
+    assert rang.row("renewed").false.value < 10
+    assert [row.arm for row in rang.rows] == ["renewed"], "the others have no detector"
+    assert "6 of 6" in str(rang)
+    assert rang.frame.missed.tolist() == [0]
 
 
 def test_of_several_drifts_each_is_followed_to_the_next(study: Make) -> None:
@@ -92,6 +106,8 @@ def test_no_declared_drift_is_told_with_the_way_out(study: Make) -> None:
     made = finish(study(Arm("truth", decider=GroundTruth()), stream=Errands(tasks=20), baseline="truth"))
     with pytest.raises(LedgerError, match=r"declares where it drifts; give the change as at="):
         tk.recovery(made, window=5)
+    with pytest.raises(LedgerError, match=r"no arm of study 'test' has a detector: give one"):
+        tk.detections(made)
     streams = {"stream": Desk(tasks=20, drift=1), "streams": [Desk(tasks=20, drift=3)]}
     made = finish(study(Arm("truth", decider=GroundTruth()), name="two", baseline="truth", **streams))
     with pytest.raises(LedgerError, match="name one as stream="):

@@ -88,6 +88,56 @@ def test_the_oracle_is_right_under_every_regime_and_in_the_pool() -> None:
         assert not hard or key.answers == (handled[task.user],)
 
 
+@pytest.mark.parametrize("change", ["gradual", "recurring"])
+def test_the_oracle_is_right_however_the_rules_change(change: str) -> None:
+    desk, sudden = Desk(tasks=120, drift=2, redrawn=1.0, change=change), Desk(tasks=120, drift=2, redrawn=1.0)
+    assert tuple(desk.drifts()) == (40, 80)
+    assert [task for task, _ in desk.pairs()] == [task for task, _ in sudden.pairs()]
+    assert desk.pairs()[:40] == sudden.pairs()[:40]
+    assert desk.pool() == sudden.pool()
+    for task, key in [*desk.pairs(), *desk.pool()]:
+        assert key.answers == (desk.oracle(task),)
+    handled = {one.user: one.handler for one in desk.company().regulars if one.handler}
+    for (task, key), hard in zip(desk.pairs(), desk.difficulty(), strict=True):
+        assert not hard or key.answers == (handled[task.user],)
+    assert Desk.from_config(desk.config()).fingerprint() == desk.fingerprint() != sudden.fingerprint()
+
+
+def test_what_recurs_is_the_rules_of_before() -> None:
+    desk = Desk(tasks=100, drift=4, change="recurring")
+    first, second, *rest = desk.companies()
+    assert first.rules != second.rules
+    assert rest == [first, second, first]
+
+
+def test_a_gradual_change_comes_with_rising_chance_and_no_order_moves_its_tickets() -> None:
+    desk = Desk(tasks=2000, drift=1, redrawn=1.0, change="gradual", returning=0.0)
+    new = [key.answers[0] == desk.companies()[1].rules[wordings().topic(task.inputs["ticket"])]
+           for task, key in desk.pairs()]  # fmt: skip
+    assert not any(new[:1000])
+    assert all(new[1500:])
+    shares = [sum(new[start : start + 100]) / 100 for start in range(1000, 1500, 100)]
+    assert shares == pytest.approx([0.1, 0.3, 0.5, 0.7, 0.9], abs=0.15)
+    small = Desk(tasks=60, drift=1, change="gradual")
+    for kind in ORDERS:
+        places = order(small, kind, 0, 1)
+        assert places[30:45] == tuple(range(30, 45)), kind
+        assert sorted(places[45:]) == list(range(45, 60))
+    assert order(small, "shuffled", 0, 1)[45:] != order(small, "shuffled", 0, 2)[45:]
+    kept = Kept(written(small))
+    assert order(kept, "shuffled", 0, 1) == order(small, "shuffled", 0, 1)
+    assert list(kept.drifts()) == [30]
+
+
+def test_borders_must_hold_every_drift() -> None:
+    class Leaky(Changing):
+        def borders(self):
+            return (7,)
+
+    with pytest.raises(SpecError, match=r"borders\(\) must hold every drift but lacks 12"):
+        order(Leaky(tasks=20), "shuffled", 0, 0)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -95,6 +145,9 @@ def test_the_oracle_is_right_under_every_regime_and_in_the_pool() -> None:
         ({"drift": -1}, "drift must be a whole number from 0"),
         ({"drift": 1, "redrawn": 0.0}, r"redrawn must be a share in \(0, 1\] but is 0.0"),
         ({"redrawn": 0.5}, "nothing drifts"),
+        ({"change": "gradual"}, "change='gradual' needs a drift of at least 1 but it is None"),
+        ({"change": "recurring", "drift": 1}, "needs a drift of at least 2 but it is 1"),
+        ({"change": "slow", "drift": 1}, "'gradual', 'recurring' or None but is 'slow'"),
     ],
 )
 def test_a_drift_out_of_range_is_refused(parameters: dict[str, float], message: str) -> None:

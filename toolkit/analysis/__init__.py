@@ -2,6 +2,7 @@
 
 from toolkit.analysis.abstentions import Abstentions, abstentions
 from toolkit.analysis.across import Across
+from toolkit.analysis.alarms import Detections, Watching, detections
 from toolkit.analysis.attribution import Attribution, attribution
 from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
@@ -23,6 +24,7 @@ __all__ = [
     "ArmRow",
     "Attribution",
     "Comparison",
+    "Detections",
     "Payoff",
     "PayoffRow",
     "ProbeScores",
@@ -30,10 +32,12 @@ __all__ = [
     "TraitEffect",
     "TraitEffects",
     "Versions",
+    "Watching",
     "abstentions",
     "attribution",
     "compare",
     "day_one",
+    "detections",
     "drifts",
     "episodes",
     "learning_curves",

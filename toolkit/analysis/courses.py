@@ -168,7 +168,7 @@ def recovery(
         As `toolkit.stats.recovery_time`.
     """
     own, _ = _scores(study, ledger, stream)
-    told = drifts(study, ledger=ledger, stream=stream) if at is None else _declared(study, ledger, stream)
+    told = drifts(study, ledger=ledger, stream=stream) if at is None else declared(study, ledger, stream)
     start = told[0] if at is None else at
     end = next((place for place in told if place > start), None)
     how = {"tolerance": tolerance, "level": level}
@@ -188,7 +188,7 @@ def drifts(study: Study | str, *, ledger: Ledger | None = None, stream: str = ""
     LedgerError
         If there is no such study or stream, none is declared, or several streams declare different ones.
     """
-    if told := _declared(study, ledger, stream):
+    if told := declared(study, ledger, stream):
         return told
     raise LedgerError(
         f"no stream of study {found(study, ledger)[0]!r} declares where it drifts; "
@@ -196,7 +196,8 @@ def drifts(study: Study | str, *, ledger: Ledger | None = None, stream: str = ""
     )
 
 
-def _declared(study: Study | str, ledger: Ledger | None, stream: str) -> tuple[int, ...]:
+def declared(study: Study | str, ledger: Ledger | None, stream: str) -> tuple[int, ...]:
+    """As `drifts`, but nothing where none is declared."""
     name, ledger = found(study, ledger)
     planned = only(plan(ledger, name), stream)
     rows = [row for row in planned.get("streams", ()) if not stream or row["label"] == stream]

@@ -47,7 +47,7 @@ def stream_row(stream: Stream, label: str, study: Study) -> Row:
         "rewards": list(stream.rewards),
         "tasks": [task.id for task, _ in stream.pairs()],
         "data": _checksums(stream),
-        **({"drifts": [stretch.start for stretch in parts[1:]]} if len(parts := stream.stretches()) > 1 else {}),
+        **({"drifts": list(stream.drifts())} if len(stream.stretches()) > 1 else {}),  # which are checked
     }
 
 

@@ -1,5 +1,6 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
+from toolkit.stats.alarms import Delay, detection_delays, false_alarms, steepest_fall
 from toolkit.stats.bootstrap import crossed_bootstrap
 from toolkit.stats.cost import BreakEven, break_even, front, ratio
 from toolkit.stats.curves import CurveBand, cumulative_band, curve_band, prequential_mean, slope_last_third
@@ -28,6 +29,7 @@ __all__ = [
     "ConfidenceSequence",
     "Crossing",
     "CurveBand",
+    "Delay",
     "Effect",
     "Effects",
     "Estimate",
@@ -42,6 +44,8 @@ __all__ = [
     "cumulative_band",
     "curve_band",
     "detectable_effect",
+    "detection_delays",
+    "false_alarms",
     "forgetting",
     "front",
     "holm",
@@ -61,6 +65,7 @@ __all__ = [
     "smallest_p",
     "split_alpha",
     "standardised",
+    "steepest_fall",
     "two_way",
     "variance_components",
     "worst_case",

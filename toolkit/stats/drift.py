@@ -124,36 +124,48 @@ def _time(row: Floats, at: int, window: int, tolerance: float) -> float:
 
 
 def _summary(times: Floats, followed: Floats, window: int, level: float) -> Recovery:
+    runs, recovered = int((~np.isnan(times)).sum()), int(np.isfinite(times).sum())
+    median, low, high, reason = censored_median(times, followed, level, "back")
+    if not runs:
+        reason = "no run has a score both before and after the change; see which episodes failed"
+    return Recovery(times, followed, median, low, high, level, runs, recovered, window, reason)
+
+
+def censored_median(times: Floats, followed: Floats, level: float, did: str) -> tuple[float, float, float, str]:
+    """Median of times over runs, its bounds by order statistics, and what is missing; ``inf`` = not within `followed`.
+
+    ``did`` says in a word what runs have been by then: "back", "alarmed".
+    """
     known = np.sort(times[~np.isnan(times)])
-    runs, recovered = len(known), int(np.isfinite(known).sum())
+    runs = len(known)
     censored = followed[np.isinf(times)]
     shortest = float(censored.min()) if len(censored) else math.inf
     middle = _mean(known[(runs - 1) // 2], known[runs // 2]) if runs else math.nan
     place = _place(runs, level)
     low, high = (float(known[place]), float(known[runs - 1 - place])) if place >= 0 else (math.nan, math.nan)
-    reason = _why(runs, recovered, level, place, known, middle)
+    reason = _why(level, place, known, middle, did)
     if math.isfinite(middle) and shortest < middle:
         middle, low, high = math.nan, math.nan, math.nan
-        reason = f"a run was followed for {shortest:g} tasks only, and not back by then: go on with it"
+        reason = f"a run was followed for {shortest:g} tasks only, and not {did} by then: go on with it"
     elif math.isfinite(low) and shortest < low:
         low = math.nan
     elif math.isfinite(high) and shortest < high:
         high = math.inf
-    median = middle if math.isfinite(middle) else math.nan
-    low = low if math.isfinite(low) else math.nan
-    return Recovery(times, followed, median, low, high, level, runs, recovered, window, reason)
+    return (middle if math.isfinite(middle) else math.nan), (low if math.isfinite(low) else math.nan), high, reason
 
 
-def _why(runs: int, recovered: int, level: float, place: int, known: Floats, middle: float) -> str:
+def _why(level: float, place: int, known: Floats, middle: float, did: str) -> str:
+    runs = len(known)
     if not runs:
-        return "no run has a score both before and after the change; see which episodes failed"
+        return "no run says anything"
+    were = f"{int(np.isfinite(known).sum())} of {runs} runs were {did}"
     if math.isinf(middle):
-        return f"{recovered} of {runs} runs were back: the median lies beyond the end; use a longer stream"
+        return f"{were}: the median lies beyond the end; use a longer stream"
     if place < 0:
         least = next(number for number in range(1, 10_000) if _place(number, level) >= 0)
         return f"{runs} runs: " + _FEWEST.format(least=least, level=100 * level)
     if math.isinf(known[runs - 1 - place]):
-        return f"{recovered} of {runs} runs were back: the upper bound is open; use a longer stream, or more runs"
+        return f"{were}: the upper bound is open; use a longer stream, or more runs"
     return ""
 
 

@@ -8,162 +8,21 @@ above chance it was told, by feedback or by labelled tickets.
 
 from __future__ import annotations
 
-import math
-import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
-from importlib import resources
-from string import Formatter
-from typing import ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from toolkit.errors import SpecError
 from toolkit.records import Key, Step, Task
+from toolkit.streams.company import BLEND, DRIFT, POOL, TICKETS, Case, cases_of, rng_of, stranger
+from toolkit.streams.company import Company as Company
+from toolkit.streams.company import wordings as wordings
 from toolkit.streams.stream import Pair, Stream
 
-_COMPANY, _POOL, _TICKETS, _DRIFT = range(4)
-"""What a generator is for: the spawn key beside the draw, so that no part's randomness shifts another's."""
-
 _MOST_TASKS = 10_000
-_PER_REGULAR = 6
 _PER_TOPIC = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """A returning customer; ``handler`` is the queue that takes all their tickets, empty if the rules decide."""
-
-    name: str
-    handler: str = ""
-
-    @property
-    def user(self) -> str:
-        """The name as tasks carry it."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True)
-class Company:
-    """The truth of one company: its rules and its customers, and no texts.
-
-    Parameters
-    ----------
-    queues
-        Its queues, in the order in which every ticket offers them.
-    rules
-        The queue that handles a topic, for all topics.
-    regulars
-        Its returning customers; a stream shows as many as it needs, from the front. Among each three in a row one has
-        a handler of their own.
-
-    Examples
-    --------
-    >>> company = Company(("delta", "echo"), {"password": "echo"}, (Customer("Mara", "delta"),))
-    >>> company.route("password", "visitor-1"), company.route("password", "mara")
-    ('echo', 'delta')
-    """
-
-    queues: tuple[str, ...]
-    rules: Mapping[str, str]
-    regulars: tuple[Customer, ...]
-
-    @classmethod
-    def drawn(cls, draw: int, queues: int) -> Company:
-        """The company with this number, with so many queues.
-
-        Topics are dealt to queues in shuffled order, one each in turn: no queue is without a topic, and where there are
-        fewer queues than topics, the numbers of topics of any two queues differ by at most one.
-        """
-        rng, words = _rng(draw, _COMPANY), wordings()
-        names = tuple(str(name) for name in rng.permutation(words.queues)[:queues])
-        topics = rng.permutation(list(words.topics))
-        rules = {str(topic): names[place % queues] for place, topic in enumerate(topics)}
-        roster = [str(name) for name in rng.permutation(words.regulars)]
-        handled = _one_of_three(rng, len(roster))
-        handlers = [names[int(rng.integers(queues))] if place in handled else "" for place in range(len(roster))]
-        regulars = tuple(Customer(name, handler) for name, handler in zip(roster, handlers, strict=True))
-        return cls(tuple(str(name) for name in rng.permutation(names)), rules, regulars)
-
-    def reorganised(self, rng: np.random.Generator, share: float) -> Company:
-        """The same company after this share of its topics, rounded, has each gone to another queue; handlers stay."""
-        moved = rng.permutation(list(self.rules))[: round(share * len(self.rules))]
-        new = {str(topic): [queue for queue in self.queues if queue != self.rules[topic]] for topic in moved}
-        return Company(self.queues, {**self.rules, **{topic: _pick(rng, new[topic]) for topic in new}}, self.regulars)
-
-    def route(self, topic: str, user: str) -> str:
-        """The queue that handles a ticket: the customer's own handler, else the rule of its topic."""
-        own = next((customer.handler for customer in self.regulars if customer.user == user), "")
-        return own or self.rules[topic]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What one ticket is about, before any words: its topic, who writes, in which session, signed with what."""
-
-    topic: str
-    user: str
-    session: str
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Wordings:
-    """Everything a ticket is worded from; see ``desk_texts.toml``. Knows topics and names but no rule."""
-
-    queues: tuple[str, ...]
-    regulars: tuple[str, ...]
-    visitors: tuple[str, ...]
-    openings: Mapping[str, Sequence[str]]
-    closings: Mapping[str, Sequence[str]]
-    slots: Mapping[str, Sequence[str]]
-    topics: Mapping[str, Sequence[str]]
-
-    def write(self, rng: np.random.Generator, topic: str, name: str = "") -> str:
-        """A ticket on a topic: a frame with a word before or after it, which gives the name if there is one."""
-        first, kind = bool(rng.integers(2)), "named" if name else "plain"
-        around = _pick(rng, (self.openings if first else self.closings)[kind])
-        values = {slot: _pick(rng, fillers) for slot, fillers in self.slots.items()}
-        parts = (around, _pick(rng, self.topics[topic])) if first else (_pick(rng, self.topics[topic]), around)
-        return " ".join(part.format(name=name, **values) for part in parts if part)
-
-    def topic(self, text: str) -> str:
-        """The topic that a ticket's words were written on.
-
-        Raises
-        ------
-        ValueError
-            If the text is no ticket of this desk.
-        """
-        found = [topic for topic, pattern in self._patterns.items() if pattern.search(text)]
-        if len(found) != 1:
-            raise ValueError(
-                f"a ticket of the desk is about one topic, but about {found or 'none'} here: {text!r}; "
-                "give a task of this stream or of its pool"
-            )
-        return found[0]
-
-    @cached_property
-    def _patterns(self) -> dict[str, re.Pattern[str]]:
-        return {topic: re.compile("|".join(map(self._pattern, frames))) for topic, frames in self.topics.items()}
-
-    def _pattern(self, frame: str) -> str:
-        """A regular expression for all texts of a frame."""
-        parts = []
-        for literal, slot, _, _ in Formatter().parse(frame):
-            fillers = "|".join(map(re.escape, self.slots[slot])) if slot else ""
-            parts.append(re.escape(literal) + (f"(?:{fillers})" if slot else ""))
-        return "".join(parts)
-
-
-@cache
-def wordings() -> Wordings:
-    """The shipped words, read once."""
-    table = tomllib.loads(resources.files("toolkit.streams").joinpath("desk_texts.toml").read_text(encoding="utf-8"))
-    names, queues = table.pop("names"), tuple(table.pop("queues"))
-    return Wordings(queues, tuple(names["regulars"]), tuple(names["visitors"]), **table)
 
 
 class Desk(Stream):
@@ -192,11 +51,18 @@ class Desk(Stream):
         See `toolkit.Stream.drifts`. Words and customers stay, and the pool is labelled as before the first time.
     redrawn
         Share of the topics that each go to another queue then, in (0, 1]; None = half. Only with ``drift``.
+    change
+        How the rules change. None: all at once. ``"gradual"``: over the first half of the tickets up to the next change
+        (or the end), each ticket is routed by the new rules with a chance that rises in equal steps from 0 to 1, else
+        by the old ones; it begins at the places of `drifts`, and no order moves a ticket that comes within.
+        ``"recurring"``: every second reorganisation takes back the one before, so that the same two sets of rules hold
+        by turns; ``drift`` of 2 or more.
 
     Notes
     -----
     The randomness of a part comes from ``numpy.random.SeedSequence(draw, spawn_key=(part,))``: part 0 draws the
-    company, 1 the pool, 2 the tickets, 3 what reorganisations change.
+    company, 1 the pool, 2 the tickets, 3 what reorganisations change, 4 which tickets of a gradual change come under
+    the new rules.
 
     Examples
     --------
@@ -223,6 +89,7 @@ class Desk(Stream):
         delay: int = 0,
         drift: int | None = None,
         redrawn: float | None = None,  # left out of the settings where there is none
+        change: Literal["gradual", "recurring"] | None = None,
     ) -> None:
         self.tasks = tasks
         self.queues = queues
@@ -231,6 +98,7 @@ class Desk(Stream):
         self.delay = delay
         self.drift = drift
         self.redrawn = redrawn
+        self.change = change
 
     def company(self) -> Company:
         """The company behind the tickets, before any reorganisation: its rules, queues and returning customers.
@@ -245,9 +113,11 @@ class Desk(Stream):
 
     def companies(self) -> tuple[Company, ...]:
         """The company from each place of `drifts` to the next: `company`, then what each reorganisation made of it."""
-        found, rng = [self.company()], _rng(self.draw, _DRIFT)
+        found, rng = [self.company()], rng_of(self.draw, DRIFT)
         for _ in self.drifts():
-            found.append(found[-1].reorganised(rng, 0.5 if self.redrawn is None else self.redrawn))
+            back = self.change == "recurring" and len(found) > 1
+            new = found[-2] if back else found[-1].reorganised(rng, 0.5 if self.redrawn is None else self.redrawn)
+            found.append(new)
         return tuple(found)
 
     def drifts(self) -> Sequence[int]:
@@ -255,20 +125,32 @@ class Desk(Stream):
         parts = (self.drift or 0) + 1
         return tuple(self.tasks * part // parts for part in range(1, parts))
 
+    def borders(self) -> Sequence[int]:
+        """Each drift; of a gradual one also each ticket before it is complete, since their order is the change."""
+        return tuple(sorted({place for start, stop in self._blends() for place in range(start, stop + 1)}))
+
+    def _blends(self) -> list[tuple[int, int]]:
+        """From where to where each change takes: nothing of it, where it comes at once."""
+        share = 2 if self.change == "gradual" else 0
+        return [
+            (start, start + (end - start) // share if share else start)
+            for start, end in pairwise([*self.drifts(), self.tasks])
+        ]
+
     def load(self) -> Sequence[Pair]:
         """All tickets in the order they come in, with their keys; no text occurs twice, nor in the pool."""
-        regimes, rng = self.companies(), _rng(self.draw, _TICKETS)
-        cases = list(_cases(rng, self.tasks, round(self.tasks * self.returning), regimes[0].regulars))
+        regimes, rng = self.companies(), rng_of(self.draw, TICKETS)
+        cases = list(cases_of(rng, self.tasks, round(self.tasks * self.returning), regimes[0].regulars))
         seen = {task.inputs["ticket"] for task, _ in self.pool()}
-        under = [regimes[self._regime(place)] for place in range(len(cases))]
+        under = [regimes[number] for number in self._regimes()]
         return tuple(self._pairs_of(rng, under, cases, "t", seen))
 
     def pool(self) -> Sequence[Pair]:
         """Three labelled tickets on every topic (72), from customers who never write in the stream."""
-        company, rng = self.company(), _rng(self.draw, _POOL)
+        company, rng = self.company(), rng_of(self.draw, POOL)
         topics = rng.permutation(list(wordings().topics) * _PER_TOPIC)
         users = (f"earlier-{place:02}" for place in range(len(topics)))
-        cases = [Case(str(topic), user, f"{user}/1", _stranger(rng)) for topic, user in zip(topics, users, strict=True)]
+        cases = [Case(str(topic), user, f"{user}/1", stranger(rng)) for topic, user in zip(topics, users, strict=True)]
         return tuple(self._pairs_of(rng, [company] * len(cases), cases, "p", set()))
 
     def oracle(self, task: Task) -> str:
@@ -281,21 +163,27 @@ class Desk(Stream):
         ValueError
             If the task is no ticket of a desk.
         """
-        place = -1 if task.id.startswith("p") or task.time is None else int(task.time)
-        return self.companies()[self._regime(place)].route(wordings().topic(task.inputs.get("ticket", "")), task.user)
+        pooled = task.id.startswith("p") or task.time is None
+        regime = 0 if pooled else self._regimes()[min(int(task.time), self.tasks - 1)]
+        return self.companies()[regime].route(wordings().topic(task.inputs.get("ticket", "")), task.user)
 
     def difficulty(self) -> Sequence[float]:
         """1 where the customer's own handler overrules the topic's rule, so that both must be known; else 0."""
         regimes, words = self.companies(), wordings()
         rules = (
-            regimes[self._regime(place)].rules[words.topic(task.inputs["ticket"])]
-            for place, (task, _) in enumerate(self.pairs())
+            regimes[number].rules[words.topic(task.inputs["ticket"])]
+            for number, (task, _) in zip(self._regimes(), self.pairs(), strict=True)
         )
         return tuple(float(key.answers[0] != rule) for (_, key), rule in zip(self.pairs(), rules, strict=True))
 
-    def _regime(self, place: int) -> int:
-        """How many reorganisations came before the ticket at a place."""
-        return sum(start <= place for start in self.drifts())
+    def _regimes(self) -> list[int]:
+        """By ticket: how many reorganisations it comes under."""
+        found = np.searchsorted(self.drifts(), np.arange(self.tasks), side="right")
+        rng = rng_of(self.draw, BLEND)
+        for start, stop in self._blends():
+            steps = stop - start
+            found[start:stop] -= rng.random(steps) >= np.arange(1, steps + 1) / (steps + 1)
+        return [int(number) for number in found]
 
     def _pairs_of(
         self, rng: np.random.Generator, under: Sequence[Company], cases: Iterable[Case], prefix: str, seen: set[str]
@@ -325,62 +213,13 @@ class Desk(Stream):
             mistakes.append(f"Desk: redrawn must be a share in (0, 1] but is {self.redrawn!r}; 0.5 is usual")
         if self.redrawn is not None and not self.drift:
             mistakes.append(f"Desk: redrawn is {self.redrawn!r} but nothing drifts; give drift=1, or leave it out")
+        if self.change not in (None, "gradual", "recurring"):
+            mistakes.append(f"Desk: change must be 'gradual', 'recurring' or None but is {self.change!r}")
+        least = {"gradual": 1, "recurring": 2}.get(self.change or "", 0)
+        if _is_number(self.drift or 0) and (self.drift or 0) < least:
+            mistakes.append(f"Desk: change={self.change!r} needs a drift of at least {least} but it is {self.drift!r}")
         if mistakes:
             raise SpecError(mistakes)
-
-
-def _rng(draw: int, part: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(draw, spawn_key=(part,)))
-
-
-def _pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
-    return choices[int(rng.integers(len(choices)))]
-
-
-def _stranger(rng: np.random.Generator) -> str:
-    """The name a new customer signs with; every other one gives none."""
-    return _pick(rng, wordings().visitors) if rng.integers(2) else ""
-
-
-def _one_of_three(rng: np.random.Generator, size: int) -> set[int]:
-    """One random place of each three in a row; a rest of fewer than three has none."""
-    return {int(start + rng.integers(3)) for start in range(0, size - 2, 3)}
-
-
-def _cases(rng: np.random.Generator, tasks: int, returning: int, regulars: Sequence[Customer]) -> Iterator[Case]:
-    """The cases of a stream: visits of returning customers spread at random among single tickets of new ones."""
-    lengths = _lengths(rng, returning)
-    shown = regulars[: min(len(regulars), math.ceil(returning / _PER_REGULAR))]
-    guests, topics, visits, new = _rounds(rng, shown, len(lengths)), list(wordings().topics), dict[str, int](), 0
-    for length in rng.permutation(lengths + [0] * (tasks - returning)):
-        if length:
-            guest = next(guests)
-            visits[guest.user] = visits.get(guest.user, 0) + 1
-            session = f"{guest.user}/{visits[guest.user]}"
-            yield from (Case(_pick(rng, topics), guest.user, session, guest.name) for _ in range(length))
-        else:
-            new += 1
-            yield Case(_pick(rng, topics), f"visitor-{new}", f"visitor-{new}/1", _stranger(rng))
-
-
-def _lengths(rng: np.random.Generator, total: int) -> list[int]:
-    """Lengths of visits, 1 to 3 tickets each, that add up to ``total``."""
-    lengths: list[int] = []
-    while (left := total - sum(lengths)) > 0:
-        lengths.append(min(left, int(rng.integers(1, 4))))
-    return lengths
-
-
-def _rounds(rng: np.random.Generator, customers: Sequence[Customer], visits: int) -> Iterator[Customer]:
-    """Who visits: everybody once in random order, then everybody again; nobody twice in a row if there are two."""
-    last, left = -1, visits
-    while left > 0:
-        order = [int(place) for place in rng.permutation(len(customers))]
-        if order[0] == last:
-            order.append(order.pop(0))
-        last = order[-1]
-        yield from (customers[place] for place in order[:left])
-        left -= len(order)
 
 
 def _is_number(value: object) -> bool:

@@ -44,6 +44,10 @@ class Kept(Stream, abstract=True):
         """The stream's own."""
         return [int(place) for place in self._held.get("drifts", ())]
 
+    def borders(self) -> Sequence[int]:
+        """The stream's own."""
+        return [int(place) for place in self._held.get("borders", self.drifts())]
+
     def told(self) -> Sequence[Task]:
         """What the stream told beforehand."""
         return [_task(one) for one in self._held.get("told", ())]
@@ -67,6 +71,8 @@ def written(stream: Stream) -> str:
     }
     if drifts := list(stream.drifts()):
         told["drifts"] = drifts
+    if (borders := list(stream.borders())) != drifts:
+        told["borders"] = borders
     return json.dumps(told, ensure_ascii=True, separators=(",", ":")) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -11,7 +12,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from toolkit.component import Component, digest
-from toolkit.errors import SpecError
+from toolkit.errors import SpecError, names
 from toolkit.records import Key, Step, Task
 
 Pair: TypeAlias = tuple[Task, Key]
@@ -69,24 +70,31 @@ class Stream(Component, kind="stream"):
         """
         return ()
 
+    def borders(self) -> Sequence[int]:
+        """Places that no order moves a task across, ascending: `drifts`, and more where a change takes its time."""
+        return self.drifts()
+
     def stretches(self) -> tuple[range, ...]:
-        """Places of the reference order from one drift to the next; a single range where nothing drifts.
+        """Places of the reference order from one border to the next; a single range where nothing drifts.
 
         Raises
         ------
         SpecError
-            If `drifts` are not ascending whole numbers that leave a task on either side.
+            If `borders` are not ascending whole numbers that leave a task on either side, or lack a drift.
         """
-        told, size = list(self.drifts()), len(self.pairs())
+        told, size = list(self.borders()), len(self.pairs())
         bounds = [0, *told, size]
         whole = all(isinstance(place, int) and not isinstance(place, bool) for place in told)
         if not whole or any(later <= earlier for earlier, later in pairwise(bounds)):
+            which = "drifts" if told == list(self.drifts()) else "borders"
             raise SpecError(
                 [
-                    f"{self!r}: drifts() must be ascending places from 1 to {size - 1} but is {told!r}; "
+                    f"{self!r}: {which}() must be ascending places from 1 to {size - 1} but is {told!r}; "
                     "give each first task under a new truth once"
                 ]
             )
+        if lacking := [place for place in self.drifts() if place not in set(told)]:
+            raise SpecError([f"{self!r}: borders() must hold every drift but lacks {names(list(map(str, lacking)))}"])
         return tuple(range(earlier, later) for earlier, later in pairwise(bounds))
 
     def groups(self) -> list[list[int]]:
@@ -167,11 +175,16 @@ def sessions(pairs: Sequence[Pair]) -> list[list[int]]:
 
 
 def stretched(stream: Stream) -> Iterator[list[list[int]]]:
-    """The groups of each stretch between two drifts, by their first places; one that a drift cuts counts as two."""
-    groups = stream.groups()
-    for stretch in stream.stretches():
-        cut = [[place for place in group if place in stretch] for group in groups]
-        yield sorted((group for group in cut if group), key=lambda group: group[0])
+    """The groups of each stretch between two borders, by their first places; one that a border cuts counts as two."""
+    starts = [stretch.start for stretch in stream.stretches()]
+    found: list[list[list[int]]] = [[] for _ in starts]
+    for group in stream.groups():
+        cut: dict[int, list[int]] = {}
+        for place in group:
+            cut.setdefault(bisect_right(starts, place) - 1, []).append(place)
+        for stretch, places in cut.items():
+            found[stretch].append(places)
+    yield from (sorted(groups, key=lambda group: group[0]) for groups in found)
 
 
 def shuffled(stream: Stream, rng: np.random.Generator) -> tuple[int, ...]:

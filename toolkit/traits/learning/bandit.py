@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from toolkit.records import Experience, Learned
-from toolkit.traits.learning.learner import Learner, reward
+from toolkit.traits.learning.learner import Learner, Response, reward
 from toolkit.traits.trait import Think, must_be_positive
+
+_BELIEVED = 0.1
+"""Share of what was counted that is still believed after a drift."""
 
 
 class Bandit(Learner):
@@ -23,6 +26,9 @@ class Bandit(Learner):
     wrapped program. What a summary is worth shows only in the answers after it, and a new choice changes nothing until
     the step is taken again. So an answer counts for the instruction with which the step had been taken *last* when the
     answer was given, whatever is chosen by then, and for none before it was ever taken.
+
+    Where a drift is seen it can explore: a tenth of what was counted is believed from then on, so that beliefs are wide
+    again but still lean to where they were (after the discounting of Garivier & Moulines 2011, done once).
 
     Parameters
     ----------
@@ -49,6 +55,7 @@ class Bandit(Learner):
     Chapelle & Li (2011), An empirical evaluation of Thompson sampling, NeurIPS 24.
     Agrawal & Goyal (2012), Analysis of Thompson sampling for the multi-armed bandit problem, COLT: scores in [0, 1].
     Auer, Cesa-Bianchi & Fischer (2002), Finite-time analysis of the multiarmed bandit problem, Machine Learning 47.
+    Garivier & Moulines (2011), On upper-confidence bound policies for switching bandit problems, ALT.
 
     Examples
     --------
@@ -61,6 +68,8 @@ class Bandit(Learner):
     >>> bandit.learned().instruction, bandit.state()["earned"]
     ('Think first.', [0.0, 2.0])
     """
+
+    responses: ClassVar[tuple[Response, ...]] = ("forget", "explore")
 
     def __init__(
         self,
@@ -94,7 +103,7 @@ class Bandit(Learner):
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin knowing nothing of any."""
         self._rng = rng
-        self._tried = [0] * len(self.instructions)
+        self._tried: list[float] = [0] * len(self.instructions)
         self._earned = [0.0] * len(self.instructions)
         self._under: dict[str, int] = {}
         self._held = 0
@@ -126,6 +135,12 @@ class Bandit(Learner):
         if self._held >= (self.hold or 1):
             self._held, self._now = 0, self._choice()
 
+    def drifted(self) -> None:
+        """Believe a tenth of what was counted, and choose."""
+        self._tried = [_BELIEVED * one for one in self._tried]
+        self._earned = [_BELIEVED * one for one in self._earned]
+        self._now = self._choice()
+
     def learned(self) -> Learned:
         """The instruction that was chosen last."""
         chosen = self.instructions[self._now]
@@ -147,6 +162,6 @@ class Bandit(Learner):
             return int(np.argmax(self._rng.beta(np.add(self._earned, 1), lost + 1)))
         if 0 in self._tried:
             return self._tried.index(0)
-        wide = math.log(sum(self._tried))
+        wide = max(0.0, math.log(sum(self._tried)))  # below one trial in all, after a drift: nothing is known
         bounds = [won / n + math.sqrt(2 * wide / n) for won, n in zip(self._earned, self._tried, strict=True)]
         return bounds.index(max(bounds))

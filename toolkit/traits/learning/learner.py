@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal, TypeAlias
+
 from toolkit.records import Experience, Learned
 from toolkit.traits.trait import Trait
+
+Response: TypeAlias = Literal["forget", "explore", "retune"]
+"""What can be done about a drift; see `toolkit.traits.learning.watched.Watched`."""
 
 
 class Learner(Trait, kind="learning"):
@@ -19,11 +24,15 @@ class Learner(Trait, kind="learning"):
     rewrites
         Names of the steps other than the decision whose instruction it may learn (`Learned.steps`); an arm none of
         whose parts asks one of them is refused.
+    responses
+        What may be done where a detector says that the truth has changed: ``"forget"``, so that it begins anew, or
+        what its own `drifted` does.
     """
 
     labels: int = 0
     revisits: int = 0
     rewrites: tuple[str, ...] = ()
+    responses: ClassVar[tuple[Response, ...]] = ("forget",)
 
     @property
     def directs(self) -> tuple[int, ...]:
@@ -50,6 +59,16 @@ class Learner(Trait, kind="learning"):
     def learned(self) -> Learned:
         """What the prompts carry now."""
         return Learned()
+
+    def drifted(self) -> None:
+        """Trust less in what was learned so far: the truth has changed, as it seems. For those that can; `responses`.
+
+        Raises
+        ------
+        NotImplementedError
+            If it has no way of its own.
+        """
+        raise NotImplementedError(f"{type(self).__name__} can only begin anew: define drifted(), or let it forget")
 
 
 def reward(experience: Experience) -> float | None:

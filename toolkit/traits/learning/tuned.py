@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 
 from toolkit.errors import AnswerError, SpecError
 from toolkit.records import Change, Experience, Learned
 from toolkit.stats import sign_test
-from toolkit.traits.learning.learner import Learner
+from toolkit.traits.learning.learner import Learner, Response
 from toolkit.traits.trait import Think, must_be_positive
 
 Optimiser: TypeAlias = Literal["bootstrap", "random-search", "mipro", "simba", "gepa", "copro"]
@@ -194,6 +194,8 @@ class Tuned(Learner):
        EMNLP (MIPRO). Agrawal et al. 2025, GEPA: reflective prompt evolution can outperform reinforcement learning,
        arXiv 2507.19457.
     """
+
+    responses: ClassVar[tuple[Response, ...]] = ("retune",)  # its versions are numbered for life
 
     def __init__(
         self,
@@ -381,6 +383,12 @@ class Tuned(Learner):
         if self._challenger >= 0:
             self._close("rejected", "the version it was compared with was taken back")
         return True
+
+    def drifted(self) -> None:
+        """Drop all cases, end a trial, and compile anew as soon as there are enough; the version in force stays."""
+        if self._challenger >= 0:
+            self._close("rejected", "it was compiled before the drift")
+        self._cases, self._since = {}, self.every
 
     def changes(self) -> tuple[Change, ...]:
         """Versions that were made, and what became of them."""

@@ -6,6 +6,7 @@ from toolkit.traits.memory.layered import Layered
 from toolkit.traits.memory.lessons import Lessons, Workflows
 from toolkit.traits.memory.notes import LinkedNotes
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, NoMemory
+from toolkit.traits.memory.renewed import Renewed
 from toolkit.traits.memory.retrieval import PermutedLabels, PoolRetrieval, Retrieval, Shuffled
 from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.memory.summary import RunningSummary
@@ -26,6 +27,7 @@ __all__ = [
     "NoMemory",
     "PermutedLabels",
     "PoolRetrieval",
+    "Renewed",
     "Retrieval",
     "RunningSummary",
     "Shuffled",

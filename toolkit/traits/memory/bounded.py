@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.records import Change, Experience, Memory, Recall, Task
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy
 from toolkit.traits.memory.retrieval import Retrieval
 from toolkit.traits.memory.stored import StoredMemory
@@ -138,6 +138,10 @@ class Bounded(MemoryPolicy):
         for name in found.removed:
             self._uses.pop(name, None)
         return found
+
+    def changes(self) -> tuple[Change, ...]:
+        """Those of the policy inside."""
+        return self.of.changes()
 
     def state(self) -> dict[str, object]:
         """The policy inside, and what became of its memories."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from toolkit.records import Example, Experience, Memory, Recall, Task
+from toolkit.records import Change, Example, Experience, Memory, Recall, Task
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy
 from toolkit.traits.memory.retrieval import Retrieval
 from toolkit.traits.memory.windows import CHARACTERS_A_TOKEN, SlidingWindow
@@ -180,6 +180,10 @@ class Layered(MemoryPolicy):
             del self._waiting[name]
         removed = tuple(dict.fromkeys((*short.removed, *long.removed, *gone)))
         return Forgotten(removed, tuple(dict.fromkeys((*short.could_not, *long.could_not))))
+
+    def changes(self) -> tuple[Change, ...]:
+        """Those of both."""
+        return (*self.short.changes(), *self.long.changes())
 
     def state(self) -> dict[str, object]:
         """The states of both, and what waits."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from toolkit.records import Experience, Memory, Recall, Task
+from toolkit.records import Change, Experience, Memory, Recall, Task
 from toolkit.traits.memory.embedding import USUAL, Embedder
 from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, best
 from toolkit.traits.memory.store import SCOPES, WAYS, Scope, Way, within
@@ -147,6 +147,10 @@ class _Sham(MemoryPolicy, abstract=True):
     def forget(self, user: str) -> Forgotten:
         """The policy inside forgets."""
         return self.of.forget(user)
+
+    def changes(self) -> tuple[Change, ...]:
+        """Those of the policy inside."""
+        return self.of.changes()
 
     def state(self) -> dict[str, object]:
         """The state of the policy inside."""
