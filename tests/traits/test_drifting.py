@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_tuned import Skills
+from skills import Skills
 
 from toolkit.component import digest
 from toolkit.records import Change, Experience, Feedback, Learned, Recall, Task

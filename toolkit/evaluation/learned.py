@@ -47,7 +47,7 @@ def learned(
     Returns
     -------
     Given
-        Use it as ``tk.Arm("tuned elsewhere", learning=...)``. An agent that learns goes on learning by
+        Use it as ``tk.Arm("tuned-elsewhere", learning=...)``. An agent that learns goes on learning by
         `Study.agent` instead.
 
     Raises
