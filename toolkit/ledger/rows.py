@@ -233,11 +233,11 @@ def _change(change: Change) -> Row:
     block = change.learned
     told = {"kind": change.kind, "number": change.number, "fate": change.fate, "why": change.why}
     if block is None:
-        return {**told, "instruction": None, "notes": None, "examples": None}
+        return {**told, **dict.fromkeys(("instruction", "notes", "examples", "steps", "program"))}
     examples = canonical([asdict(one) for one in block.examples])
-    later = {"steps": canonical(dict(block.steps)) if block.steps else None, "program": block.program}
-    kept = {name: value for name, value in later.items() if value is not None}  # elsewhere as before they came
-    return {**told, "instruction": block.instruction, "notes": block.notes, "examples": examples, **kept}
+    steps = canonical(dict(block.steps)) if block.steps else None
+    written = {"instruction": block.instruction, "notes": block.notes, "examples": examples}
+    return {**told, **written, "steps": steps, "program": block.program}
 
 
 def content(row: Mapping[str, Any]) -> Row:
@@ -250,7 +250,14 @@ def content(row: Mapping[str, Any]) -> Row:
     for name in ("counterfactuals", "preferred", "changes", "weighed"):
         if not kept.get(name, True):
             del kept[name]
+    if "changes" in kept:
+        kept["changes"] = [_said(one) for one in kept["changes"]]
     return kept
+
+
+def _said(change: Row) -> Row:
+    """A change without the parts that came later, where they say nothing."""
+    return {name: value for name, value in change.items() if value is not None or name not in ("steps", "program")}
 
 
 def call_row(call: Call, run: str) -> Row:
