@@ -83,7 +83,7 @@ def test_stale_labels_recover_slower_than_a_window_and_the_truth_loses_nothing(s
     assert found["stale"].recovered == 0
     assert found["renewed"].recovered == 6
     assert 40 < found["renewed"].median < 140
-    lost = {arm: band.value[-1] for arm, band in tk.regret(made, baseline="truth", since=200).items()}
+    lost = {arm: band.mean[-1] for arm, band in tk.regret(made, baseline="truth", since=200).items()}
     assert lost["renewed"] < lost["window"] < lost["stale"], "against the oracle, which switches at once"
     rang = tk.detections(made)
     [delay] = rang.row("renewed").delays
