@@ -48,7 +48,7 @@ class Recovery:
     reason: str = ""
 
     def __repr__(self) -> str:
-        bounds = f"{self.median:g} [{self.low:g}, {self.high:g}]"
+        bounds = "n/a" if math.isnan(self.median) else f"{self.median:g} [{self.low:g}, {self.high:g}]"
         told = f"; {self.reason}" if self.reason else ""
         return f"Recovery(after {bounds} tasks, {self.recovered} of {self.runs} runs by windows of {self.window}{told})"
 
