@@ -11,7 +11,9 @@ import pytest
 from errands import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-PARAMETERS = 'lm = "scripted"\ntasks, seeds = 10, 2\n'
+PARAMETERS = 'lm = "scripted"\ntasks, seeds = {}\n'
+SIZES = {"03_learning": "60, 3"}  # versions need time to come and go
+TOLD = {"03_learning": ("on trial → in force", "on trial → rejected", "60 answers behind it", "0 of 6 runs were back")}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -31,17 +33,21 @@ def test_it_is_short_and_kept_without_outputs(notebook: nbformat.NotebookNode) -
 
 
 def test_it_runs_from_top_to_bottom(
-    notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
+    name = request.node.callspec.params["notebook"].stem
     monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+    if not any(".tracking" in cell.source for cell in notebook.cells):
+        monkeypatch.setenv("TOOLKIT_TRACKING", "off")
     (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    cell.source = PARAMETERS  # the scripted model in place of the real one
+    cell.source = PARAMETERS.format(SIZES.get(name, "10, 2"))  # the scripted model in place of the real one
     place = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
-    told = "\n".join(str(output.get("data", {}).get("text/plain", "")) for output in outputs)
+    told = "\n".join(str(output.get("data", {}).get("text/plain", output.get("text", ""))) for output in outputs)
     assert "difference to static" in told
     assert "SCRIPTED MODEL" in told
+    assert [words for words in TOLD.get(name, ()) if words not in told] == []
     assert (tmp_path / "ledger" / "studies").is_dir()
     assert [name for name in os.listdir(tmp_path) if name not in ("ledger",)] == []

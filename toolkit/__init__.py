@@ -164,7 +164,7 @@ _FACE = {
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
     "widgets.chat": ("Chat",),
     "widgets.feedback": ("FeedbackPanel",),
-    "widgets.forms": ("ArmForm", "MemoryForm", "RoleForm"),
+    "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm", "RoleForm"),
     "widgets.live": ("LiveStudy",),
     "widgets.study_form": ("StudyForm",),
 }

@@ -115,6 +115,11 @@ def test_runs_that_agree_are_no_certainty() -> None:
     assert "agree" in curve_band(np.ones((4, 5))).reason
 
 
+def test_a_band_that_ends_in_agreement_says_so_where_it_is_printed() -> None:
+    assert "all runs agree there" in repr(curve_band([[0, 1], [1, 1]], window=1))
+    assert "agree" not in repr(curve_band([[0, 1], [1, 0]], window=1))
+
+
 def test_all_missing_is_said() -> None:
     assert "no scores" in curve_band(np.full((3, 4), NAN)).reason
     with pytest.raises(ValueError, match="runs x episodes"):

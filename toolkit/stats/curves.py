@@ -17,6 +17,7 @@ from toolkit.stats.estimate import Estimate, Floats, check_level, t_quantile, t_
 
 _TARGET = "new orders of these tasks"
 _BLOCK = 2**17  # values: 1 MB
+_ALIKE = "all runs agree there: no spread to estimate a band from"
 _ONE_RUN = "one run: a band needs runs with other seeds (5 or more are advised)"
 
 
@@ -54,7 +55,9 @@ class CurveBand:
         if not len(self.t):
             return "CurveBand(no episodes)"
         end = f"{self.mean[-1]:.4g} [{self.low[-1]:.4g}, {self.high[-1]:.4g}]"
-        return f"CurveBand(after {self.t[-1]} episodes: {end}, {self.n_runs[-1]} runs; {self.reason or self.target})"
+        alike = math.isnan(self.low[-1]) and self.n_runs[-1] > 1
+        told = self.reason or (_ALIKE if alike else self.target)
+        return f"CurveBand(after {self.t[-1]} episodes: {end}, {self.n_runs[-1]} runs; {told})"
 
 
 def prequential_mean(scores: ArrayLike, *, window: int | None = None, fading: float | None = None) -> Floats:

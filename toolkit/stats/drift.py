@@ -13,7 +13,7 @@ from toolkit.stats.estimate import Floats, check_level
 _FEWEST = "bounds from order statistics need more runs ({least} at {level:g}% and better more)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Recovery:
     """Tasks until runs were back at their level before a change, with those that never were.
 
@@ -46,6 +46,11 @@ class Recovery:
     recovered: int
     window: int
     reason: str = ""
+
+    def __repr__(self) -> str:
+        bounds = "n/a" if math.isnan(self.median) else f"{self.median:g} [{self.low:g}, {self.high:g}]"
+        told = f"; {self.reason}" if self.reason else ""
+        return f"Recovery(after {bounds} tasks, {self.recovered} of {self.runs} runs by windows of {self.window}{told})"
 
 
 def recovery_time(
@@ -94,6 +99,8 @@ def recovery_time(
     >>> found = recovery_time(lost, 10, window=5)
     >>> found.median, found.low, found.high, found.recovered, found.runs
     (10.0, 7.0, inf, 6, 7)
+    >>> recovery_time(lost[:6], 10, window=5)
+    Recovery(after 9 [7, 11] tasks, 6 of 6 runs by windows of 5)
     """
     check_level(level)
     numbers = np.asarray(scores, dtype=float)

@@ -1,4 +1,4 @@
-"""The forms of an agent: its role, its memory, and the arm that holds all its traits."""
+"""The forms of an agent: its role, its memory, its learner, and the arm that holds all its traits."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from toolkit.component import Component, Config, read_toml
 from toolkit.errors import SpecError
 from toolkit.lm.model import Model
 from toolkit.streams.channel import Channel
+from toolkit.traits.learning import Learner
 from toolkit.traits.memory import MemoryPolicy
 from toolkit.traits.role import Role, RolePolicy, library, role
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
@@ -40,6 +41,27 @@ class MemoryForm(ComponentForm):
 
     def __init__(self, value: MemoryPolicy | None = None, name: str = "memory", nested: bool = False) -> None:
         super().__init__("memory", value, name, nested)
+
+
+class LearnerForm(ComponentForm):
+    """A form for a learner: which one, and its parameters.
+
+    Parameters
+    ----------
+    value
+        What to show first; None = nothing is learned.
+
+    Examples
+    --------
+    >>> from toolkit.traits.learning import DemoBuffer
+    >>> print(LearnerForm(DemoBuffer(size=4)).code())
+    import toolkit as tk
+    <BLANKLINE>
+    learning = tk.DemoBuffer(size=4)
+    """
+
+    def __init__(self, value: Learner | None = None, name: str = "learning", nested: bool = False) -> None:
+        super().__init__("learning", value, name, nested)
 
 
 class RoleForm(ComponentForm):
@@ -147,7 +169,7 @@ class ArmForm(Form):
             "role": RoleForm(nested=True),
             "memory": MemoryForm(nested=True),
             "goals": ComponentForm("goals", nested=True),
-            "learning": ComponentForm("learning", nested=True),
+            "learning": LearnerForm(nested=True),
             "decider": ComponentForm("decider", nested=True),
             "transcript": SwitchField("transcript", "The running session's earlier tasks and own answers."),
             "lm": ModelField(),
