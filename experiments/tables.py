@@ -27,8 +27,25 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "lags": lambda: str(tk.probe_scores(study, by="lag", stream="recall-at-lag", ledger=ledger)),
         "update": lambda: str(tk.compare(study, baseline="nearest", stream="knowledge-update", ledger=ledger)),
         "uses": lambda: str(tk.attribution(study, ledger=ledger)),
+        "versions": lambda: str(tk.versions(study, arm="tuned", ledger=ledger)),
+        "recovery": lambda: _recovery(study, ledger),
     }
     return made[kind]()
+
+
+def _recovery(study: str, ledger: Ledger) -> str:
+    """Tasks until each arm was back at its own level before the change, and what it lost to the oracle since."""
+    back, lost = (
+        tk.recovery(study, window=12, ledger=ledger),
+        tk.regret(study, baseline="oracle", since=24, ledger=ledger),
+    )
+    lines = ["arm               lost to the oracle  back at its own level"]
+    for arm, found in back.items():
+        if arm in lost:
+            band = lost[arm]
+            gap = f"{band.mean[-1]:.1f} [{band.low[-1]:.1f}, {band.high[-1]:.1f}]"
+            lines.append(f"{arm:<16}  {gap:<18}  {found}".rstrip())
+    return "\n".join(lines)
 
 
 def tables(experiment: Path, text: str) -> Iterator[tuple[str, str, str]]:
