@@ -100,7 +100,7 @@ def recovery_time(
     >>> found.median, found.low, found.high, found.recovered, found.runs
     (10.0, 7.0, inf, 6, 7)
     >>> recovery_time(lost[:6], 10, window=5)
-    Recovery(after 9 [7, 11] tasks, 6 of 6 runs by windows of 5)
+    Recovery(after 9.5 [7, 14] tasks, 6 of 6 runs by windows of 5)
     """
     check_level(level)
     numbers = np.asarray(scores, dtype=float)
