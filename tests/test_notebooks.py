@@ -13,7 +13,7 @@ from errands import ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PARAMETERS = 'lm = "scripted"\ntasks, seeds = {}\n'
 SIZES = {"03_learning": "60, 3"}  # versions need time to come and go
-TOLD = {"03_learning": ("on trial → in force", "on trial → rejected", "60 answers behind it", "0 of 6 runs were back")}
+TOLD = {"03_learning": ("what the prompts carry anyway", "was better", "rejected", "60 answers behind it", "6 of 6")}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
