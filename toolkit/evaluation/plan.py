@@ -110,7 +110,7 @@ def _taped(study: Study) -> dict[str, Any]:
 
 
 def _arm(arm: Arm) -> dict[str, Any]:
-    told = {"on": arm.on, "repr": _told(arm), "fingerprint": arm.fingerprint()}
+    told: dict[str, Any] = {"on": arm.on, "repr": _told(arm), "fingerprint": arm.fingerprint()}
     told |= {"watched": True} if _watched(arm.memory) or _watched(arm.learning) else {}
     return told | ({"channel": repr(arm.channel)} if arm.channel is not None else {})
 
