@@ -75,12 +75,12 @@ def lived(agent: LiveAgent) -> LiveAgent:
 
 def policies() -> list[object]:
     """Every memory policy and learner that there is, with a sham of a sham."""
-    needed = {"of": Retrieval(k=2), "instructions": ("", "Think first.")}
+    given = {"memory": {"of": Retrieval(k=2)}, "learning": {"instructions": ("", "Think first.")}}
     found = []
     for kind in ("memory", "learning"):
         for cls in registered(kind).values():
             if cls.__module__.partition(".")[0] == "toolkit" or cls in (Pondering, LastWords, Advised):
-                found.append(cls(**{name: needed[name] for name in cls.parameters() if name in needed}))
+                found.append(cls(**{name: one for name, one in given[kind].items() if name in cls.parameters()}))
     return [*found, PermutedLabels(Shuffled(Retrieval(k=2)))]
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skills import Skills
 
 from toolkit.component import digest
-from toolkit.records import Change, Experience, Feedback, Learned, Recall, Task
+from toolkit.records import Change, Experience, Feedback, Recall, Task
 from toolkit.traits.learning import (
     Adwin,
     Bandit,
@@ -208,35 +207,6 @@ def test_a_bandit_that_explores_changes_its_mind_sooner_than_one_that_does_not()
                 scores += [earned] if t >= 150 else []
         means.append(np.mean(scores))
     assert means[1] > means[0] + 0.05
-
-
-def test_a_tuned_learner_drops_its_cases_and_compiles_from_the_new_ones() -> None:
-    skills = Skills(["0.95", "0.96"], first=0.9)
-    watched = Watched(Tuned(every=1000, window=12), NERVOUS, "retune")
-    watched.reset(np.random.default_rng(0), skills)  # type: ignore[arg-type]
-    for t in range(40):
-        skills.luck[f"stream/{t}"] = 0.5
-        watched.applied(f"stream/{t}")
-        watched.observe(met(t, float(t < 20), "yes" if t < 20 else "no"))
-    news = watched.changes()
-    assert [(one.kind, one.fate) for one in news[:2]] == [("drift", "retune"), ("version", "on trial")]
-    ids = [int(name.split("/")[1]) for name in skills.compiled_from[0]]
-    assert len(ids) == 6
-    assert min(ids) > 20
-
-
-def test_a_trial_that_is_under_way_is_ended_by_a_drift() -> None:
-    skills = Skills(["0.95"], first=0.3)
-    tuned = Tuned(every=10, trial=20)
-    tuned.reset(np.random.default_rng(0), skills)  # type: ignore[arg-type]
-    for t in range(14):
-        skills.luck[f"stream/{t}"] = 0.55
-        tuned.applied(f"stream/{t}")
-        tuned.observe(met(t, 0.0, "no"))
-    assert tuned.versions[1].fate == "on trial"
-    tuned.drifted()
-    assert (tuned.versions[1].fate, tuned.versions[1].why) == ("rejected", "it was compiled before the drift")
-    assert tuned.learned() == Learned()
 
 
 def test_labels_and_revisits_are_those_of_the_learner_inside() -> None:

@@ -8,6 +8,7 @@ from skills import RIGHT, WRONG, Skills
 
 from toolkit.errors import AnswerError, SpecError
 from toolkit.records import Experience, Feedback, Learned, Task
+from toolkit.traits.learning import PageHinkley, Watched
 from toolkit.traits.learning.tuned import Tuned, Version
 
 
@@ -145,3 +146,36 @@ def test_who_cannot_ask_again_is_told() -> None:
 def test_parameters_out_of_range_are_refused(wrong: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Tuned(**wrong).check()  # type: ignore[arg-type]
+
+
+def met(t: int, score: float, answer: str) -> Experience:
+    return Experience(f"stream/{t}", Task(f"t{t}", {"q": f"{t}"}, time=t), answer, Feedback(score, RIGHT))
+
+
+def test_a_tuned_learner_drops_its_cases_and_compiles_from_the_new_ones() -> None:
+    skills = Skills(["0.95", "0.96"], first=0.9)
+    watched = Watched(Tuned(every=1000, window=12), PageHinkley(min_instances=5, threshold=2.0), "retune")
+    watched.reset(np.random.default_rng(0), skills)  # type: ignore[arg-type]
+    for t in range(40):
+        skills.luck[f"stream/{t}"] = 0.5
+        watched.applied(f"stream/{t}")
+        watched.observe(met(t, float(t < 20), "yes" if t < 20 else "no"))
+    news = watched.changes()
+    assert [(one.kind, one.fate) for one in news[:2]] == [("drift", "retune"), ("version", "on trial")]
+    ids = [int(name.split("/")[1]) for name in skills.compiled_from[0]]
+    assert len(ids) == 6
+    assert min(ids) > 20
+
+
+def test_a_trial_that_is_under_way_is_ended_by_a_drift() -> None:
+    skills = Skills(["0.95"], first=0.3)
+    tuned = Tuned(every=10, trial=20)
+    tuned.reset(np.random.default_rng(0), skills)  # type: ignore[arg-type]
+    for t in range(14):
+        skills.luck[f"stream/{t}"] = 0.55
+        tuned.applied(f"stream/{t}")
+        tuned.observe(met(t, 0.0, "no"))
+    assert tuned.versions[1].fate == "on trial"
+    tuned.drifted()
+    assert (tuned.versions[1].fate, tuned.versions[1].why) == ("rejected", "it was compiled before the drift")
+    assert tuned.learned() == Learned()

@@ -93,7 +93,7 @@ class Stream(Component, kind="stream"):
                     "give each first task under a new truth once"
                 ]
             )
-        if lacking := [place for place in self.drifts() if place not in set(told)]:
+        if lacking := sorted(set(self.drifts()) - set(told)):
             raise SpecError([f"{self!r}: borders() must hold every drift but lacks {names(list(map(str, lacking)))}"])
         return tuple(range(earlier, later) for earlier, later in pairwise(bounds))
 

@@ -168,7 +168,7 @@ class Adwin(_OfRiver):
         from river.drift import ADWIN
 
         self._sum, self._count = 0.0, 0
-        return ADWIN(  # type: ignore[no-untyped-call]  # as the library has it
+        return ADWIN(  # type: ignore[no-untyped-call]
             delta=self.delta,
             clock=self.clock,
             max_buckets=self.max_buckets,
@@ -297,8 +297,8 @@ class Kswin(_OfRiver):
     def check(self) -> None:
         """A level; a window that holds as many before the latest as there are of these."""
         _must_be_chance("Kswin.alpha", self.alpha)
-        for name, least in (("stat_size", 2), ("window_size", 2 * self.stat_size)):
-            value = getattr(self, name)
+        for name in ("stat_size", "window_size"):
+            value, least = getattr(self, name), 2 if name == "stat_size" else 2 * self.stat_size
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"Kswin.{name} must be an integer of at least {least} but is {value!r}")
 

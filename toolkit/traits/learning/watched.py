@@ -55,9 +55,9 @@ class Watched(Learner):
     ...     watched.applied(f"stream/{t}")
     ...     watched.observe(Experience(f"stream/{t}", Task("a", {"text": "hi"}), "yes", Feedback(score, "yes")))
     >>> [(one.kind, one.why, one.fate) for one in watched.changes()]
-    [('drift', 'earned 0.00 over the last 11 answers, 1.00 before', 'forget')]
+    [('drift', 'earned 0.00 over the last 10 answers, 1.00 before', 'forget')]
     >>> [one.source for one in watched.learned().examples]
-    ['stream/70']
+    ['stream/69', 'stream/70']
     """
 
     def __init__(self, of: Learner = _OF, detector: Detector = _DETECTOR, response: Response = "forget") -> None:
