@@ -42,7 +42,7 @@ def test_the_planted_threshold_is_found_and_measured(study: Callable[..., Study]
         arm("one-bit", Abstaining(explore=0.1), channel=OneBit()),
         arm("fixed", Abstaining(threshold=0.7)),
     ]
-    made = finish(study(*arms, stream=Errands(60, sessions=False), lm=LM, seeds=3, scorers=[Selective(), "exact"]))
+    made = finish(study(*arms, stream=Errands(120, sessions=False), lm=LM, seeds=3, scorers=[Selective(), "exact"]))
     rows = made.episodes()
     weighed = rows[rows.arm != "static"].assign(
         sure=lambda frame: [one["confidence"] for one in frame.weighed],
@@ -55,7 +55,7 @@ def test_the_planted_threshold_is_found_and_measured(study: Callable[..., Study]
     assert (weighed.score[kept] == 0.4).all()
     assert set(weighed.status) == {"ok"}
     for name in ("told", "one-bit"):
-        late = weighed[(weighed.arm == name) & (weighed.t >= 30)]
+        late = weighed[(weighed.arm == name) & (weighed.t >= 80)]
         assert ((late["at"] > 0.6) & (late["at"] <= 0.9)).mean() > 0.9
     assert weighed.explored[weighed.arm == "one-bit"].any()
     assert not weighed.explored[weighed.arm == "fixed"].any()
@@ -88,7 +88,7 @@ def test_it_is_frozen_copied_and_replayed_and_no_other_request_changes(study: Ca
     finish(made)
     assert made.replay().identical
     assert sorted(prompts(made, "static")) == sorted(prompts(made, "all"))
-    calls = made.ledger.sql("SELECT arm, phase, t, hash, response FROM calls JOIN runs USING (run)")
+    calls = made.ledger.sql("SELECT arm, response FROM calls JOIN runs USING (run)")
     told = calls.response.str.contains("logprob")
     assert told[calls.arm == "all"].all()
     assert not told[calls.arm == "static"].any()

@@ -50,6 +50,16 @@ VALUES = {
         ),
         max_size=2,
     ),
+    EPISODE["changes"]: st.lists(
+        st.fixed_dictionaries(
+            {
+                **dict.fromkeys(("kind", "fate", "why", "instruction", "notes", "examples"), st.none() | WORDS),
+                **dict.fromkeys(("steps", "program"), st.none() | WORDS),
+                "number": st.integers(0, 9),
+            }
+        ),
+        max_size=2,
+    ),
     EPISODE["weighed"]: st.fixed_dictionaries(
         {
             "answer": st.none() | WORDS,
