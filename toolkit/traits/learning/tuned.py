@@ -372,7 +372,7 @@ class Tuned(Learner):
             return False
         won = self._against(experience, self._versions[self._before].learned, known)
         self._watch = watch = self._watch.after(won)
-        if sign_test(watch.wins, watch.losses) > self.risk:
+        if watch.wins <= watch.losses or sign_test(watch.wins, watch.losses) > self.risk:
             return False
         return self._roll_back(f"the version before it did better: {watch}")
 
