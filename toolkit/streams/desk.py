@@ -216,7 +216,7 @@ class Desk(Stream):
         if self.change not in (None, "gradual", "recurring"):
             mistakes.append(f"Desk: change must be 'gradual', 'recurring' or None but is {self.change!r}")
         least = {"gradual": 1, "recurring": 2}.get(self.change or "", 0)
-        if _is_number(self.drift or 0) and (self.drift or 0) < least:
+        if least and _is_number(self.drift or 0) and (self.drift or 0) < least:
             mistakes.append(f"Desk: change={self.change!r} needs a drift of at least {least} but it is {self.drift!r}")
         if mistakes:
             raise SpecError(mistakes)
