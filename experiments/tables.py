@@ -6,6 +6,7 @@ With ``--check`` nothing is written, and it ends with 1 where README.md says any
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -43,7 +44,8 @@ def _recovery(study: str, ledger: Ledger) -> str:
     for arm, found in back.items():
         if arm in lost:
             band = lost[arm]
-            gap = f"{band.mean[-1]:.1f} [{band.low[-1]:.1f}, {band.high[-1]:.1f}]"
+            spread = "" if math.isnan(band.low[-1]) else f" [{band.low[-1]:.1f}, {band.high[-1]:.1f}]"  # all runs alike
+            gap = f"{band.mean[-1]:.1f}{spread}"
             lines.append(f"{arm:<16}  {gap:<18}  {found}".rstrip())
     return "\n".join(lines)
 

@@ -30,7 +30,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.records import Step, Task
-from toolkit.traits.learning import DemoBuffer, FixedExamples, Learner
+from toolkit.traits.learning import Bandit, DemoBuffer, FixedExamples, Learner, Playbook
 from toolkit.traits.memory import PermutedLabels, Retrieval, Shuffled, SlidingWindow
 
 Open = Callable[..., LiveAgent]
@@ -73,9 +73,12 @@ def lived(agent: LiveAgent) -> LiveAgent:
     return agent
 
 
+BOTH = (Playbook(), Bandit(("", "Give one rule."), step="reflect"))
+
+
 def policies() -> list[object]:
     """Every memory policy and learner that there is, with a sham of a sham."""
-    given = {"memory": {"of": Retrieval(k=2)}, "learning": {"instructions": ("", "Think first.")}}
+    given = {"memory": {"of": Retrieval(k=2)}, "learning": {"instructions": ("", "Think first."), "parts": BOTH}}
     found = []
     for kind in ("memory", "learning"):
         for cls in registered(kind).values():

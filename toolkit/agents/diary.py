@@ -177,6 +177,7 @@ class Diary(Agent):
     def learn(self, experience: Experience) -> None:
         """As `Agent`."""
         super().learn(experience)
+        self.changes()  # nobody here keeps them: a life's versions are its learner's own
         self._note("feedback", experience)
 
     def lost(self, task: Task, error: Exception) -> list[Event]:
