@@ -63,6 +63,6 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def own(ledger: Ledger, empty_database: Path) -> Target:
     """The ledger's own database, there already."""
-    ledger.root.mkdir()
+    ledger.root.mkdir(exist_ok=True)
     shutil.copyfile(empty_database, ledger.root / "mlflow.db")
     return target("ledger", ledger.root)

@@ -225,7 +225,11 @@ def test_entries_are_whole(key: str) -> None:
     [
         (Critique(), "whether it was right and, in words, what was wrong with it."),
         (Critique(reveals=True, scored=False), "in words alone what was wrong with it and what would have been right."),
-        (Implicit(p_retry=0.5, p_correct=0.25), "25 % were met with the right one in words, 50 % with a wish"),
+        (
+            Implicit(p_retry=0.5, p_correct=0.25),
+            "what a simulated user says who does not rate (of wrong ones, 25 % were met with the right one in words, "
+            "50 % with a wish to try again, all others and the right ones with silence).",
+        ),
         (Preference(), "whether it was better than another answer (any other, drawn at random)."),
         (HumanFeedback(grades=3), "what a person said of it (one of 3 grades, a right answer, words, or nothing)."),
         (Adversarial(Scalar(), share=0.8), "the score, of 80 % of the answers a lie to mislead them."),

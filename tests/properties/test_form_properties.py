@@ -74,6 +74,8 @@ def components(cls: type[Component], depth: int = 2) -> st.SearchStrategy[Compon
         fields["models"] = st.lists(alike, min_size=2, max_size=3).map(tuple)
     if cls.__name__ == "Judge":  # its fingerprint is its model's too, and that of a file needs the file
         fields["lm"] = components(Scripted, 0)
+    for step in {"step", "steps"} & fields.keys():  # which an arm must take
+        fields[step] = st.none()
     if cls.__name__ == "Role":
         case = st.fixed_dictionaries(
             {"inputs": st.dictionaries(st.text(min_size=1), st.text(), min_size=1), "answer": st.text()}

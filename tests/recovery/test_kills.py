@@ -151,7 +151,7 @@ def test_a_study_killed_in_the_midst_of_a_compilation_comes_to_the_same_hash(mor
         number = place + 1 - done + calls[place]["t"]  # episodes are written anew in each life, calls only once
         assert mortal.live(tmp_path / "killed", **order, kind="write", number=number)["signal"] == 9
         [cut] = (tmp_path / "killed").glob("studies/*/runs/*")
-        done = len(rows(cut, "calls"))
+        done = (cut / "calls.jsonl").read_bytes().count(b"\n")  # what is torn has no end of line
         assert done == place, "the call that was being written is torn, all before it are there"
         assert calls[place]["step"] == "tune"
     found = mortal.live(tmp_path / "killed", **order)

@@ -39,7 +39,7 @@ HOSTILE = {
 }
 
 
-class Given(Embedder):
+class Planted(Embedder):
     """Whatever it is told to give."""
 
     rows: Any = None
@@ -59,7 +59,7 @@ class Given(Embedder):
     ],
 )
 def test_what_is_no_unit_vector_is_refused_when_it_is_searched(rows: Any, told: str) -> None:
-    embedder = Given()
+    embedder = Planted()
     embedder.rows = rows
     with pytest.raises(ValueError, match=told):
         unit(embedder, ["x"])
@@ -70,7 +70,7 @@ def test_what_is_no_unit_vector_is_refused_when_it_is_searched(rows: Any, told: 
 
 
 def test_vectors_of_another_length_are_refused() -> None:
-    embedder = Given()
+    embedder = Planted()
     embedder.rows = [[1.0, 0.0]]
     store = Store(embedder)
     store.put(Memory("a", "x"))

@@ -60,7 +60,7 @@ def saved(program: Any) -> str:
 
     Examples
     --------
-    >>> json.loads(saved(dspy.Predict("note -> gist")))["self"]["demos"]
+    >>> json.loads(saved(dspy.Predict("note -> gist")))["demos"]
     []
     """
     return canonical(program.dump_state())
