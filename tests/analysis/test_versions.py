@@ -16,6 +16,7 @@ import toolkit as tk
 from toolkit.analysis import differing
 from toolkit.analysis.differing import Difference, block_lines
 from toolkit.analysis.shown import visible
+from toolkit.evaluation.exams import Exams
 from toolkit.evaluation.study import Study
 from toolkit.records import Example, Learned
 from toolkit.report import html
@@ -67,6 +68,14 @@ def test_a_running_study_shows_what_there_is_so_far(study: Make) -> None:
 
     made.run(watch=watch)
     assert seen == [[], [(0, ((0, 8),)), (1, ((8, None),))]]
+
+
+def test_an_exam_of_a_copy_tells_of_nothing_twice(study: Make) -> None:
+    alone = finish(study(SWITCHING, seeds=1, name="alone"))
+    examined = finish(study(SWITCHING, seeds=1, exams=Exams(False, 6, 2)))
+    query = "SELECT phase, t, kind, number, fate FROM changes WHERE study = $1 ORDER BY ALL"
+    told = [made.ledger.sql(query, made.name).values.tolist() for made in (alone, examined)]
+    assert told[0] == told[1] != []
 
 
 def test_what_late_feedback_changes_after_the_stream_is_made_at_its_end(study: Make) -> None:
