@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from toolkit.evaluation.study import Study
 from toolkit.ledger.parquet import replace_parquet
 from toolkit.ledger.rows import SCHEMAS, Row, line
@@ -75,3 +77,18 @@ def prompts(study: Study, arm: str, *, seed: int = 0) -> list[str]:
     run = next(run for run in study.runs if run.arm.name == arm and run.seed == seed)
     rows = study.ledger.sql("SELECT prompt FROM calls WHERE run = $1 ORDER BY t, ordinal", run.id)
     return [json.dumps([dict(turn) for turn in prompt]) for prompt in rows.prompt]
+
+
+def goes_on_as_if_never_cut_off(
+    made: Callable[[str], Study], monkeypatch: pytest.MonkeyPatch, model: type, calls: int
+) -> Study:
+    """A study whose model cannot be reached after so many calls comes, later, to what it would have: that, uncut."""
+    whole, cut = finish(made("whole")), made("cut")
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "calls", calls)
+        assert [one.status for one in cut.run()] == ["suspended"]
+    finish(cut)
+    assert cut.records()[0].replayed == calls
+    assert [one.hash for one in cut.records()] == [one.hash for one in whole.records()]
+    assert cut.replay().identical
+    return whole

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
-from errands import finish
+from errands import goes_on_as_if_never_cut_off
 from proposer import BEST, Proposer
 
 import toolkit as tk
@@ -171,15 +171,7 @@ def test_a_compilation_that_is_cut_off_goes_on_as_if_nothing_had_been(
             ledger=f"{tmp_path}/{name}", tracking="off",
         )  # fmt: skip
 
-    whole = finish(made("whole"))
-    cut = made("cut")
-    with monkeypatch.context() as patched:
-        patched.setattr(Falling, "calls", 13)  # in the midst of the first compilation
-        assert [one.status for one in cut.run()] == ["suspended"]
-    finish(cut)
-    assert cut.records()[0].replayed == 13
-    assert [one.hash for one in cut.records()] == [one.hash for one in whole.records()]
-    assert cut.replay().identical
+    goes_on_as_if_never_cut_off(made, monkeypatch, Falling, 13)  # in the midst of the first compilation
 
 
 def test_a_run_that_is_cut_off_rings_as_if_nothing_had_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,16 +187,9 @@ def test_a_run_that_is_cut_off_rings_as_if_nothing_had_been(tmp_path: Path, monk
             ledger=f"{tmp_path}/{name}", tracking="off",
         )  # fmt: skip
 
-    whole = finish(made("whole"))
+    whole = goes_on_as_if_never_cut_off(made, monkeypatch, Falling, 13)
     rang = whole.ledger.sql("SELECT t, number, fate, why FROM changes WHERE kind = 'drift' ORDER BY t")
     assert set(rang.fate) == {"forget"}
     assert rang.why.str.startswith("earned 0").all()
     found = tk.detections(whole).row("watched")
     assert found.alarms == len(rang)
-    cut = made("cut")
-    with monkeypatch.context() as patched:
-        patched.setattr(Falling, "calls", 13)
-        assert [one.status for one in cut.run()] == ["suspended"]
-    finish(cut)
-    assert [one.hash for one in cut.records()] == [one.hash for one in whole.records()]
-    assert cut.replay().identical

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import dspy
 import numpy as np
 import pytest
-from errands import Errands, finish, prompts
+from errands import Errands, finish, goes_on_as_if_never_cut_off, prompts
 from proposer import BEST, Proposer, _Writing
 
 import toolkit as tk
@@ -123,15 +123,7 @@ def test_a_compilation_of_a_program_that_is_cut_off_goes_on_as_if_nothing_had_be
             ledger=f"{tmp_path}/{name}", tracking="off",
         )  # fmt: skip
 
-    whole = finish(made("whole"))
-    cut = made("cut")
-    with monkeypatch.context() as patched:
-        patched.setattr(Gister, "calls", 22)  # in the midst of the first compilation
-        assert [one.status for one in cut.run()] == ["suspended"]
-    finish(cut)
-    assert cut.records()[0].replayed == 22
-    assert [one.hash for one in cut.records()] == [one.hash for one in whole.records()]
-    assert cut.replay().identical
+    goes_on_as_if_never_cut_off(made, monkeypatch, Gister, 22)  # in the midst of the first compilation
 
 
 def test_examples_go_to_the_predictor_that_gives_the_answer(study: Callable[..., tk.Study]) -> None:

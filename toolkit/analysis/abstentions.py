@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit.analysis.doubts import notes
 from toolkit.analysis.recorded import OWN, crossed, found, plan
-from toolkit.analysis.shown import Shown
-from toolkit.errors import nearest
+from toolkit.analysis.shown import ByArm
 from toolkit.ledger.planned import only, scores
 from toolkit.ledger.store import Ledger
 from toolkit.records import ABSTAINED
@@ -51,22 +50,13 @@ class AbstentionRow:
 
 
 @dataclass(frozen=True, repr=False)
-class Abstentions(Shown):
+class Abstentions(ByArm[AbstentionRow]):
     """Arms that may abstain beside those that never do. Prints as a table; `frame` and `curve` have every number."""
-
-    left: ClassVar[int] = 1
 
     study: str
     rows: tuple[AbstentionRow, ...]
     curve: pd.DataFrame
     notes: tuple[str, ...]
-
-    def row(self, arm: str) -> AbstentionRow:
-        """The row of one arm."""
-        for row in self.rows:
-            if row.arm == arm:
-                return row
-        raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
     @property
     def frame(self) -> pd.DataFrame:

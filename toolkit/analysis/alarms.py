@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.analysis.courses import declared
 from toolkit.analysis.recorded import OWN, found, plan
-from toolkit.analysis.shown import Shown
-from toolkit.errors import nearest
+from toolkit.analysis.shown import ByArm
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only
 from toolkit.ledger.rows import Row
@@ -50,28 +49,15 @@ class Watching:
 
 
 @dataclass(frozen=True, repr=False)
-class Detections(Shown):
+class Detections(ByArm[Watching]):
     """Arms that have a detector. Prints as a table; `frame` has every number."""
 
-    left: ClassVar[int] = 1
+    told_of: ClassVar[str] = "arm with an alarm"
 
     study: str
     changes: tuple[int, ...]
     rows: tuple[Watching, ...]
     notes: tuple[str, ...]
-
-    def row(self, arm: str) -> Watching:
-        """The row of one arm.
-
-        Raises
-        ------
-        KeyError
-            If none of its runs was watched.
-        """
-        for row in self.rows:
-            if row.arm == arm:
-                return row
-        raise KeyError(f"no arm with an alarm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
     @property
     def frame(self) -> pd.DataFrame:

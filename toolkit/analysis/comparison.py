@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from toolkit.analysis.contrast import Contrast, Gap
 from toolkit.analysis.latex import comparison
-from toolkit.analysis.shown import Shown
+from toolkit.analysis.shown import ByArm
 from toolkit.analysis.tested import Finding
-from toolkit.errors import nearest
 from toolkit.stats import Estimate
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class ArmRow:
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison(Shown):
+class Comparison(ByArm[ArmRow]):
     """Arms against a baseline. Prints as a table; `frame` has every number, `contrast` all that is known of one.
 
     Parameters
@@ -123,13 +122,6 @@ class Comparison(Shown):
         import pandas as pd
 
         return pd.DataFrame([_flat(row) for row in self.rows])
-
-    def row(self, arm: str) -> ArmRow:
-        """The row of one arm."""
-        for row in self.rows:
-            if row.arm == arm:
-                return row
-        raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
     def contrast(self, arm: str) -> Contrast:
         """One arm against the baseline: every number, what each speaks of, and on demand a mixed-effects model.

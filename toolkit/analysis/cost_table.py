@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from toolkit.analysis.latex import Tex, escaped, marked, number, tabular
-from toolkit.analysis.shown import Shown
-from toolkit.errors import nearest
+from toolkit.analysis.shown import ByArm
 from toolkit.stats import BreakEven, CurveBand, Estimate
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _side(found: Estimate, above: str, below: str, unclear: str) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class Payoff(Shown):
+class Payoff(ByArm[PayoffRow]):
     """Arms with what they gain for what they cost. Prints as a table; ``frame`` has every number."""
 
     study: str
@@ -97,13 +96,6 @@ class Payoff(Shown):
         import pandas as pd
 
         return pd.DataFrame([_flat(row) for row in self.rows])
-
-    def row(self, arm: str) -> PayoffRow:
-        """The row of one arm."""
-        for row in self.rows:
-            if row.arm == arm:
-                return row
-        raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
     @property
     def notes(self) -> tuple[str, ...]:  # type: ignore[override]  # a field elsewhere; nobody sets it

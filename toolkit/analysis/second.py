@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.analysis.doubts import notes
 from toolkit.analysis.recorded import OWN, RUN, crossed, found, plan
-from toolkit.analysis.shown import Shown
+from toolkit.analysis.shown import ByArm
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only, scores
@@ -50,7 +50,7 @@ class PassRow:
 
 
 @dataclass(frozen=True, repr=False)
-class SecondPass(Shown):
+class SecondPass(ByArm[PassRow]):
     """Arms over both passes. Prints as a table; `frame` has every number."""
 
     left: ClassVar[int] = 6
@@ -60,13 +60,6 @@ class SecondPass(Shown):
     kind: str
     rows: tuple[PassRow, ...]
     notes: tuple[str, ...]
-
-    def row(self, arm: str) -> PassRow:
-        """The row of one arm."""
-        for row in self.rows:
-            if row.arm == arm:
-                return row
-        raise KeyError(f"no arm is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -6,9 +6,23 @@ import html
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from toolkit.errors import nearest
 
 Cells = Sequence[str]
+
+
+class OfArm(Protocol):
+    """A row that tells of one arm."""
+
+    @property
+    def arm(self) -> str:
+        """Its name."""
+        ...
+
+
+R = TypeVar("R", bound=OfArm)
 
 
 class Shown(ABC):
@@ -35,6 +49,26 @@ class Shown(ABC):
 
     def _repr_html_(self) -> str:
         return html_table(*self.table(), left=self.left) + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+
+
+class ByArm(Shown, Generic[R]):
+    """A table of one row for each arm."""
+
+    rows: tuple[R, ...]
+    told_of: ClassVar[str] = "arm"
+
+    def row(self, arm: str) -> R:
+        """The row of one arm.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        for row in self.rows:
+            if row.arm == arm:
+                return row
+        raise KeyError(f"no {self.told_of} is called {arm!r}; {nearest(arm, [row.arm for row in self.rows])}")
 
 
 def text_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
