@@ -152,6 +152,14 @@ STUDY = (
 )
 
 
+def judged(panel: Locator, grade: str) -> None:
+    """Press the button, and wait for the answer that is asked about next."""
+    before = panel.text_content() or ""
+    panel.get_by_role("button", name=grade).click()
+    expect(panel).not_to_have_text(before)
+    expect(panel).to_contain_text("answer:")
+
+
 def test_a_person_judges_answers_while_a_cell_runs(lab: Callable[[str], str], watched: Watched) -> None:
     page = watched.page
     opened(page, lab(NOTEBOOK))
@@ -164,9 +172,9 @@ def test_a_person_judges_answers_while_a_cell_runs(lab: Callable[[str], str], wa
     start(page, busy)
     expect(panel).to_contain_text("answer:")
     watched.shoot("feedback-panel")
-    panel.get_by_role("button", name="right").click()
+    judged(panel, "right")
     panel.get_by_placeholder("in words, if you like").fill("Ask for the number.")
-    panel.get_by_role("button", name="wrong").click()
+    judged(panel, "wrong")
     panel.locator("select:visible").select_option(index=1)
     expect(prompt(page, busy)).to_have_text(re.compile(r"\d"))
     expect(panel).to_contain_text("Nothing to judge")

@@ -79,19 +79,23 @@ class FeedbackPanel(ipywidgets.VBox):
     def show(self) -> None:
         """Show the question whose turn it is; called by runs, from threads of theirs."""
         with self._lock:
-            question, more = ROOM.first, len(ROOM) - 1
-            if question is not None and question is self.question:
-                return
-            self.question = question
-            self.words.value = self.right.value = ""
-            self.note.value = f"{more} more wait" if more > 0 else ""
-            self.shown.value = _NOTHING if question is None else _page(question)
-            self._offer(question)
+            question = ROOM.first
+            if question is None or question is not self.question:
+                self._fill(question)
 
     def close(self) -> None:
         """Take the panel away."""
         ROOM.detach(self.show)
         super().close()
+
+    def _fill(self, question: Question | None) -> None:
+        """Put another question, or none, in the place of the one that is shown."""
+        more = len(ROOM) - 1
+        self.question = question
+        self.words.value = self.right.value = ""
+        self.note.value = f"{more} more wait" if more > 0 else ""
+        self.shown.value = _NOTHING if question is None else _page(question)
+        self._offer(question)
 
     def _offer(self, question: Question | None) -> None:
         """The controls that this question needs."""
@@ -112,9 +116,13 @@ class FeedbackPanel(ipywidgets.VBox):
             self._heard(lambda: self.correct(right.strip()))
 
     def _reply(self, grade: int | None = None, correction: str | None = None) -> None:
-        if self.question is None:
+        question = self.question
+        if question is None:
             raise ValueError("no answer waits to be judged: a study with HumanFeedback must be running")
-        ROOM.reply(self.question, grade=grade, correction=correction, text=self.words.value.strip())
+        ROOM.reply(question, grade=grade, correction=correction, text=self.words.value.strip())
+        with self._lock:
+            if self.question is question:
+                self._fill(None)  # words typed from here on would be of an answer that is not there yet
 
     def _heard(self, done: Callable[[], object]) -> None:
         """Do what a control was used for; what goes wrong is shown, since nobody sees an exception of a button."""

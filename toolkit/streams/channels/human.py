@@ -146,12 +146,13 @@ class WaitingRoom:
 
     @property
     def first(self) -> Question | None:
-        """The question whose turn it is."""
+        """The question whose turn it is; one that has its reply already is not asked again."""
         with self._lock:
-            return self._waiting[0] if self._waiting else None
+            return next((question for question in self._waiting if not question.replied.is_set()), None)
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        with self._lock:
+            return sum(not question.replied.is_set() for question in self._waiting)
 
     def reply(
         self, question: Question, *, grade: int | None = None, correction: str | None = None, text: str = ""
