@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "toolkit"
 
 FLOORS = [
     ("errors", "stats"),
-    ("records", "episode", "component", "randomness"),
+    ("records", "moves", "episode", "component", "randomness"),
     ("traits", "streams", "ledger"),
     ("lm", "agents", "analysis"),
     ("evaluation",),
@@ -24,6 +24,9 @@ FLOORS = [
 SIDEWAYS = {
     ("component", "errors"),
     ("episode", "records"),
+    ("episode", "moves"),
+    ("records", "moves"),
+    ("moves", "component"),
     ("agents", "lm"),  # agents use models; models know no agents
     ("report", "figures"),
     ("cli", "doctor"),

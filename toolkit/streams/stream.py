@@ -35,6 +35,8 @@ class Stream(Component, kind="stream"):
         Licence of the data, empty where they are the user's own.
     caution
         What a reader must know of results on this stream; every comparison and report says it. Empty = nothing.
+    plays
+        Whether its tasks are worlds of many turns; see `toolkit.streams.worlds.WorldStream`.
     """
 
     step: Step
@@ -42,6 +44,7 @@ class Stream(Component, kind="stream"):
     rewards: ClassVar[tuple[str, ...]] = ("memory", "role", "learning")
     licence: ClassVar[str] = ""
     caution: ClassVar[str] = ""
+    plays: ClassVar[bool] = False
 
     def load(self) -> Sequence[Pair]:
         """All tasks and keys in the reference order."""
