@@ -32,6 +32,7 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 
 __all__ = [
     "Abstention",
@@ -51,6 +52,7 @@ __all__ = [
     "Implicit",
     "Interference",
     "KnowledgeUpdate",
+    "Limits",
     "Locomo",
     "LongLife",
     "LongMemEval",
@@ -61,15 +63,20 @@ __all__ = [
     "OneBit",
     "Personalisation",
     "Preference",
+    "Reached",
     "RecallAtLag",
     "Scalar",
     "Scorer",
     "Selective",
     "ShuffledFeedback",
+    "Stepped",
     "Stream",
     "Table",
+    "Tallied",
     "TemporalOrder",
     "TokenF1",
+    "World",
+    "WorldStream",
     "benchmark",
     "scorer",
     "table",
