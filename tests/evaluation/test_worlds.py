@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-from halls import Halls, Nights
+from halls import Halls
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import GroundTruth, RandomChoice
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
-from toolkit.lm.scripted_actor import ScriptedActor
 from toolkit.traits.goals import GoalPolicy, Reactive
 from toolkit.traits.memory import Retrieval
 
