@@ -16,6 +16,7 @@ from toolkit.streams.channels import (
 )
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
+from toolkit.streams.proactive import ProactiveBench
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
 from toolkit.streams.synthetic import (
@@ -61,6 +62,7 @@ __all__ = [
     "OneBit",
     "Personalisation",
     "Preference",
+    "ProactiveBench",
     "RecallAtLag",
     "Scalar",
     "Scorer",
