@@ -78,6 +78,7 @@ _FACE = {
     "lm.model": ("Model", "model"),
     "lm.reader": ("Reader",),
     "lm.scripted": ("Scripted",),
+    "lm.scripted_actor": ("ScriptedActor",),
     "episode": ("Episode",),
     "lm.turns": ("Several", "TakingTurns"),
     "records": (
@@ -126,7 +127,8 @@ _FACE = {
         "TemporalOrder",
     ),
     "streams.table": ("Table", "table"),
-    "traits.goals": ("GoalPolicy", "Reactive"),
+    "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
+    "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",

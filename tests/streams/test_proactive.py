@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -11,12 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolkit.agents.arm import Arm
+from toolkit.agents.decider import GroundTruth
 from toolkit.errors import SpecError
+from toolkit.evaluation.study import Study
 from toolkit.moves import WAIT, actions_of
 from toolkit.records import Task
 from toolkit.streams.proactive import OFFER, ProactiveBench, Trace
 from toolkit.streams.windows import Window, parted
 from toolkit.streams.worlds import solved
+from toolkit.traits.goals import Reactive
+from toolkit.traits.learning import FixedExamples
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "proactivebench"
 DOCUMENTED = " ".join((Path(__file__).parents[2] / "docs" / "proactivebench.md").read_text("utf-8").split())
@@ -102,7 +108,7 @@ def test_no_window_and_no_event_of_the_pool_is_played(draw: int, pooled: int) ->
     assert len(windows) + len(stream.pool()) == 152
     assert len(stream.pairs()) == 8 - pooled
     for task, _ in stream.pool():
-        shown = [line[2:] for line in task.inputs["task"].splitlines()[1:]]
+        shown = [line[2:] for line in task.inputs["now"].splitlines()]
         assert kept >= {text for text in shown if not text.endswith("…")}
 
 
@@ -243,7 +249,7 @@ def test_a_window_of_the_pool_can_be_played(small: str) -> None:
     for task, key in stream.pool():
         assert task.options == (OFFER, WAIT)
         assert solved(stream.world(task), 0, 1).actions == key.answers == (stream.world(task).best(),)
-        assert task.inputs["task"].endswith(stream.world(task).reset(0).text)
+        assert task.inputs["now"] == stream.world(task).reset(0).text
     assert {key.answers[0] for _, key in stream.pool()} == {OFFER, WAIT}
 
 
@@ -296,3 +302,16 @@ def test_windows_that_go_two_ways_are_no_trace(tmp_path: Path) -> None:
     stream = ProactiveBench(str(write(tmp_path, {"Mara": "nyn", "Jan": "n"}, more=(branch,))), pooled=0)
     with pytest.raises(SpecError, match="each begin with the one before"):
         stream.pairs()
+
+
+def test_arms_play_it_prepared_or_not_and_a_replay_is_the_same(small: str, study: Callable[..., Study]) -> None:
+    arms = (
+        Arm("truth", decider=GroundTruth(), goals=Reactive(prompted="ticks")),
+        Arm("polled", goals=Reactive(prompted="ticks")),
+        Arm("few-shot", learning=FixedExamples(2), goals=Reactive(prompted="ticks")),
+    )
+    made = study(*arms, stream=ProactiveBench(small, pooled=1), seeds=1)
+    assert [one.status for one in made.run()] == ["finished"] * 3
+    rows = made.episodes()
+    assert (rows[rows.arm == "truth"].score == 1).all()
+    assert made.replay().identical

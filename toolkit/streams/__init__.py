@@ -33,6 +33,7 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 
 __all__ = [
     "Abstention",
@@ -52,6 +53,7 @@ __all__ = [
     "Implicit",
     "Interference",
     "KnowledgeUpdate",
+    "Limits",
     "Locomo",
     "LongLife",
     "LongMemEval",
@@ -63,15 +65,20 @@ __all__ = [
     "Personalisation",
     "Preference",
     "ProactiveBench",
+    "Reached",
     "RecallAtLag",
     "Scalar",
     "Scorer",
     "Selective",
     "ShuffledFeedback",
+    "Stepped",
     "Stream",
     "Table",
+    "Tallied",
     "TemporalOrder",
     "TokenF1",
+    "World",
+    "WorldStream",
     "benchmark",
     "scorer",
     "table",

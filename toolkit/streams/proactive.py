@@ -8,7 +8,7 @@ trace: by the windows that share any event, directly or through others.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -109,6 +109,7 @@ class ProactiveBench(WorldStream):
     """
 
     licence: ClassVar[str] = "Apache-2.0"
+    step = replace(WorldStream.step, inputs=("task", "now"))  # as it stands on every tick, and in the pool
 
     def __init__(
         self,
@@ -159,7 +160,7 @@ class ProactiveBench(WorldStream):
         found = []
         for name in self._drawn[: self.pooled]:
             for place, window in enumerate(self._traces[name]):
-                inputs = {"task": f"{_TASK}\n{shown(window.events, self.events, self.letters)}"}
+                inputs = {"task": _TASK, "now": shown(window.events, self.events, self.letters)}
                 right = OFFER if window.needed else WAIT
                 found.append((Task(f"{name}/{place}", inputs, (OFFER, WAIT)), Key((right,), self.delay)))
         order = np.random.default_rng([self.draw, 1]).permutation(len(found))
