@@ -505,3 +505,15 @@ def test_a_world_that_is_driven_has_as_much_time_for_each_action_as_it_had_befor
     given.clear()
     played(staged(lambda: Hall(["blue"] * 9), Limits(seconds=2.0), Tape(whole.held[:5])), acts)
     assert given == [2.0 * 5, 2.0]
+
+
+def test_a_world_that_is_another_when_it_is_driven_again_is_broken_and_not_gone_on_with() -> None:
+    opened = itertools.count()
+
+    def another() -> World:
+        return Hall(("blue", "blue", "red") if next(opened) else ("blue", "red", "red"))
+
+    whole, acts = Tape(), [Act("blue"), Act("red"), Act("red")]
+    assert played(staged(another, tape=whole), acts).outcome().ended == "done"
+    with pytest.raises(Broken, match=r"after 2 actions it showed 'It is locked\.', but 'Hall 2 of 3\.'"):
+        played(staged(another, tape=Tape(whole.held[:3])), acts)

@@ -63,6 +63,7 @@ class Stage:
         self._world: World | None = None
         self._driven = 0  # actions that the world has taken
         self._taken: list[str] = []  # actions that it should have
+        self._shown: list[str] = []  # what was seen after each
         self._ended: Ending | None = None
         self._totals = dict.fromkeys(("invalid", "unauthorised", "interruptions", "ticks"), 0)
         self._cost = 0.0
@@ -221,6 +222,7 @@ class Stage:
         turn = str(len(self._taken))
         held = self._ask({"act": act.action, "turn": turn}, lambda: self._stepped(act.action))
         self._taken.append(act.action)
+        self._shown.append(held["observation"]["text"])
         self._now, self._refused = _observation(held["observation"]), str(held["refused"])
         self._totals["invalid"] += bool(self._refused)
         self._ended = held["ended"] or None
@@ -272,8 +274,13 @@ class Stage:
         if self._world is None:
             self._world, self._driven = self._open(), 0
             self._world.reset(self._seed)
-        for action in self._taken[self._driven :]:
-            self._world.step(action)
+        while self._driven < len(self._taken):
+            seen = Stepped(*self._world.step(self._taken[self._driven])).observation.text
+            if seen != self._shown[self._driven]:
+                raise ValueError(
+                    f"after {self._driven + 1} actions it showed {seen[:80]!r}, but {self._shown[self._driven][:80]!r} "
+                    "when they were first taken: what a world shows must follow from its seed and the actions"
+                )
             self._driven += 1
         return self._world
 
