@@ -110,6 +110,7 @@ _FACE = {
         "ShuffledFeedback",
     ),
     "streams.desk": ("Desk",),
+    "streams.proactive": ("ProactiveBench",),
     "streams.scoring": ("Scorer", "scorer"),
     "streams.stream": ("Stream",),
     "streams.synthetic": (

@@ -91,6 +91,7 @@ BY_DATA = {
     "Locomo",
     "LongMemEval",
     "OwnEmbedder",
+    "ProactiveBench",
     "Table",
     "Wrapped",
 }  # identified by content: tested where the content is

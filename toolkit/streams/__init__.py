@@ -16,6 +16,7 @@ from toolkit.streams.channels import (
 )
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
+from toolkit.streams.proactive import ProactiveBench
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
 from toolkit.streams.synthetic import (
@@ -63,6 +64,7 @@ __all__ = [
     "OneBit",
     "Personalisation",
     "Preference",
+    "ProactiveBench",
     "Reached",
     "RecallAtLag",
     "Scalar",
