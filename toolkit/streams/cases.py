@@ -104,7 +104,10 @@ class DeskCases(WorldStream):
     I am Walter. My parcel is gone. It is my camera for 15 euros. Please answer by email.
        customer; ask {"about": "cause"}; order {"id": "B-222"}; replace; close {"by": "email"}
     >>> world = stream.world(stream.pairs()[0][0])
-    >>> world.reset(0).actions[:3], world.step('policy {"topic": "lost parcel"}').observation.text
+    >>> world.reset(0).actions[:3]
+    ('customer', 'policy {"topic": "lost parcel"}', 'ask {"about": "order"}')
+    >>> world.step('ask {"about": "order"}').observation.text, world.tally().useful
+    ('It is the desk lamp, order E-800.', 1)
     """
 
     step = Step("act", "Work at this company's service desk. Say what to do next.", ("task",), "action")
