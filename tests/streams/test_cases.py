@@ -385,6 +385,88 @@ def test_who_chooses_at_random_on_a_watch_has_the_mean_of_all_that_can_be_done()
         assert mean == pytest.approx((2 / 3 + 0.3 * 2 * 2 / 3) / (2 + 0.3 * 2), abs=1e-12)
 
 
+# All can be found out
+
+
+class Reader:
+    """Knows nothing but what it is shown, and the shipped sentences: reads a page, asks what the ticket lacks."""
+
+    def __init__(self, ticket: str) -> None:
+        self.ticket = ticket
+        self.left = ["customer"]
+        self.limit, self.remedies, self.queue, self.product, self.cause, self.price = 0, {}, "", "", "", 0
+        self.causes = {
+            one: cause
+            for texts in case_texts()["topics"].values()
+            for cause, all_of_it in texts["causes"].items()
+            for one in all_of_it
+        }
+
+    def __call__(self, world: World, seen: Observation) -> str:
+        self.take(seen.text)
+        if not self.left:
+            self.left = list(self.next(seen))
+        return self.left.pop(0)
+
+    def take(self, text: str) -> None:
+        for sentence, cause in self.causes.items():
+            if sentence in text or sentence in self.ticket:
+                self.cause = cause
+        if found := re.search(r"It is (?:my|the) ([a-z ]+)(?: for|, order)", f"{text} {self.ticket}"):
+            self.product = found[1]
+        if found := re.search(r"Policy on .*? Up to (\d+) euros, (.*)\. Above: escalate to (.*)\.", text):
+            self.limit, self.queue = int(found[1]), found[3]
+            self.remedies = dict(one.split(": ") for one in found[2].split(", "))
+        if found := re.search(r"Order .*, (\d+) euros", text):
+            self.price = int(found[1])
+        if found := re.search(r"by (email|phone|chat)\b", f"{text.lower()} {self.ticket}"):
+            self.channel = found[1]
+        if text.startswith("Bought: "):
+            self.bought = dict(reversed(one.split(" ", 1)) for one in text[8:-1].split("; "))
+
+    def next(self, seen: Observation) -> list[str]:
+        if not self.product:
+            return [call("ask", about="order")]
+        if not self.price:
+            page = next(one for one in seen.actions if one.startswith("policy"))
+            return [page, call("order", id=self.bought[self.product])]
+        if not self.cause and self.price <= self.limit:
+            return [call("ask", about="cause")]
+        if "refund" in seen.actions:
+            over = self.price > self.limit
+            return [call("escalate", queue=self.queue) if over else self.remedies[self.cause]]
+        return [call("close", by=self.channel)] if hasattr(self, "channel") else [call("ask", about="channel")]
+
+
+def test_a_case_can_be_settled_from_what_is_shown_alone():
+    stream = DeskCases(tasks=80, draw=9, watch=0.0, hidden=0.6)
+    for task, _ in stream.pairs():
+        world = stream.world(task)
+        tally, _ = play(world, Reader(task.inputs["task"]))
+        assert tally.reached == 1
+        assert tally.score == 1 - stream.reading - stream.annoyance * world.matter.known
+        assert tally.useful == tally.found == tally.blockers
+
+
+def test_a_watch_can_be_kept_from_what_is_shown_alone():
+    stream = DeskCases(tasks=20, draw=9, watch=1.0, grace=0)
+    for world in of_kind(stream, WatchWorld):
+        texts: list[str] = []
+
+        def keep(world: World, seen: Observation, texts: list[str] = texts) -> str:
+            if seen.cause == "prompt":
+                return call("policy", topic="duty")
+            numbers = re.search(
+                r"Alert at ticket 3 .* within (\d).* in (\d) .* silent (\d)", " ".join([*texts[:1], seen.text])
+            )
+            texts.append(seen.text)
+            events = [text.partition(f" of {stream.ticks}. ")[2] for text in texts]
+            return seen.actions[2] if needs(events, Duty(*map(int, numbers.groups())))[-1] else WAIT
+
+        tally, _ = play(world, keep)
+        assert (tally.reached, tally.score) == (1, 1 - stream.reading)
+
+
 # Nothing is given away
 
 
