@@ -97,6 +97,7 @@ _FACE = {
     "streams.benchmarks": ("Banking77", "benchmark"),
     "streams.answers": ("Contains", "Selective", "TokenF1"),
     "streams.conversations": ("ChatLog", "Locomo", "LongMemEval"),
+    "streams.cases": ("DeskCases",),
     "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
     "streams.channels": (
         "Adversarial",

@@ -2,6 +2,7 @@
 
 from toolkit.streams.answers import Contains, Selective, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
+from toolkit.streams.cases import DeskCases
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
 from toolkit.streams.channels import (
     Adversarial,
@@ -47,6 +48,7 @@ __all__ = [
     "Critique",
     "Delayed",
     "Desk",
+    "DeskCases",
     "ForgetOnRequest",
     "FullLabel",
     "HumanFeedback",
