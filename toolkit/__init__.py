@@ -109,6 +109,7 @@ _FACE = {
         "ShuffledFeedback",
     ),
     "streams.desk": ("Desk",),
+    "streams.questions": ("TwentyQuestions",),
     "streams.scoring": ("Scorer", "scorer"),
     "streams.stream": ("Stream",),
     "streams.synthetic": (

@@ -16,6 +16,7 @@ from toolkit.streams.channels import (
 )
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
+from toolkit.streams.questions import TwentyQuestions
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
 from toolkit.streams.synthetic import (
@@ -70,6 +71,7 @@ __all__ = [
     "Table",
     "TemporalOrder",
     "TokenF1",
+    "TwentyQuestions",
     "benchmark",
     "scorer",
     "table",
