@@ -109,6 +109,7 @@ _FACE = {
         "ShuffledFeedback",
     ),
     "streams.desk": ("Desk",),
+    "streams.gym": ("GymWorld", "Optimum", "Played"),
     "streams.questions": ("TwentyQuestions",),
     "streams.scoring": ("Scorer", "scorer"),
     "streams.stream": ("Stream",),
@@ -126,6 +127,7 @@ _FACE = {
         "TemporalOrder",
     ),
     "streams.table": ("Table", "table"),
+    "streams.toy_text": ("ToyText",),
     "traits.goals": ("GoalPolicy", "Reactive"),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (

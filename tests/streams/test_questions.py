@@ -87,7 +87,7 @@ def test_whoever_guesses_at_once_is_right_once_for_each_thing() -> None:
 
 def test_random_play_is_right_one_time_in_as_many_as_there_are_things() -> None:
     stream, rng, right = TwentyQuestions(tasks=8, things=8), np.random.default_rng(5), 0
-    for number in range(1200):
+    for number in range(600):
         world = stream.world(stream.pairs()[number % 8][0])
         actions = world.reset(0).actions
         done = False
@@ -95,7 +95,7 @@ def test_random_play_is_right_one_time_in_as_many_as_there_are_things() -> None:
             stepped = world.step(actions[int(rng.integers(len(actions)))])
             done, actions = stepped.terminated, stepped.observation.actions
         right += world.tally().reached == 1.0
-    assert abs(right / 1200 - 1 / 8) < 4 * math.sqrt(1 / 8 * 7 / 8 / 1200)
+    assert abs(right / 600 - 1 / 8) < 4 * math.sqrt(1 / 8 * 7 / 8 / 600)
 
 
 def test_more_questions_than_the_plan_needs_cost_score() -> None:

@@ -33,6 +33,7 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.toy_text import ToyText
 
 __all__ = [
     "Abstention",
@@ -71,6 +72,7 @@ __all__ = [
     "Table",
     "TemporalOrder",
     "TokenF1",
+    "ToyText",
     "TwentyQuestions",
     "benchmark",
     "scorer",

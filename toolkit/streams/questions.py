@@ -18,6 +18,7 @@ import numpy as np
 from toolkit.errors import SpecError
 from toolkit.moves import Cause, Observation, Tally, Tool, call, called
 from toolkit.records import Step, Task
+from toolkit.streams.bounds import outside
 from toolkit.streams.stream import Pair
 from toolkit.streams.worlds import Limits, Stepped, World, WorldStream
 
@@ -293,7 +294,7 @@ class TwentyQuestions(WorldStream):
     step = Step(
         "act",
         "Find out which thing is meant: ask what is true of it, with as few questions as you can, then guess once.",
-        ("things", "attributes"),
+        ("things", "attributes", "limit"),
         "action",
     )
 
@@ -315,6 +316,7 @@ class TwentyQuestions(WorldStream):
         inputs = {
             "things": ", ".join(self.table.yes),
             "attributes": " ".join(f"{name}: {means}" for name, means in self.table.attributes.items()),
+            "limit": f"{self.questions} questions, then one guess",
         }
         tasks = [Task(f"q{place:04}", inputs, time=float(place)) for place in range(self.tasks)]
         return tuple((task, self.key_of(task, delay=self.delay)) for task in tasks)
@@ -364,17 +366,6 @@ class TwentyQuestions(WorldStream):
         }
         if mistakes := outside(self, bounds):
             raise SpecError(mistakes)
-
-
-def outside(stream: WorldStream, bounds: Mapping[str, tuple[int, int]]) -> list[str]:
-    """What is wrong with a stream's whole numbers, each from the least to the most that it may be."""
-    found = []
-    for name, (least, most) in bounds.items():
-        value = getattr(stream, name)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            rule = f"{name} must be a whole number from {least} to {most} but is {value!r}"
-            found.append(f"{type(stream).__name__}: {rule}; leave it out for the default")
-    return found
 
 
 def _rng(draw: int, part: int) -> np.random.Generator:
