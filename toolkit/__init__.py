@@ -127,6 +127,8 @@ _FACE = {
         "TemporalOrder",
     ),
     "streams.table": ("Table", "table"),
+    "streams.text_games": ("TextWorldFiles",),
+    "streams.text_made": ("TextWorld",),
     "streams.toy_text": ("ToyText",),
     "traits.goals": ("GoalPolicy", "Reactive"),
     "traits.learning.cutoff": ("Cutoff",),

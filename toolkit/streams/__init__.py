@@ -33,6 +33,8 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.text_games import TextWorldFiles
+from toolkit.streams.text_made import TextWorld
 from toolkit.streams.toy_text import ToyText
 
 __all__ = [
@@ -71,6 +73,8 @@ __all__ = [
     "Stream",
     "Table",
     "TemporalOrder",
+    "TextWorld",
+    "TextWorldFiles",
     "TokenF1",
     "ToyText",
     "TwentyQuestions",
