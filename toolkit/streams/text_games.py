@@ -61,12 +61,12 @@ class TextGame(World):
 
     def reset(self, seed: int) -> Observation:
         """The game from its beginning; nothing is drawn, since a game holds its own seed."""
-        self.close()
-        textworld = textworld_or_raise()
-        infos = textworld.EnvInfos(
-            feedback=True, admissible_commands=True, policy_commands=True, score=True, max_score=True, won=True
-        )
-        self._env = textworld.start(str(self.game.file()), infos)
+        if self._env is None:
+            textworld = textworld_or_raise()
+            infos = textworld.EnvInfos(
+                feedback=True, admissible_commands=True, policy_commands=True, score=True, max_score=True, won=True
+            )
+            self._env = textworld.start(str(self.game.file()), infos)
         self._state = self._env.reset()
         self._done = []
         return self._seen(_beginning(self._state.feedback, self.game.objective), "prompt")

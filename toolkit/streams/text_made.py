@@ -16,7 +16,7 @@ from toolkit.streams.text_games import Adventure, TextGames, mark, textworld_or_
 QUESTS = ("coin_collector", "treasure_hunter", "custom")
 _MOST_ROOMS = 100
 _CUSTOM = {"rooms": 4, "objects": 8, "quest_length": 4}
-_BOUNDS = {"rooms": (1, 30), "objects": (1, 60), "quest_length": (1, 15)}
+_BOUNDS = {"rooms": (1, 30), "objects": (1, 60), "quest_length": (1, 10)}
 
 
 class Recipe(NamedTuple):
@@ -50,7 +50,7 @@ class TextWorld(TextGames):
     draw
         Which, at least 0.
     rooms, objects, quest_length
-        Of ``"custom"`` only: 1 to 30 rooms, 1 to 60 things, 1 to 15 steps. None = 4, 8 and 4.
+        Of ``"custom"`` only: 1 to 30 rooms, 1 to 60 things, 1 to 10 steps. None = 4, 8 and 4.
     delay
         Tasks that pass before feedback arrives, at least 0.
 
