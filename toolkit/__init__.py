@@ -112,6 +112,8 @@ _FACE = {
     ),
     "streams.desk": ("Desk",),
     "streams.proactive": ("ProactiveBench",),
+    "streams.gym": ("GymWorld", "Optimum", "Played"),
+    "streams.questions": ("TwentyQuestions",),
     "streams.scoring": ("Scorer", "scorer"),
     "streams.stream": ("Stream",),
     "streams.synthetic": (
@@ -130,6 +132,10 @@ _FACE = {
     "streams.table": ("Table", "table"),
     "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
     "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
+    "streams.text_games": ("TextWorldFiles",),
+    "streams.text_made": ("TextWorld",),
+    "streams.toy_text": ("ToyText",),
+    "traits.goals": ("GoalPolicy", "Reactive"),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",

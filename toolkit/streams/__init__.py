@@ -18,6 +18,7 @@ from toolkit.streams.channels import (
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
 from toolkit.streams.proactive import ProactiveBench
+from toolkit.streams.questions import TwentyQuestions
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
 from toolkit.streams.synthetic import (
@@ -35,6 +36,9 @@ from toolkit.streams.synthetic import (
 )
 from toolkit.streams.table import Table, table
 from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
+from toolkit.streams.text_games import TextWorldFiles
+from toolkit.streams.text_made import TextWorld
+from toolkit.streams.toy_text import ToyText
 
 __all__ = [
     "Abstention",
@@ -78,9 +82,13 @@ __all__ = [
     "Table",
     "Tallied",
     "TemporalOrder",
+    "TextWorld",
+    "TextWorldFiles",
     "TokenF1",
     "World",
     "WorldStream",
+    "ToyText",
+    "TwentyQuestions",
     "benchmark",
     "scorer",
     "table",
