@@ -92,6 +92,7 @@ BY_DATA = {
     "LongMemEval",
     "OwnEmbedder",
     "Table",
+    "Tau2",
     "Wrapped",
 }  # identified by content: tested where the content is
 

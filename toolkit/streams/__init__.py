@@ -32,6 +32,7 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.tau2 import Tau2
 from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Stream",
     "Table",
     "Tallied",
+    "Tau2",
     "TemporalOrder",
     "TokenF1",
     "World",
