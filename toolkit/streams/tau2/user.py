@@ -23,7 +23,7 @@ _ABOUT: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     for asked, told in (
         (r"\be-?mail", r"@|\be-?mail"),
         (r"\b(zip|postal|postcode)", r"\b\d{5}\b"),
-        (r"\border (ids?|numbers?)\b|\b(which|what) orders?\b", r"#W\d+|\border (ids?|numbers?)"),
+        (r"\border (ids?|numbers?)\b|\b(which|what) orders?\b", r"#\w+|\border (ids?|numbers?)"),
         (r"\b(why|reasons?)\b", r"\breason|\bno longer|\bmistake|\bbecause|\baccident"),
         (r"\b(pay|payment|refund|card|paypal)", r"\b(pay|payment|paypal|gift ?card|credit card|refund)"),
         (r"\b(address|street|city|live|ship)", r"\b(address|street|live|living|avenue|highway|drive|\d{5})\b"),
