@@ -69,13 +69,17 @@ def with_their_fault(world: Tau2World) -> dict[str, Any]:
 
 
 def played(stream: tk.Tau2) -> Iterator[tuple[str, Tau2World, list[str]]]:
-    """Every task's world after its oracle has acted, with the tools that refused."""
+    """Every task's world after the reference was played and what must be told was told, with the tools that refused."""
     for task, key in stream.pairs():
         world, refused = stream.world(task), []
         world.reset(0)
-        for action in actions_of(key.answers[0]):
+        for action in world.case.actions:
             if world.step(action).info.get("refused"):
                 refused.append(action.partition(" ")[0])
+        if world.best() != WAIT:
+            world.step(world.best())
+        assert key.oracle == 1.0
+        assert len(actions_of(key.answers[0])) - key.answers[0].endswith(WAIT) == world.tally().best_steps
         yield task.id.removeprefix(f"{stream.domain}-"), world, refused
 
 
@@ -177,7 +181,7 @@ def first(stream: tk.Tau2, place: int = 0) -> Tau2World:
 
 def test_a_task_is_reached_by_the_right_state_and_by_what_is_told(stream: tk.Tau2) -> None:
     world = first(stream)
-    assert world.tally().best_steps == 4
+    assert world.tally().best_steps == 3, "one of the four is refused, one more tells"
     world.step(call("get_order_details", order_id="#P2"))
     world.step(call("cancel_pending_order", order_id="#P1", reason="no longer needed"))
     assert world.tally().reached == 0.0

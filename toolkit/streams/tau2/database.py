@@ -84,6 +84,12 @@ class Database:
                 found[table] = differ
         return found
 
+    def branch(self) -> Database:
+        """Another one that stands where this one does, and goes its own way."""
+        found = Database(self._tables)
+        found._own = deepcopy(self._own)
+        return found
+
     def digest(self) -> str:
         """A hash of `changed`: equal for equal states above the same tables."""
         return digest(self.changed())

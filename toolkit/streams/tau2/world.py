@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import cached_property
 from typing import Any
 
 from toolkit.moves import WAIT, Observation, Tally, Tool, call, called
@@ -118,18 +119,25 @@ class Tau2World(World):
         return [info for info in self.case.infos if not any(info.lower() in heard for heard in self._heard)]
 
     def _is_state_right(self) -> bool:
-        return self._compared(self.database) == self._compared(self._reference())
+        return self._compared(self.database) == self._compared(self._reference[0])
 
-    def _reference(self) -> Database:
-        """The state that the reference actions leave; those that are refused leave it as it is."""
+    @cached_property
+    def _reference(self) -> tuple[Database, tuple[str, ...]]:
+        """The state that the reference actions leave, and those of them that are done.
+
+        Some references try what is refused, and are judged by what the others leave.
+        """
         found = _started(self.case, self.domain, self._tables)
-        for action in self.case.actions:
-            tool, arguments = called(action, self.tools)
-            try:
-                self.domain.does[tool.name](found, **arguments)
-            except Refused:
-                continue  # some references try what cannot be done, and are judged by what is left
-        return found
+        return found, tuple(action for action in self.case.actions if self._is_done(action, found))
+
+    def _is_done(self, action: str, database: Database) -> bool:
+        """Whether a call is done, and not refused; then it has been."""
+        tool, arguments = called(action, self.tools)
+        try:
+            self.domain.does[tool.name](database, **arguments)
+        except Refused:
+            return False
+        return True
 
     def _compared(self, database: Database) -> dict[str, dict[str, Record]]:
         return {table: rows for table, rows in database.changed().items() if table not in self.domain.private}
@@ -150,12 +158,12 @@ class Tau2World(World):
         )
 
     def tally(self) -> Tally:
-        """What came of it so far; ``best_steps`` is the length of the reference, and one more where it must be told."""
+        """What came of it so far; ``best_steps`` are the reference's, and one more where something must be told."""
         must_tell = bool(self.case.infos) or any(one.of_user for one in self.case.checks)
         asks = self.opening == "reason" and bool(self.case.scenario.known)
         return Tally(
             reached=float(self._is_reached()),
-            best_steps=len(self.case.actions) + must_tell,
+            best_steps=len(self._reference[1]) + must_tell,
             questions=self._questions,
             useful=self._useful,
             blockers=int(asks),
@@ -163,9 +171,10 @@ class Tau2World(World):
         )
 
     def best(self) -> str:
-        """The next reference action that was not taken yet; then what must be told; then nothing."""
-        if self._open and not self._has_ended:
-            return self._open[0]
+        """The next reference action that was not taken yet and can be; then what must be told; then nothing."""
+        for action in [] if self._has_ended else self._open:
+            if action in self._reference[1] and self._is_done(action, self.database.branch()):
+                return action
         if self._untold() and not self._has_ended:
             return call(SAY.name, text=f"It is done: {'; '.join(self.case.infos)}.")
         waits_for_user = any(one.of_user for one in self.case.checks) and not self._holds()
