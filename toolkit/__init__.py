@@ -130,6 +130,7 @@ _FACE = {
         "TemporalOrder",
     ),
     "streams.table": ("Table", "table"),
+    "streams.tau2": ("Tau2",),
     "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
     "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
     "streams.text_games": ("TextWorldFiles",),

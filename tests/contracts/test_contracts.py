@@ -93,6 +93,7 @@ BY_DATA = {
     "OwnEmbedder",
     "ProactiveBench",
     "Table",
+    "Tau2",
     "Wrapped",
 }  # identified by content: tested where the content is
 

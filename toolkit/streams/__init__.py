@@ -35,6 +35,7 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.tau2 import Tau2
 from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 from toolkit.streams.text_games import TextWorldFiles
 from toolkit.streams.text_made import TextWorld
@@ -81,6 +82,7 @@ __all__ = [
     "Stream",
     "Table",
     "Tallied",
+    "Tau2",
     "TemporalOrder",
     "TextWorld",
     "TextWorldFiles",
