@@ -225,7 +225,7 @@ def pass_estimate(
     """The mean of `pass_hat` over tasks, or of its differences between arms, tasks being drawn.
 
     Runs are alike but for chance here, as pass^k takes them to be; what an order does to all tasks of its run is not in
-    the interval.
+    the interval. It is skewed where few tasks pass: with 50 tasks and k = 8 a nominal .95 was seen to cover .91.
     """
     found = one_way(values, cluster, level=level, unit=unit)
     why = f"k = {k} needs {k} runs of a task or more; add runs" if not found.n else found.reason
