@@ -140,7 +140,6 @@ _FACE = {
     "streams.text_games": ("TextWorldFiles",),
     "streams.text_made": ("TextWorld",),
     "streams.toy_text": ("ToyText",),
-    "traits.goals": ("GoalPolicy", "Reactive"),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",

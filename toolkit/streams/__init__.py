@@ -36,10 +36,10 @@ from toolkit.streams.synthetic import (
 )
 from toolkit.streams.table import Table, table
 from toolkit.streams.tau2 import Tau2
-from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 from toolkit.streams.text_games import TextWorldFiles
 from toolkit.streams.text_made import TextWorld
 from toolkit.streams.toy_text import ToyText
+from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 
 __all__ = [
     "Abstention",
@@ -87,10 +87,10 @@ __all__ = [
     "TextWorld",
     "TextWorldFiles",
     "TokenF1",
-    "World",
-    "WorldStream",
     "ToyText",
     "TwentyQuestions",
+    "World",
+    "WorldStream",
     "benchmark",
     "scorer",
     "table",
