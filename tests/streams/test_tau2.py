@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ import pytest
 import shop
 
 import toolkit as tk
+from toolkit.agents.decider import GroundTruth
 from toolkit.component import digest
 from toolkit.errors import SpecError
+from toolkit.lm.scripted_actor import ScriptedActor
 from toolkit.moves import WAIT, actions_of, call, called
 from toolkit.streams.kept import Kept, written
 from toolkit.streams.tau2.database import Database
@@ -311,6 +313,18 @@ def test_a_broken_task_or_another_streams_is_told(stream: tk.Tau2) -> None:
     file.write_text("[", encoding="utf-8")
     with pytest.raises(SpecError, match="cannot be read"):
         tk.Tau2(stream.path).pairs()
+
+
+def test_arms_play_it_and_a_replay_needs_no_world(stream: tk.Tau2, study: Callable[..., tk.Study]) -> None:
+    truth = tk.Arm("truth", goals=tk.Reactive(prompted="turns"), decider=GroundTruth())
+    made = study(truth, tk.Arm("static"), stream=stream, lm=ScriptedActor(p=1.0), seeds=1)
+    assert [one.status for one in made.run()] == ["finished"] * 2
+    rows = made.episodes()
+    assert list(rows.score) == [1.0] * 4, "an oracle's actions do, one by one or all at once"
+    for outcome in rows.outcome:
+        assert (outcome["steps"], outcome["invalid"], outcome["unauthorised"]) == (outcome["best_steps"], 0, 0)
+        assert outcome["interruptions"] == 1, "each task has one change, and leave is asked for it"
+    assert made.replay().identical
 
 
 def test_a_database_copies_only_what_is_written() -> None:
