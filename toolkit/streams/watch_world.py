@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -18,14 +19,6 @@ Happening: TypeAlias = Literal["ticket", "deadline", "absence"]
 
 _PAGE = call("policy", topic="duty")
 _OUTAGE = 3  # tickets of one kind
-_TEXT = {"type": "string"}
-WATCH_TOOLS = (
-    Tool("policy", "Read the company's rules of duty.", {"topic": {"type": "string", "enum": ["duty"]}}, cost=1.0),
-    Tool("alert", "Report an outage: many tickets of one kind.", {"kind": _TEXT}, cost=1.0, changes=True),
-    Tool("hurry", "Have an open ticket dealt with first.", {"ticket": _TEXT}, cost=1.0, changes=True),
-    Tool("remind", "Write to a customer who does not answer.", {"customer": _TEXT}, cost=1.0, changes=True),
-)
-"""What can be done on duty."""
 
 
 def _counted(number: int, unit: str) -> str:
@@ -119,6 +112,19 @@ class Duty:
         return len(alike) >= _OUTAGE
 
 
+@cache
+def watch_tools() -> tuple[Tool, ...]:
+    """What can be done on duty."""
+    text = {"type": "string"}
+    kind, duty = ({**text, "enum": names} for names in (list(wordings().topics), ["duty"]))
+    return (
+        Tool("policy", "Read the company's rules of duty.", {"topic": duty}, cost=1.0),
+        Tool("alert", "Report an outage: many tickets of one kind.", {"kind": kind}, cost=1.0, changes=True),
+        Tool("hurry", "Have an open ticket dealt with first.", {"ticket": text}, cost=1.0, changes=True),
+        Tool("remind", "Write to a customer who does not answer.", {"customer": text}, cost=1.0, changes=True),
+    )
+
+
 class WatchWorld(World):
     """A watch of so many ticks, one event each; whatever the agent does, the next tick comes.
 
@@ -165,7 +171,7 @@ class WatchWorld(World):
         self.prices = prices or Prices()
         self.grace = grace
         self.listed = listed
-        self.tools = WATCH_TOOLS
+        self.tools = watch_tools()
         self.needed = tuple(duty.needs(self.events, place) for place in range(len(self.events)))
         self._begin()
 
