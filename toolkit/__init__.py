@@ -82,6 +82,7 @@ _FACE = {
     "lm.model": ("Model", "model"),
     "lm.reader": ("Reader",),
     "lm.scripted": ("Scripted",),
+    "lm.scripted_actor": ("ScriptedActor",),
     "episode": ("Episode",),
     "lm.turns": ("Several", "TakingTurns"),
     "records": (
@@ -100,6 +101,7 @@ _FACE = {
     "streams.benchmarks": ("Banking77", "benchmark"),
     "streams.answers": ("Contains", "Selective", "TokenF1"),
     "streams.conversations": ("ChatLog", "Locomo", "LongMemEval"),
+    "streams.cases": ("DeskCases",),
     "streams.channel": ("Channel", "FullLabel", "NoFeedback", "OneBit", "Scalar"),
     "streams.channels": (
         "Adversarial",
@@ -113,6 +115,9 @@ _FACE = {
         "ShuffledFeedback",
     ),
     "streams.desk": ("Desk",),
+    "streams.proactive": ("ProactiveBench",),
+    "streams.gym": ("GymWorld", "Optimum", "Played"),
+    "streams.questions": ("TwentyQuestions",),
     "streams.scoring": ("Scorer", "scorer"),
     "streams.stream": ("Stream",),
     "streams.synthetic": (
@@ -129,7 +134,12 @@ _FACE = {
         "TemporalOrder",
     ),
     "streams.table": ("Table", "table"),
-    "traits.goals": ("GoalPolicy", "Reactive"),
+    "streams.tau2": ("Tau2",),
+    "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
+    "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
+    "streams.text_games": ("TextWorldFiles",),
+    "streams.text_made": ("TextWorld",),
+    "streams.toy_text": ("ToyText",),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",
