@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 from acting import came, drawn, episodes
 
@@ -119,7 +120,7 @@ def test_wrong_names_are_told() -> None:
     with pytest.raises(tk.SpecError, match="seed is missing"):
         tk.initiative(frame.drop(columns="seed"))
     with pytest.raises(tk.ToolkitError, match="no outcome of a world"):
-        tk.initiative(frame.assign(outcome=None))
+        tk.initiative(frame.assign(outcome=pd.NA))
 
 
 def test_sessions_are_clusters_where_there_are_any() -> None:

@@ -136,7 +136,7 @@ def _checked(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _there(outcome: Any) -> bool:
-    return isinstance(outcome, dict)
+    return isinstance(outcome, dict) and outcome.get("ended") is not None
 
 
 def _outcomes(study: str, rows: pd.DataFrame, order: list[str], baseline: str, told: tuple[str, ...]) -> Outcomes:
