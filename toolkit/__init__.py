@@ -15,8 +15,9 @@ from typing import Any
 _FACE = {
     "agents.abstaining": ("Abstaining",),
     "agents.agent": ("Agent",),
-    "agents.arm": ("Arm", "floors", "static_arms"),
+    "agents.arm": ("Arm", "floors", "static_arms", "world_rivals"),
     "agents.decider": (
+        "Always",
         "ByModel",
         "Decider",
         "GroundTruth",
@@ -127,7 +128,18 @@ _FACE = {
     ),
     "streams.table": ("Table", "table"),
     "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
-    "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
+    "traits.goals": (
+        "Agenda",
+        "AskWhenUnsure",
+        "Choice",
+        "Goal",
+        "GoalPolicy",
+        "PlanActCheck",
+        "ReAct",
+        "Reactive",
+        "Situation",
+        "Watch",
+    ),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",

@@ -18,7 +18,7 @@ from toolkit.lm.model import Engine, Model, Style, with_confidence
 from toolkit.lm.scripted import replied, turns_of
 from toolkit.moves import ALL_AT_ONCE, WAIT, Observation
 from toolkit.randomness import generator
-from toolkit.records import Key, Task
+from toolkit.records import Key
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
