@@ -91,7 +91,9 @@ BY_DATA = {
     "Locomo",
     "LongMemEval",
     "OwnEmbedder",
+    "ProactiveBench",
     "Table",
+    "Tau2",
     "Wrapped",
 }  # identified by content: tested where the content is
 
