@@ -15,8 +15,9 @@ from typing import Any
 _FACE = {
     "agents.abstaining": ("Abstaining",),
     "agents.agent": ("Agent",),
-    "agents.arm": ("Arm", "floors", "static_arms"),
+    "agents.arm": ("Arm", "floors", "static_arms", "world_rivals"),
     "agents.decider": (
+        "Always",
         "ByModel",
         "Decider",
         "GroundTruth",
@@ -136,10 +137,21 @@ _FACE = {
     "streams.table": ("Table", "table"),
     "streams.tau2": ("Tau2",),
     "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
-    "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
     "streams.text_games": ("TextWorldFiles",),
     "streams.text_made": ("TextWorld",),
     "streams.toy_text": ("ToyText",),
+    "traits.goals": (
+        "Agenda",
+        "AskWhenUnsure",
+        "Choice",
+        "Goal",
+        "GoalPolicy",
+        "PlanActCheck",
+        "ReAct",
+        "Reactive",
+        "Situation",
+        "Watch",
+    ),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",
