@@ -306,7 +306,7 @@ class Outcome:
     ended
         How.
     steps
-        Actions taken, waits left out.
+        Actions, refused ones among them, waits left out.
     reward, cost
         The sums of what the world gave, and of what tools cost.
     prompts
