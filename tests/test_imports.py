@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "toolkit"
 
 FLOORS = [
     ("errors", "stats"),
-    ("records", "moves", "episode", "component", "randomness"),
+    ("records", "moves", "usage", "episode", "component", "randomness"),
     ("traits", "streams", "ledger"),
     ("lm", "agents", "analysis"),
     ("evaluation",),
@@ -26,6 +26,7 @@ SIDEWAYS = {
     ("episode", "records"),
     ("episode", "moves"),
     ("records", "moves"),
+    ("records", "usage"),
     ("moves", "component"),
     ("agents", "lm"),  # agents use models; models know no agents
     ("report", "figures"),

@@ -78,6 +78,7 @@ _FACE = {
     "lm.model": ("Model", "model"),
     "lm.reader": ("Reader",),
     "lm.scripted": ("Scripted",),
+    "lm.scripted_actor": ("ScriptedActor",),
     "episode": ("Episode",),
     "lm.turns": ("Several", "TakingTurns"),
     "records": (
@@ -130,7 +131,8 @@ _FACE = {
     "streams.text_games": ("TextWorldFiles",),
     "streams.text_made": ("TextWorld",),
     "streams.toy_text": ("ToyText",),
-    "traits.goals": ("GoalPolicy", "Reactive"),
+    "streams.worlds": ("Limits", "Reached", "Stepped", "Tallied", "World", "WorldStream"),
+    "traits.goals": ("Choice", "GoalPolicy", "Reactive", "Situation"),
     "traits.learning.cutoff": ("Cutoff",),
     "traits.learning": (
         "Adwin",

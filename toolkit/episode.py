@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from toolkit.moves import Move, Outcome
 from toolkit.records import Change, Experience, Feedback, Phase, Status, Task, Turn, Usage, Weighed
 
 
@@ -55,6 +56,8 @@ class Episode:
     meant
         The main metric of the answer that was weighed (see `toolkit.records.Weighed`), given or not; NaN where there is
         none, or only a model could tell.
+    outcome
+        What came of it, where the task was a world.
     """
 
     id: str
@@ -76,6 +79,12 @@ class Episode:
     counterfactuals: tuple[Counterfactual, ...] = ()
     changes: tuple[Change, ...] = ()
     meant: float = math.nan
+    outcome: Outcome | None = None
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        """What was seen and done, where the task was a world."""
+        return tuple(turn.move for turn in self.turns if turn.move is not None)
 
     @property
     def weighed(self) -> Weighed | None:

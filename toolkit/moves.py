@@ -23,6 +23,9 @@ Autonomy: TypeAlias = Literal["ask", "notify", "free"]
 AUTONOMY: tuple[Autonomy, ...] = ("ask", "notify", "free")
 """From the least to the most."""
 
+ALL_AT_ONCE = "Say every action up to the end, in order, parted by semicolons."
+"""What is asked of whoever will not be prompted again."""
+
 WAIT = "wait"
 """The action that leaves things as they are: to be silent on a tick, or to say that one is done."""
 
@@ -193,6 +196,31 @@ class Observation:
     text: str
     cause: Cause = "result"
     actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an agent does on its turn.
+
+    Parameters
+    ----------
+    action
+        A call of a tool, one of the listed actions, words, or ``"wait"``.
+    manner
+        How it takes an action that changes something.
+    prompts
+        How often it had to be prompted for it.
+    thought
+        What it had worked out before.
+    refused
+        Why it came to no action at all; then nothing is done.
+    """
+
+    action: str
+    manner: Autonomy = "ask"
+    prompts: int = 0
+    thought: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from toolkit.moves import Move
+from toolkit.usage import Usage as Usage
+
 LATER = {"later": True}
 """Of a field that came after records had been hashed: where it is None, a digest leaves it out."""
 
@@ -115,45 +118,6 @@ class Example:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What calls cost. ``seconds`` are the model's latencies, summed; ``dollars`` 0 where the model runs locally.
-
-    ``reused_tokens`` is the part of ``input_tokens`` that a provider billed as read from its prompt cache;
-    ``reasoning_tokens`` the part of ``output_tokens`` that went into thinking before the answer. Dollars are NaN where
-    the price is not known: never 0.
-
-    Examples
-    --------
-    >>> Usage(calls=1, input_tokens=10) + Usage(calls=1, output_tokens=2)
-    Usage(calls=2, input_tokens=10, output_tokens=2, reused_tokens=0, reasoning_tokens=0, seconds=0.0, dollars=0.0)
-    """
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    reused_tokens: int = 0
-    reasoning_tokens: int = 0
-    seconds: float = 0.0
-    dollars: float = 0.0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.calls + other.calls,
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.reused_tokens + other.reused_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-            self.seconds + other.seconds,
-            self.dollars + other.dollars,
-        )
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in and out."""
-        return self.input_tokens + self.output_tokens
-
-
 ABSTAINED = "(abstained)"
 """What stands for an answer that an agent kept to itself; to a scorer that knows no better, a wrong one."""
 
@@ -184,6 +148,8 @@ class Turn:
         Ids of the memories that stood in the prompt: of cases, the episode's.
     confidence, weighed
         How sure it is of the answer, in [0, 1], if it says so; the answer before it was weighed, if it was.
+    move
+        In a world: what was seen and done on this turn.
     """
 
     step: str
@@ -193,6 +159,7 @@ class Turn:
     usage: Usage = field(default_factory=Usage)
     confidence: float | None = field(default=None, metadata=LATER)
     weighed: Weighed | None = field(default=None, metadata=LATER)
+    move: Move | None = field(default=None, metadata=LATER)
 
     @property
     def meant(self) -> str:
@@ -205,7 +172,8 @@ class Experience:
     """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
 
     ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
-    ``usage`` is what its answer cost, without seconds: no agent is told the clock. ``weighed`` is as of its turn.
+    ``usage`` is what its answer cost, without seconds: no agent is told the clock. ``weighed`` is as of its turn;
+    ``moves`` are what it saw and did, where the task was a world.
     """
 
     id: str
@@ -215,6 +183,7 @@ class Experience:
     recalled: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
     weighed: Weighed | None = field(default=None, metadata=LATER)
+    moves: tuple[Move, ...] | None = field(default=None, metadata=LATER)
 
     @property
     def known_answer(self) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import CALL, EPISODE, SCHEMAS, Row, line
 from toolkit.ledger.tables import as_parquet, clear_parquet, count, pack, relabel, rows, table
 from toolkit.ledger.views import from_lines
+from toolkit.moves import Move, Outcome
 
 WORDS = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=12)  # halves of characters, too
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+COUNTED = {int: st.integers(0, 9), float: st.floats(0, 1), type(None): st.integers(0, 9)}
 VALUES = {
     "VARCHAR": WORDS,
     "BIGINT": st.integers(-(2**63), 2**63 - 1),
@@ -66,6 +69,16 @@ VALUES = {
             **dict.fromkeys(("confidence", "threshold", "score"), st.none() | st.floats(0, 1)),
             "explored": st.booleans(),
         }
+    ),
+    EPISODE["outcome"]: st.fixed_dictionaries(
+        {name: st.none() | COUNTED.get(type(value), WORDS) for name, value in Outcome("done").flat.items()}
+        | {name: st.none() | st.floats(0, 1) for name in ("reached", "score", "reward", "cost", "lead")}
+    ),
+    EPISODE["moves"]: st.lists(
+        st.fixed_dictionaries(
+            {name: st.none() | COUNTED.get(type(value), WORDS) for name, value in asdict(Move("tick", "", "")).items()}
+        ),
+        max_size=2,
     ),
     CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": WORDS, "text": WORDS}), max_size=2),
 }

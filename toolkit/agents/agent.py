@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Context, Decision
+from toolkit.agents.playing import play
 from toolkit.agents.steps import refuse_unknown, thinks
 from toolkit.component import digest
 from toolkit.randomness import generator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.component import Config
     from toolkit.ledger.store import Ledger
     from toolkit.lm.model import Deciding, Model
+    from toolkit.streams.stage import Stage
     from toolkit.streams.stream import Stream
 
 
@@ -175,12 +177,14 @@ class Agent:
             self.decision.at("prepare", place)
             self.memory.observe(Experience(f"prepare/told-{place}", task, ""))
 
-    def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
-        """Answer a task; nothing is learned yet."""
+    def act(self, task: Task, phase: Phase, t: int, stage: Stage | None = None) -> tuple[Turn, ...]:
+        """Answer a task, or act on its stage until it ends; nothing is learned yet."""
         self.decision.at(phase, t)
         self.consider(task)
         if not self._frozen:
             self.asked(f"{phase}/{t}", task)
+        if stage is not None:
+            return play(self, task, stage)
         return (self.decider.decide(self.step, task, self.context, self.decision),)
 
     def consider(self, task: Task) -> None:
@@ -229,6 +233,7 @@ class Agent:
         self.memory.observe(experience)
         self.learning.observe(experience)
         self._heed()
+        self.goals.observe(experience)
         self.decider.observe(experience)
 
     def _heed(self) -> None:

@@ -23,6 +23,7 @@ from toolkit.ledger.events import Event, EventKind, Stage
 from toolkit.lm.model import Deciding, Engine, Model
 from toolkit.lm.tape import Recorder
 from toolkit.records import Experience, Phase, Step, Task, Turn
+from toolkit.streams.stage import Stage as WorldStage
 from toolkit.traits.memory.policy import MemoryPolicy
 
 Seeds = tuple[int | str, ...]
@@ -152,11 +153,11 @@ class Diary(Agent):
         self.memory.observe(experience)
         self._note("tell", experience)
 
-    def act(self, task: Task, phase: Phase, t: int) -> tuple[Turn, ...]:
+    def act(self, task: Task, phase: Phase, t: int, stage: WorldStage | None = None) -> tuple[Turn, ...]:
         """As `Agent`; what goes wrong by its own doing is an event, too."""
         self._stage = "act"
         try:
-            return super().act(task, phase, t)
+            return super().act(task, phase, t, stage)
         except AnswerError as error:
             self._note("failed", Experience(f"{phase}/{t}", task, ""), status=error.status, error=str(error))
             raise

@@ -70,7 +70,22 @@ def mistakes(study: Study) -> Iterator[str]:
     yield from stopping.mistakes(study.stop_when, names)
     yield from hypotheses.mistakes(study)
     yield from _twins(study)
+    yield from _world_mistakes(study)
     yield from _stream_mistakes(study)
+
+
+def _world_mistakes(study: Study) -> Iterator[str]:
+    """Of streams whose tasks are worlds: nothing in them can be asked twice."""
+    if not any(stream.plays for stream in study.streams):
+        return
+    if study.counterfactuals:
+        yield "counterfactuals ask for an answer again, which an episode in a world cannot give: leave them out"
+    for arm in study.arms:
+        if arm.learning.revisits:
+            yield (
+                f"arm {arm.name!r}: {arm.learning!r} asks tasks again, which worlds do not allow; take a Bandit over "
+                "instructions, a Playbook or a DemoBuffer"
+            )
 
 
 def _twins(study: Study) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from toolkit.episode import Episode
 from toolkit.errors import AnswerError
 from toolkit.evaluation.counterfactual import Counterfactuals
 from toolkit.evaluation.judge import NoVerdict
+from toolkit.moves import WAIT, Move, Outcome, planned
+from toolkit.randomness import generator
 from toolkit.records import Experience, Feedback, Key, Phase, Status, Task, Turn, Usage, Weighed
 from toolkit.streams.channel import Channel, FullLabel, Wait
 from toolkit.streams.scoring import Scorer
-from toolkit.streams.stream import Pair
+from toolkit.streams.stage import Stage
+from toolkit.streams.stream import Pair, Stream
+from toolkit.streams.worlds import WorldStream
 
 if TYPE_CHECKING:
     from toolkit.lm.tape import Recorder
@@ -40,6 +44,10 @@ class Bench:
         Asks again, if anybody does, on the first pass.
     judging
         What records the calls of scorers that ask a model.
+    worlds
+        The stream whose tasks are worlds, if they are.
+    seeds
+        The run's path of random numbers, which the worlds' seeds derive from: equal for all arms.
     """
 
     scorers: tuple[Scorer, ...]
@@ -47,6 +55,21 @@ class Bench:
     rng: np.random.Generator
     counterfactuals: Counterfactuals | None = None
     judging: tuple[Recorder, ...] = ()
+    worlds: WorldStream | None = None
+    seeds: tuple[int | str, ...] = ()
+
+    def stage(self, agent: Agent, task: Task) -> Stage | None:
+        """Where the agent meets the task's world, if it is one."""
+        if self.worlds is None:
+            return None
+        stream, decision = self.worlds, agent.decision
+
+        def told(question: Mapping[str, str], answer: Callable[[], str]) -> str:
+            decision.recorder.at(*decision.place, "world", "acting")
+            return decision.recorder.told(question, answer, person=False)
+
+        seed = int(generator(*self.seeds, "world", task.id).integers(2**31))
+        return Stage(lambda: stream.world(task), lambda: stream.limits(task), seed, told)
 
     def scores(self, task: Task, answer: str, key: Key) -> tuple[dict[str, float], str]:
         """Every metric by name, NaN where a judge gave no verdict; and why it gave none."""
@@ -101,6 +124,11 @@ def heard(channel: Component, agent: Agent, wait: Wait) -> Channel:
     return own
 
 
+def worlds_of(stream: Stream) -> WorldStream | None:
+    """The stream, if its tasks are worlds; one that is kept in an archive has them on its runs' tapes alone."""
+    return cast(WorldStream, stream) if stream.plays else None
+
+
 class Pending:
     """Feedback on its way: given now, delivered when it is due.
 
@@ -140,6 +168,12 @@ class Tested:
     scores: dict[str, float]
     acting: Usage
     meant: float = math.nan
+    outcome: Outcome | None = None
+
+    @property
+    def moves(self) -> tuple[Move, ...] | None:
+        """What was seen and done, where the task was a world."""
+        return None if self.outcome is None else tuple(turn.move for turn in self.turns if turn.move is not None)
 
     @property
     def weighed(self) -> Weighed | None:
@@ -167,21 +201,29 @@ class Tested:
             judging=agent.decision.recorder.take("judging") + bench.spent(),
             changes=agent.changes(),
             meant=self.meant,
+            outcome=self.outcome,
         )
 
 
 def tested(agent: Agent, task: Task, key: Key, bench: Bench, phase: Phase, t: int) -> Tested:
     """Let an agent answer a task, and score the answer; a failure that the arm caused scores 0."""
-    turns, status, error = _act(agent, task, phase, t)
+    stage = bench.stage(agent, task)
+    turns, status, error = _act(agent, task, phase, t, stage)
+    outcome = None if stage is None else stage.outcome()
+    if stage is not None and stage.broken:
+        status, error = "failed", stage.broken
     acting = agent.decision.recorder.take("acting")
     answer = turns[-1].answer if turns else ""
+    if stage is not None:
+        answer = planned([move.action for move in stage.moves if move.action != WAIT])
     scores = {scorer.name: 0.0 for scorer in bench.scorers}
-    if turns:
-        scores, missing = bench.scores(task, answer, key)
+    if turns and (stage is None or status == "ok"):
+        scores, missing = bench.scores(task, answer if outcome is None else outcome.text, key)
         error = error or missing
     for turn in turns:
         acting = acting + turn.usage
-    return Tested(turns, status, error, answer, scores, acting, bench.meant(task, turns, key))
+    meant = bench.meant(task, turns, key) if stage is None else math.nan
+    return Tested(turns, status, error, answer, scores, acting, meant, outcome)
 
 
 def iter_episodes(
@@ -232,11 +274,13 @@ def iter_episodes(
             yield from exam(t)
             agent.decision.at(phase, t)
         found = tested(agent, task, key, bench, phase, t)
-        asked = bench.counterfactuals.asked(agent, task, key, bench.score) if bench.counterfactuals else ()
+        asks = bench.counterfactuals if bench.worlds is None else None
+        asked = asks.asked(agent, task, key, bench.score) if asks else ()
         feedback = bench.channel.feedback(task, found.answer, key, next(iter(found.scores.values())), bench.rng)
         recalled = tuple(dict.fromkeys(one for turn in found.turns for one in turn.recalled))
         spent = replace(found.acting, seconds=0.0)  # no agent is told the clock
         seen = Experience(f"{phase}/{t}", task, found.answer, recalled=recalled, usage=spent, weighed=found.weighed)
+        seen = replace(seen, moves=found.moves)
         due_at = t + 1 + key.delay + bench.channel.delay
         if found.turns:
             agent.observe(seen)
@@ -249,11 +293,14 @@ def iter_episodes(
         yield from exam(len(pairs))
 
 
-def _act(agent: Agent, task: Task, phase: Phase, t: int) -> tuple[tuple[Turn, ...], Status, str]:
+def _act(agent: Agent, task: Task, phase: Phase, t: int, stage: Stage | None) -> tuple[tuple[Turn, ...], Status, str]:
     try:
-        turns = agent.act(task, phase, t)
+        turns = agent.act(task, phase, t, stage)
     except AnswerError as error:
         return (), error.status, str(error)  # type: ignore[return-value]  # the statuses an AnswerError may have
+    if stage is not None:
+        failure = stage.failure
+        return turns, failure.status if failure else "ok", str(failure or "")  # type: ignore[return-value]
     cut = agent.decision.recorder.last_status == "truncated" and turns[-1].usage.calls > 0
     return turns, "truncated" if cut else "ok", ""
 

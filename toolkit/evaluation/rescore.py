@@ -14,7 +14,7 @@ from toolkit.evaluation.code import import_code
 from toolkit.evaluation.spec import streams_of
 from toolkit.ledger import later
 from toolkit.ledger.log import LedgerError
-from toolkit.ledger.rows import Row
+from toolkit.ledger.rows import Row, outcome_of
 from toolkit.ledger.store import Ledger
 from toolkit.records import Key, Task
 from toolkit.streams.scoring import Scorer, name_of, scorer_by_name
@@ -135,7 +135,8 @@ def _rescore(ledger: Ledger, study: str, planned: Row, keys: Mapping[str, Pairs]
 def _figures(ledger: Ledger, study: str, run: str, of: Mapping[str, Pairs], scorer: Scorer) -> Iterator[Row]:
     """One row an episode, scored as the loop scores."""
     query = (
-        "SELECT run, phase, t, task, answer, len(turns) > 0 AS answered FROM episodes "
+        "SELECT run, phase, t, task, answer, outcome, "
+        "len(turns) > 0 AND (outcome IS NULL OR status = 'ok') AS answered FROM episodes "
         "WHERE run = $1 AND study = $2 ORDER BY phase, t"
     )
     for row in ledger.sql(query, run, study).to_dict("records"):
@@ -143,7 +144,8 @@ def _figures(ledger: Ledger, study: str, run: str, of: Mapping[str, Pairs], scor
         if row["task"] not in pairs:
             raise LedgerError(f"run {run[:12]} has an episode on task {row['task']!r}; {nearest(row['task'], pairs)}")
         task, key = pairs[row["task"]]
-        score = scorer(task, row["answer"], key) if row["answered"] else 0.0
+        judged = row["answer"] if row["outcome"] is None else outcome_of(row["outcome"]).text
+        score = scorer(task, judged, key) if row["answered"] else 0.0
         told = {name: row[name] for name in ("run", "phase", "t", "task")}
         yield told | {"metric": scorer.name, "score": None if score != score else score}
 

@@ -21,7 +21,7 @@ from toolkit.evaluation.design import Run
 from toolkit.evaluation.exams import examiner
 from toolkit.evaluation.frozen import iter_frozen
 from toolkit.evaluation.judge import seated
-from toolkit.evaluation.prequential import Bench, Pending, heard, iter_episodes, prepare
+from toolkit.evaluation.prequential import Bench, Pending, heard, iter_episodes, prepare, worlds_of
 from toolkit.ledger.call import Call
 from toolkit.ledger.disk import Unwritable, held, writing
 from toolkit.ledger.rows import RunRecord, episode_row
@@ -270,7 +270,8 @@ def begun(
     channel = heard(run.channel, agent, wait)
     asks = Counterfactuals(run.counterfactuals, run.seeds) if run.counterfactuals else None
     scorers, judging = seated(run, agent, write, tape, metered)
-    return agent, Bench(scorers, channel, generator(*run.seeds, "channel"), asks, judging), labels
+    drawn = generator(*run.seeds, "channel")
+    return agent, Bench(scorers, channel, drawn, asks, judging, worlds_of(run.stream), run.seeds), labels
 
 
 def _second(
@@ -286,6 +287,7 @@ def _second(
         if agent.decider.peeks:
             agent.decider.reveal({task.id: key.answers[0] for task, key in pairs})
         agent.step = run.second.step
+        bench = replace(bench, worlds=worlds_of(run.second))
     yield from iter_frozen(agent, [pairs[place] for place in run.second_places], bench, pending)
 
 

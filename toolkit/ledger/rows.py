@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from toolkit.component import canonical
 from toolkit.episode import Episode
 from toolkit.ledger.call import Call
+from toolkit.moves import Outcome, Tally
 from toolkit.records import Change, Usage
 
 Row: TypeAlias = dict[str, Any]
@@ -68,6 +69,12 @@ EPISODE = {
     "changes": "STRUCT(kind VARCHAR, number BIGINT, fate VARCHAR, why VARCHAR, instruction VARCHAR, notes VARCHAR, "
     "examples VARCHAR, steps VARCHAR, program VARCHAR)[]",
     "weighed": "STRUCT(answer VARCHAR, confidence DOUBLE, threshold DOUBLE, explored BOOLEAN, score DOUBLE)",
+    "outcome": "STRUCT(ended VARCHAR, steps BIGINT, reward DOUBLE, cost DOUBLE, prompts BIGINT, invalid BIGINT, "
+    "unauthorised BIGINT, interruptions BIGINT, ticks BIGINT, reached DOUBLE, score DOUBLE, best_steps BIGINT, "
+    "questions BIGINT, useful BIGINT, blockers BIGINT, found BIGINT, hits BIGINT, false_alarms BIGINT, misses BIGINT, "
+    "silences BIGINT, lead DOUBLE)",
+    "moves": "STRUCT(cause VARCHAR, seen VARCHAR, action VARCHAR, reward DOUBLE, refused VARCHAR, manner VARCHAR, "
+    "prompts BIGINT, thought VARCHAR)[]",
 }
 
 CALL = {
@@ -225,6 +232,9 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         row["changes"] = [_change(one) for one in episode.changes]
     if episode.weighed is not None:
         row["weighed"] = {**asdict(episode.weighed), "score": _finite(episode.meant)}
+    if episode.outcome is not None:
+        row["outcome"] = episode.outcome.flat
+        row["moves"] = [asdict(move) for move in episode.moves]
     return row
 
 
@@ -247,7 +257,7 @@ def content(row: Mapping[str, Any]) -> Row:
         # A column that came later says nothing where it is 0: hashes taken before it came stay what they are.
         if not kept.get(f"{kind}_reasoning_tokens", True):
             del kept[f"{kind}_reasoning_tokens"]
-    for name in ("counterfactuals", "preferred", "changes", "weighed"):
+    for name in ("counterfactuals", "preferred", "changes", "weighed", "outcome", "moves"):
         if not kept.get(name, True):
             del kept[name]
     if "changes" in kept:
@@ -283,6 +293,13 @@ def call_row(call: Call, run: str) -> Row:
     for name in _COST:
         row[name] = _finite(getattr(call.usage, name))
     return row
+
+
+def outcome_of(held: Mapping[str, Any]) -> Outcome:
+    """What came of a world, as an episode's row holds it."""
+    counted = {one.name for one in fields(Tally)}
+    tally = Tally(**{name: value for name, value in held.items() if name in counted})
+    return Outcome(tally=tally, **{name: value for name, value in held.items() if name not in counted})
 
 
 def call_of(row: Mapping[str, Any]) -> Call:

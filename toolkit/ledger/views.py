@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.ledger.rows import CALL, EPISODE, RUN, SCHEMAS
+from toolkit.ledger.rows import RUN, SCHEMAS
 
 RUNS = "*/*/runs/*"
 """Where runs' folders are below a ledger: studies' own, and the empty ones that hold the schemas."""
@@ -41,21 +41,12 @@ def from_lines(patterns: list[str], schema: dict[str, str], where: str = "true",
 
 def _structure(dtype: str) -> Any:
     """A column's type in the notation of ``json_transform``, which spells structs and lists as JSON."""
-    nested = {
-        EPISODE["turns"]: [{"step": "VARCHAR", "answer": "VARCHAR", "blocks": ["VARCHAR"], "recalled": ["VARCHAR"]}],
-        EPISODE["counterfactuals"]: [
-            {"instead": "VARCHAR", "memory": "VARCHAR", "answer": "VARCHAR", "status": "VARCHAR", "score": "DOUBLE"}
-        ],
-        EPISODE["changes"]: [
-            {"kind": "VARCHAR", "number": "BIGINT", "fate": "VARCHAR", "why": "VARCHAR"}
-            | dict.fromkeys(("instruction", "notes", "examples", "steps", "program"), "VARCHAR")
-        ],
-        EPISODE["weighed"]: {"answer": "VARCHAR", "confidence": "DOUBLE", "threshold": "DOUBLE"}
-        | {"explored": "BOOLEAN", "score": "DOUBLE"},
-        CALL["prompt"]: [{"role": "VARCHAR", "text": "VARCHAR"}],
-        "VARCHAR[]": ["VARCHAR"],
-    }
-    return nested.get(dtype, dtype)
+    if dtype.endswith("[]"):
+        return [_structure(dtype.removesuffix("[]"))]
+    if not dtype.startswith("STRUCT("):
+        return dtype
+    parts = (part.partition(" ") for part in dtype.removeprefix("STRUCT(").removesuffix(")").split(", "))
+    return {name: _structure(kind) for name, _, kind in parts}
 
 
 def views(root: Path) -> Iterator[str]:
@@ -80,6 +71,10 @@ def views(root: Path) -> Iterator[str]:
     yield (
         "CREATE VIEW turns AS SELECT study, run, arm, seed, phase, t, task, generate_subscripts(turns, 1) - 1 AS turn, "
         "unnest(turns, recursive := true) FROM episodes"
+    )
+    yield (
+        "CREATE VIEW moves AS SELECT study, run, arm, seed, phase, t, task, generate_subscripts(moves, 1) - 1 AS turn, "
+        "unnest(moves, recursive := true) FROM episodes WHERE len(moves) > 0"
     )
     yield (
         "CREATE VIEW memories AS SELECT study, run, arm, seed, phase, t, task, unnest(recalled) AS recalled "

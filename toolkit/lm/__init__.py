@@ -6,6 +6,7 @@ from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.reader import Reader
 from toolkit.lm.scripted import Scripted
+from toolkit.lm.scripted_actor import ScriptedActor
 from toolkit.lm.turns import Several, TakingTurns
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "OwnEmbedder",
     "Reader",
     "Scripted",
+    "ScriptedActor",
     "Several",
     "TakingTurns",
     "model",

@@ -85,7 +85,12 @@ class Scripted(Model):
             raise ValueError(f"Scripted.sure must be pairs of numbers in [0, 1] but is {self.sure!r}")
 
     def engine(self, stream: Stream) -> Engine:
-        """An engine that knows this stream's answers."""
+        """An engine that knows this stream's answers; in worlds it does what an oracle would with chance ``p``."""
+        if stream.plays:
+            from toolkit.lm.scripted_actor import ScriptedActor
+
+            p = self.p
+            return ScriptedActor(p, p, 1 - p, p, 1 - p, self.seed, self.adapter).engine(stream)
         return ScriptedEngine(self, [*stream.pairs(), *stream.pool()])
 
 

@@ -249,8 +249,8 @@ class Recorder:
         self._book(replace(call, answer=f"{len(rows)} vectors", response=vectors.packed(rows), usage=usage))
         return rows
 
-    def told(self, question: Mapping[str, str], answer: Callable[[], str]) -> str:
-        """What somebody outside says to a question, from the tape or asked now; recorded, and charged nothing.
+    def told(self, question: Mapping[str, str], answer: Callable[[], str], *, person: bool = True) -> str:
+        """What somebody or something outside says, from the tape or asked now; recorded, and charged nothing.
 
         Raises
         ------
@@ -264,7 +264,7 @@ class Recorder:
         if known is not None:
             self._verify(call, known)
             return known.response
-        stand_in = getattr(self._engine, "told", None)  # a rehearsal's
+        stand_in = getattr(self._engine, "told", None) if person else None  # a rehearsal's
         if stand_in is None and (isinstance(self._model, Taped) or isinstance(self._engine, Absent)):
             self._ended(call)
         said = answer() if stand_in is None else str(stand_in(question))

@@ -36,6 +36,7 @@ from toolkit.streams.table import Table, table
 from toolkit.streams.text_games import TextWorldFiles
 from toolkit.streams.text_made import TextWorld
 from toolkit.streams.toy_text import ToyText
+from toolkit.streams.worlds import Limits, Reached, Stepped, Tallied, World, WorldStream
 
 __all__ = [
     "Abstention",
@@ -55,6 +56,7 @@ __all__ = [
     "Implicit",
     "Interference",
     "KnowledgeUpdate",
+    "Limits",
     "Locomo",
     "LongLife",
     "LongMemEval",
@@ -65,19 +67,24 @@ __all__ = [
     "OneBit",
     "Personalisation",
     "Preference",
+    "Reached",
     "RecallAtLag",
     "Scalar",
     "Scorer",
     "Selective",
     "ShuffledFeedback",
+    "Stepped",
     "Stream",
     "Table",
+    "Tallied",
     "TemporalOrder",
     "TextWorld",
     "TextWorldFiles",
     "TokenF1",
     "ToyText",
     "TwentyQuestions",
+    "World",
+    "WorldStream",
     "benchmark",
     "scorer",
     "table",

@@ -31,6 +31,7 @@ class Kept(Stream, abstract=True):
         self.step = Step(**{**held["step"], "inputs": tuple(held["step"]["inputs"])})
         self.scorers = tuple(held["scorers"])
         self._label, self._held = str(held["label"]), held
+        self.plays = bool(held.get("plays"))  # its worlds are on the tapes
 
     def load(self) -> Sequence[Pair]:
         """The stream's tasks."""
@@ -69,6 +70,8 @@ def written(stream: Stream) -> str:
         "pool": [_plain(pair) for pair in stream.pool()],
         **({"told": [_plain_task(task) for task in stream.told()]} if stream.told() else {}),
     }
+    if stream.plays:
+        told["plays"] = True
     if drifts := list(stream.drifts()):
         told["drifts"] = drifts
     if (borders := list(stream.borders())) != drifts:

@@ -44,7 +44,7 @@ class Stream(Component, kind="stream"):
     rewards: ClassVar[tuple[str, ...]] = ("memory", "role", "learning")
     licence: ClassVar[str] = ""
     caution: ClassVar[str] = ""
-    plays: ClassVar[bool] = False
+    plays: bool = False
 
     def load(self) -> Sequence[Pair]:
         """All tasks and keys in the reference order."""

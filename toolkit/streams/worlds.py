@@ -129,7 +129,7 @@ class WorldStream(Stream, abstract=True):
     Its keys hold the oracle's actions as their first answer (see `toolkit.moves.planned`); `key_of` makes one.
     """
 
-    plays: ClassVar[bool] = True
+    plays = True
     rewards: ClassVar[tuple[str, ...]] = ("memory", "goals", "role", "learning")
     scorers = ("tallied", "reached")
     step = Step("act", "Reach the goal. Say what to do next.", ("task",), "action")

@@ -1,0 +1,148 @@
+"""An agent in a world: turn by turn, what its goal policy wants, and what its decision step makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolkit.errors import AnswerError
+from toolkit.moves import ALL_AT_ONCE, WAIT, Act, Move
+from toolkit.records import Step, Task, Turn
+from toolkit.streams.stage import Broken, Stage
+from toolkit.traits.goals import Choice, Situation
+
+if TYPE_CHECKING:
+    from toolkit.agents.agent import Agent
+
+_LOOK_BACK = 2400  # characters of what was done and seen before: the rest of a small model's context is the task's
+
+
+def play(agent: Agent, task: Task, stage: Stage) -> tuple[Turn, ...]:
+    """Let an agent act in a world until it ends, or the agent fails.
+
+    Returns
+    -------
+    tuple of Turn
+        One for every move; the stage knows what came of them. A turn in which the agent gave no usable answer is a move
+        that was refused; what does not fit the model's context ends the episode (`Stage.failure`).
+
+    Raises
+    ------
+    Outage
+        If the model cannot be reached.
+    """
+    turns: list[Turn] = []
+    player = _Player(agent, task, stage)
+    try:
+        stage.begin()
+        agent.goals.begin(task, stage.tools)
+        while not stage.over:
+            turns.append(player.turn())
+    except Broken:
+        pass  # before the first turn; the stage has noted it
+    finally:
+        stage.close()
+    return tuple(turns)
+
+
+class _Player:
+    """One agent on one stage."""
+
+    def __init__(self, agent: Agent, task: Task, stage: Stage) -> None:
+        self._agent, self._task, self._stage = agent, task, stage
+        self._taken: Turn | None = None
+
+    def turn(self) -> Turn:
+        """Take one; it holds what was spent, however it ends."""
+        stage, self._taken = self._stage, None
+        before, now = len(stage.moves), stage.now
+        act = Act("")
+        try:
+            act = self._act()
+            stage.act(act)
+        except Broken as error:
+            act = replace(act, refused=str(error))
+        except AnswerError as error:
+            stage.fail(error)
+            act = replace(act, refused=str(error))
+        done = stage.moves[-1] if len(stage.moves) > before else None
+        move = done or Move(now.cause, now.text, act.action, refused=act.refused)
+        return replace(self._taken or Turn("act", act.action), answer=act.action, move=move)
+
+    def _act(self) -> Act:
+        agent, stage = self._agent, self._stage
+        if agent.decider.peeks:
+            agent.decider.reveal({f"{self._task.id}#{len(stage.moves)}": stage.best()})
+        now = Situation(self._task, stage.now, tuple(stage.moves), stage.tools, stage.left)
+        with agent.decision.booked("acting"):  # what a goal policy asks the model is part of acting
+            return agent.goals.act(now, self._choose)
+
+    def _choose(
+        self,
+        among: Sequence[str] | None = None,
+        *,
+        thought: str = "",
+        plan: bool = False,
+        weigh: bool = False,
+    ) -> Choice:
+        """The agent's decision step, on this turn."""
+        agent = self._agent
+        step, task = situated(agent.step, self._task, self._stage, among, thought, plan)
+        context = replace(agent.context, goal=agent.goals.block(self._task))
+        try:
+            with agent.decision.weighing() if weigh else nullcontext():
+                turn = agent.decider.decide(step, task, context, agent.decision)
+        except AnswerError as error:
+            if error.status != "unparsed":
+                raise
+            return Choice("", refused=f"that was no action: {error}"[:300])
+        spent = turn.usage if self._taken is None else self._taken.usage + turn.usage
+        self._taken = replace(turn, usage=spent)
+        return Choice(turn.answer.strip(), turn.confidence)
+
+
+def situated(
+    step: Step, task: Task, stage: Stage, among: Sequence[str] | None, thought: str, plan: bool
+) -> tuple[Step, Task]:
+    """A stream's step and a task as they stand on this turn: what was done, what is seen, and what can be done."""
+    now = stage.now
+    options = () if plan else tuple(now.actions if among is None else among)
+    tools = "" if options or not stage.tools else "\n".join([*(t.signature for t in stage.tools), *_waiting(stage)])
+    shown = {"tools": tools, "done": history(stage.moves), "now": now.text, "thought": thought}
+    if plan and now.actions:
+        shown["can"] = "; ".join(now.actions)
+    shown = {name: text for name, text in shown.items() if text and name not in task.inputs}
+    inputs = (*(name for name in step.inputs if name in task.inputs), *shown)
+    instruction = f"{step.instruction} {ALL_AT_ONCE}" if plan else step.instruction
+    output = "actions" if plan else "action"
+    here = replace(task, id=f"{task.id}#{len(stage.moves)}", inputs={**task.inputs, **shown}, options=options)
+    return Step("plan" if plan else "act", instruction, inputs, output), here
+
+
+def _waiting(stage: Stage) -> list[str]:
+    return [f"{WAIT} - do nothing, let time pass"] if stage.ticks else [f"{WAIT} - nothing is left to do"]
+
+
+def history(moves: Sequence[Move]) -> str:
+    """What was done and seen before, the latest last; of much, the last part, by whole turns.
+
+    Examples
+    --------
+    >>> print(history([Move("prompt", "A door.", "push"), Move("result", "Nothing moves.", "pull")]))
+    saw: A door.
+    did: push
+    saw: Nothing moves.
+    did: pull
+    """
+    told, size = list[str](), 0
+    for place, move in reversed(list(enumerate(moves))):
+        why = f" (not done: {move.refused})" if move.refused else ""
+        part = f"saw: {move.seen}\ndid: {move.action}{why}"
+        size += len(part)
+        if told and size > _LOOK_BACK:
+            told.append(f"({place + 1} turns before)")
+            break
+        told.append(part)
+    return "\n".join(reversed(told))
