@@ -15,10 +15,10 @@ from toolkit.traits.goals import Reactive
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "textworld"
 GAMES = [
-    tk.TwentyQuestions(tasks=3, things=6),
-    tk.ToyText("taxi", tasks=2, turns=40),
+    tk.TwentyQuestions(tasks=2, things=5),
+    tk.ToyText("lake", tasks=2, turns=30),
     pytest.param(
-        tk.TextWorldFiles(str(FOLDER), games=2),
+        tk.TextWorldFiles(str(FOLDER), games=1),
         marks=[
             pytest.mark.skipif(not FOLDER.exists(), reason="games of TextWorld are not beside the project"),
             pytest.mark.filterwarnings("ignore::jericho.UnsupportedGameWarning"),
