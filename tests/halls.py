@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import ClassVar
 
+from toolkit.errors import Outage
+from toolkit.lm.model import Engine, Model
+from toolkit.lm.scripted import replied
 from toolkit.moves import WAIT, Observation, Tally, Tool, call
 from toolkit.randomness import generator
 from toolkit.records import Key, Task
-from toolkit.streams.stream import Pair
+from toolkit.streams.stream import Pair, Stream
 from toolkit.streams.worlds import Limits, Stepped, World, WorldStream
 
 DOORS = ("blue", "green", "red")
@@ -130,3 +134,82 @@ class Nights(WorldStream):
 
 def key(text: str) -> Key:
     return Key((text,))
+
+
+class Ruin(Hall):
+    """A hall that breaks down at the second door, in a way of its own."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__(("blue", "green"))
+        self.way = way
+
+    def reset(self, seed: int) -> Observation:
+        if self.way == "reset":
+            raise RuntimeError("out of order")
+        return super().reset(seed)
+
+    def step(self, action: str) -> Stepped:
+        sound = super().step(action)
+        if not self.passed:
+            return sound
+        match self.way:
+            case "raise":
+                raise RuntimeError("out of order")
+            case "hang":
+                while True:
+                    pass
+            case "nonsense":
+                return 3, 4  # type: ignore[return-value]
+            case "no number":
+                return sound._replace(reward=float("nan"))
+            case "no observation":
+                return sound._replace(observation="a door")  # type: ignore[arg-type]
+            case "endless":
+                return sound._replace(observation=Observation("door " * 10_000))
+        return sound
+
+
+class Ruins(WorldStream):
+    """One ruin of each kind, and one that is none."""
+
+    ways = ("reset", "raise", "hang", "nonsense", "no number", "no observation", "endless")
+
+    def load(self) -> Sequence[Pair]:
+        return [(Task(way, {"task": f"Pass the {way}."}), Key(("blue; green",))) for way in (*self.ways, "sound")]
+
+    def world(self, task: Task) -> World:
+        return Ruin(task.id)
+
+    def limits(self, task: Task) -> Limits:
+        return Limits(turns=9, seconds=0.05 if task.id == "hang" else 60.0)
+
+
+class Says(Model):
+    """A model that says a text, or else takes an option by chance; it leaves after so many calls, if told to."""
+
+    scripted = True
+    temperature = 1.0
+    ways = ("likelihood", "generation")
+    calls: ClassVar[int | None] = None
+
+    def __init__(self, text: str = "") -> None:
+        self.text = text
+
+    def engine(self, stream: Stream) -> Engine:
+        return _Saying(self.text)
+
+
+class _Saying:
+    supports_response_schema = True
+    supported_params = frozenset({"temperature", "max_tokens", "seed", "stop"})
+
+    def __init__(self, text: str) -> None:
+        self.text, self.seen = text, 0
+
+    def complete(self, request):
+        self.seen += 1
+        if Says.calls is not None and self.seen > Says.calls:
+            raise Outage("it has left")
+        options = (request.config.extensions or {}).get("options") or [self.text]
+        said = self.text or options[int(generator(request.config.seed).integers(len(options)))]
+        return replied(request, said, [], 1)

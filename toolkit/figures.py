@@ -23,13 +23,13 @@ HIGHLIGHTED = 8
 
 Dashes = tuple[int, tuple[float, ...] | None]
 
-INK, FAINT = "#111213", "#7f8081"
-"""Of the baseline, and of floors and arms beyond those in colour."""
+INK, FAINT, LINE = "#111213", "#7f8081", "#d4d5d6"
+"""Of the baseline, of floors and arms beyond those in colour, and of grids."""
 
-_PAPER, _LINE = "#ffffff", "#d4d5d6"
+_PAPER = "#ffffff"
 _BLUE = "#0072b2"
 _THEMED = {
-    INK: "currentColor", _PAPER: "var(--paper)", _LINE: "var(--line)", FAINT: "var(--faint)", _BLUE: "var(--blue)",
+    INK: "currentColor", _PAPER: "var(--paper)", LINE: "var(--line)", FAINT: "var(--faint)", _BLUE: "var(--blue)",
 }  # fmt: skip
 COLOURS = (_BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43")
 """Of arms, after Okabe & Ito (2008), Color universal design; dashes and markers say the same without colour."""
@@ -128,7 +128,7 @@ def differences(comparison: Comparison, drawn: Mapping[str, Look], floors: Colle
     if not any(row.difference and not math.isnan(row.difference.value) for row in rows):
         return Drawn()
     rows.sort(key=lambda row: row.arm in floors)
-    return _drawn(lambda: _draw_differences(rows, comparison, drawn))
+    return rendered(lambda: _draw_differences(rows, comparison, drawn))
 
 
 def curves(
@@ -158,7 +158,7 @@ def curves(
     first = (window or 1) - 1
     shown = {arm: band for arm, band in bands.items() if len(band.t) > first + 1 and arm in drawn}
     shown = {arm: band for arm, band in shown.items() if any(not math.isnan(y) for y in band.mean[first:].tolist())}
-    return _drawn(lambda: _draw_curves(shown, drawn, first, window, changes)) if shown else Drawn()
+    return rendered(lambda: _draw_curves(shown, drawn, first, window, changes)) if shown else Drawn()
 
 
 def costs(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
@@ -170,7 +170,7 @@ def costs(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
         Filled points are on the front; empty with fewer than two arms that have a score.
     """
     rows = [row for row in found.rows if not math.isnan(row.score) and row.arm in drawn]
-    return _drawn(lambda: _draw_costs(rows, found.baseline, drawn)) if len(rows) > 1 else Drawn()
+    return rendered(lambda: _draw_costs(rows, found.baseline, drawn)) if len(rows) > 1 else Drawn()
 
 
 def worth(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
@@ -183,7 +183,7 @@ def worth(found: Payoff, drawn: Mapping[str, Look]) -> Drawn:
         or no price is known.
     """
     rows = [row for row in found.rows if row.net is not None and len(row.net.t) > 1 and row.arm in drawn]
-    return _drawn(lambda: _draw_worth(rows, found, drawn)) if rows else Drawn()
+    return rendered(lambda: _draw_worth(rows, found, drawn)) if rows else Drawn()
 
 
 def window_for(tasks: int) -> int | None:
@@ -223,7 +223,8 @@ def inline(svg: str, name: str, label: str) -> str:
 _FORMS = {"svg": ("Date", "Creator", "Format", "Type"), "pdf": ("CreationDate", "Creator", "Producer")}
 
 
-def _drawn(draw: Callable[[], Figure]) -> Drawn:
+def rendered(draw: Callable[[], Figure]) -> Drawn:
+    """What a function draws, which may be called again, in the style of all figures."""
     text = _saved(draw, "svg").decode()
     return Drawn("\n".join(line.rstrip() for line in text.splitlines()) + "\n", draw)
 
@@ -246,7 +247,7 @@ def _draw_differences(rows: Sequence[ArmRow], comparison: Comparison, drawn: Map
     figure = Figure(figsize=(8.6, 1.0 + 0.36 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     axes.axvline(0, color=INK, linewidth=1.4)
-    axes.grid(axis="x", color=_LINE, linewidth=0.7)
+    axes.grid(axis="x", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     for place, row in enumerate(rows):
         _whisker(axes, place, row, drawn[row.arm])
@@ -330,7 +331,7 @@ def _course(axes: Axes, band: CurveBand, look: Look, first: int, place: int, *, 
 
 
 def _frame(axes: Axes) -> None:
-    axes.grid(axis="y", color=_LINE, linewidth=0.7)
+    axes.grid(axis="y", color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.margins(x=0.01)
     axes.locator_params(axis="x", integer=True)
@@ -360,7 +361,7 @@ def _draw_costs(rows: Sequence[PayoffRow], baseline: str, drawn: Mapping[str, Lo
         if not look.band:  # grey ones look alike: told by name
             dot.set_label("")
             axes.annotate(row.arm, (row.tokens, row.score), xytext=(7, -3), textcoords="offset points", fontsize=8)
-    axes.grid(color=_LINE, linewidth=0.7)
+    axes.grid(color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.margins(x=0.08, y=0.1)
     axes.set_xlabel("tokens for one task, adapting included")

@@ -18,7 +18,8 @@ from toolkit.evaluation.judge import Judge
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.turns import Several, TakingTurns
-from toolkit.records import Feedback, Learned, Recall
+from toolkit.moves import WAIT, Act
+from toolkit.records import Feedback, Learned, Recall, Step
 from toolkit.streams.answers import Selective
 from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
@@ -27,6 +28,15 @@ from toolkit.streams.scoring import Numeric
 from toolkit.streams.table import Table
 from toolkit.streams.text_made import TextWorld
 from toolkit.streams.toy_text import ToyText
+from toolkit.traits.goals import (
+    Agenda,
+    AskWhenUnsure,
+    GoalPolicy,
+    PlanActCheck,
+    ReAct,
+    Reactive,
+    Watch,
+)
 from toolkit.traits.learning import Bandit, DemoBuffer, Given, Learner, PageHinkley, Playbook, Together, Tuned, Watched
 from toolkit.traits.memory import (
     Bounded,
@@ -78,6 +88,12 @@ ALSO = (
     Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),
     Abstaining(threshold=0.7),
     Scripted(sure=((0.6, 0.2), (0.9, 0.8))),
+    Reactive("ticks"),
+    ReAct(ticks=True),
+    PlanActCheck(replans=0, ticks=True),
+    Agenda(max_open=1, review=False),
+    AskWhenUnsure(questions=1, learn=True),
+    Watch(("smoke",), judge=False),
     *(
         Watched(of, PageHinkley(min_instances=2, threshold=0.3), response)
         for of, response in (
@@ -97,7 +113,9 @@ BY_DATA = {
     "Locomo",
     "LongMemEval",
     "OwnEmbedder",
+    "ProactiveBench",
     "Table",
+    "Tau2",
     "TextWorldFiles",
     "Wrapped",
 }  # identified by content: tested where the content is
@@ -244,6 +262,75 @@ class Gossiping(Learner):
 def test_a_learner_that_hangs_on_the_task_is_found(broken: Learner, told: str) -> None:
     with pytest.raises(ContractError, match=told):
         one_by_name(broken, "same_for_any_two_tasks")
+
+
+class Grudge(GoalPolicy):
+    """Goes on with what it was after in the task before."""
+
+    def begin(self, task, tools):
+        self._said = getattr(self, "_said", 0)
+
+    def act(self, now, choose):
+        self._said += 1
+        return self.acted(now, choose(thought=f"Turn {self._said}."))
+
+
+class Counting(GoalPolicy):
+    """Learns by acting."""
+
+    def reset(self, rng, think):
+        self.turns = 0
+
+    def begin(self, task, tools):
+        self.turns = 0
+
+    def act(self, now, choose):
+        self.turns += 1
+        return self.acted(now, choose())
+
+
+class Inventive(GoalPolicy):
+    """Does what cannot be done."""
+
+    def act(self, now, choose):
+        return Act("fly")
+
+
+class Pondering(GoalPolicy):
+    """Asks and asks."""
+
+    def act(self, now, choose):
+        return max((self.acted(now, choose()) for _ in range(9)), key=lambda act: act.action)
+
+
+class Trusting(GoalPolicy):
+    """Takes a number for a number."""
+
+    def reset(self, rng, think):
+        self._think = think
+
+    def act(self, now, choose):
+        said = self._think(Step("rate", "How urgent is it?", ("now",)), now=now.now.text)
+        return self.acted(now, choose()) if len(said) < 100 else Act(WAIT, prompts=int(said))
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        (Grudge(), "after another task"),
+        (Counting(), "by acting"),
+        (Inventive(), "makes up the action 'fly'"),
+        (Pondering(), "9 times on a turn"),
+    ],
+)
+def test_a_broken_goal_policy_is_found(broken: GoalPolicy, told: str) -> None:
+    with pytest.raises(ContractError, match=told):
+        check(broken)
+
+
+def test_a_goal_policy_that_nonsense_breaks_is_found() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        check(Trusting())
 
 
 def one_by_name(component: Component, name: str) -> None:

@@ -292,3 +292,33 @@ def static_arms(
         Arm("self-consistency", decider=SelfConsistency(samples, tokens), transcript=False),
         *([Arm("compiled", learning=Compiled(optimiser, pool), transcript=False)] if optimiser else []),
     )
+
+
+def world_rivals(samples: int = 0, tokens: int = 0) -> tuple[Arm, ...]:
+    """The model used statically in worlds, in each way that a claim for initiative must beat; none has a goal policy.
+
+    Parameters
+    ----------
+    samples, tokens
+        Of `SelfConsistency`: chains of thought, and the tokens that it may spend on a turn, e.g. what the agent spends.
+        0 samples = no such arm.
+
+    Returns
+    -------
+    tuple of Arm
+        ``static`` (prompted by users only: it says all its actions at once), ``re-prompted`` (a harness prompts it for
+        every turn but ticks), ``polled`` (on every tick too) and, if asked for, ``self-consistency`` (polled, and every
+        decision is a vote).
+
+    Examples
+    --------
+    >>> [arm.name for arm in world_rivals(samples=5)]
+    ['static', 're-prompted', 'polled', 'self-consistency']
+    """
+    polled = Reactive("ticks")
+    return (
+        Arm.static(),
+        Arm("re-prompted", goals=Reactive("turns")),
+        Arm("polled", goals=polled),
+        *([Arm("self-consistency", goals=polled, decider=SelfConsistency(samples, tokens))] if samples else []),
+    )

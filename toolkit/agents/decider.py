@@ -11,6 +11,7 @@ import numpy as np
 
 from toolkit.component import Component, digest
 from toolkit.errors import AnswerError, ToolkitError
+from toolkit.moves import WAIT
 from toolkit.randomness import generator
 from toolkit.records import Experience, Step, Task, Turn
 from toolkit.streams.said import UNKNOWN, Asked, answer
@@ -161,6 +162,43 @@ class RandomChoice(Decider):
     def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
         """Draw."""
         return Turn(step.name, self._draw(task))
+
+
+class Always(Decider):
+    """Floor for worlds: the first listed action that begins with the given words; ``"wait"`` where there is none.
+
+    ``Always("ask")`` in a world whose questions begin so asks on every turn, ``Always()`` never says anything: what
+    they score is arithmetic. Where no actions are listed it gives its words as they are.
+
+    Parameters
+    ----------
+    action
+        Words.
+
+    Examples
+    --------
+    >>> task = Task("1", {}, ("left", "ask Mara", "wait"))
+    >>> Always("ask").decide(Step("act", "", ()), task, None, None).answer
+    'ask Mara'
+    >>> Always("right").decide(Step("act", "", ()), task, None, None).answer
+    'wait'
+    """
+
+    uses_model = False
+
+    def __init__(self, action: str = WAIT) -> None:
+        self.action = action
+
+    def check(self) -> None:
+        """Some words."""
+        if not self.action.strip():
+            raise ValueError(f"Always.action must be the words that an action begins with but is {self.action!r}")
+
+    def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
+        """The same as ever."""
+        if not task.options:
+            return Turn(step.name, self.action)
+        return Turn(step.name, next((one for one in task.options if one.startswith(self.action)), WAIT))
 
 
 class GroundTruth(Decider):

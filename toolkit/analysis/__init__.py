@@ -10,11 +10,13 @@ from toolkit.analysis.cost import payoff
 from toolkit.analysis.cost_table import Payoff, PayoffRow
 from toolkit.analysis.courses import drifts, learning_curves, recovery, regret, slopes
 from toolkit.analysis.effects import main_effects
+from toolkit.analysis.initiative import Initiative, InitiativeRow, initiative
 from toolkit.analysis.probe_scores import ProbeScores, probe_scores
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
 from toolkit.analysis.retention import day_one, transfer
 from toolkit.analysis.second import SecondPass, second_pass
+from toolkit.analysis.utility import Utility, UtilityRow, utility
 from toolkit.analysis.versions import Versions, versions
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
@@ -25,12 +27,16 @@ __all__ = [
     "Attribution",
     "Comparison",
     "Detections",
+    "Initiative",
+    "InitiativeRow",
     "Payoff",
     "PayoffRow",
     "ProbeScores",
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
+    "Utility",
+    "UtilityRow",
     "Versions",
     "Watching",
     "abstentions",
@@ -40,6 +46,7 @@ __all__ = [
     "detections",
     "drifts",
     "episodes",
+    "initiative",
     "learning_curves",
     "main_effects",
     "payoff",
@@ -51,5 +58,6 @@ __all__ = [
     "second_pass",
     "slopes",
     "transfer",
+    "utility",
     "versions",
 ]

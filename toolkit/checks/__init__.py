@@ -14,17 +14,25 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from toolkit.agents.diary import draws
-from toolkit.checks import lives
+from toolkit.checks import lives, worlds
 from toolkit.checks.lives import HOSTILE, NOTES, SECRET
 from toolkit.component import Component, build, digest
+from toolkit.moves import AUTONOMY, Act
 from toolkit.records import Experience, Feedback, Learned, Recall, Task
 from toolkit.streams.channel import Channel
+from toolkit.traits.goals import GoalPolicy
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
 from toolkit.traits.trait import Trait
+from toolkit.traits.wording import READ
 
 Check = Callable[[Component], None]
+
+CALLS = 4
+"""Calls of the model, decisions among them, that a goal policy may make on one turn."""
 
 
 class ContractError(AssertionError):
@@ -66,6 +74,9 @@ def checks(component: Component) -> tuple[Check, ...]:
         found += [keeps_to_its_limit, forgets_a_user_or_says_so, hostile_texts_are_data]
     if isinstance(component, Learner):
         found += [same_for_any_two_tasks]
+    if isinstance(component, GoalPolicy):
+        found += [plays_a_world, begins_each_task_anew, same_seed_same_acts, keeps_within_bounds]
+        found += [nonsense_of_the_model_is_survived, acting_teaches_nothing]
     if isinstance(component, Trait):
         found += [state_is_plain]
     if isinstance(component, Channel):
@@ -247,6 +258,85 @@ def state_is_plain(component: Component) -> None:
         lives.live(trait, list(lives.past()), seed=4)
         hashes.append(digest(trait.state()) if isinstance(trait, Trait) else "")
     _insist(hashes[0] == hashes[1], f"{component!r} ends equal lives in different states")
+
+
+def _lived(component: Component, model: worlds.Model) -> GoalPolicy:
+    """A goal policy of one's own whose life has begun."""
+    policy = component.clone()
+    if not isinstance(policy, GoalPolicy):
+        raise TypeError(f"{policy!r} is no goal policy")
+    policy.reset(np.random.default_rng(3), model.think)
+    return policy
+
+
+def plays_a_world(component: Component) -> None:
+    """It does something on every turn: one of the listed actions or ``"wait"``, in one of the three manners."""
+    for listed in (True, False):
+        model = worlds.Model()
+        for act in worlds.played(_lived(component, model), model, listed=listed).acts:
+            _insist(isinstance(act, Act), f"{component!r} gives {act!r}, which is no Act")
+            _insist(act.manner in AUTONOMY, f"{component!r} acts in the manner {act.manner!r}, not {AUTONOMY}")
+            _insist(act.prompts >= 0, f"{component!r} counts {act.prompts!r} prompts")
+            known = not listed or bool(act.refused) or act.action in worlds.DONE
+            _insist(known, f"{component!r} makes up the action {act.action!r}: choose among those that are listed")
+
+
+def begins_each_task_anew(component: Component) -> None:
+    """What it makes of one task it makes anew in ``begin``: it plays the same after another task."""
+    fresh, used = worlds.Model(), worlds.Model()
+    policy = _lived(component, used)
+    worlds.played(policy, used, seed=1)
+    same = worlds.played(policy, used, seed=2) == worlds.played(_lived(component, fresh), fresh, seed=2)
+    _insist(same, f"{component!r} plays a task in another way after another task: begin() must make it all anew")
+
+
+def same_seed_same_acts(component: Component) -> None:
+    """Equal seeds and worlds give equal acts, and nothing of an earlier life is left after ``reset``."""
+    model, other = worlds.Model(sure=False), worlds.Model(sure=False)
+    policy = _lived(component, other)
+    worlds.played(policy, other, seed=4)
+    policy.observe(worlds.judged(worlds.played(policy, other, seed=5), 5, 1.0))
+    policy.reset(np.random.default_rng(3), other.think)
+    found = [worlds.played(policy, other, seed) for seed in range(3)]
+    _insist(
+        found == [worlds.played(again, model, seed) for again in [_lived(component, model)] for seed in range(3)],
+        f"{component!r} plays in another way under equal seeds: draw from the rng of reset() only, and make all anew",
+    )
+
+
+def keeps_within_bounds(component: Component) -> None:
+    """A turn takes a handful of calls, the goal block is short and on its lines, a limit of questions is kept."""
+    for model in (worlds.Model(), worlds.Model(sure=False), worlds.Model(nonsense=0)):
+        for listed in (True, False):
+            found = worlds.played(_lived(component, model), model, listed=listed)
+            _insist(max(found.calls) <= CALLS, f"{component!r} asks the model {max(found.calls)} times on a turn")
+            longest = max(map(len, found.blocks))
+            _insist(longest <= READ, f"{component!r} has a goal block of {longest} characters, more than {READ}")
+            put = sum(one.action == "ask" and not one.refused for one in found.moves)
+            most = getattr(component, "questions", put)
+            _insist(put <= most, f"{component!r} puts {put} questions in a task, its limit is {most}")
+
+
+def nonsense_of_the_model_is_survived(component: Component) -> None:
+    """Whatever the model says, nothing is raised, and no control character comes into the goal block."""
+    for start in range(len(HOSTILE)):
+        model = worlds.Model(nonsense=start, sure=bool(start % 2))
+        found = worlds.played(_lived(component, model), model, listed=bool(start % 3))
+        strange = [one for block in found.blocks for one in block if not one.isprintable() and one != "\n"]
+        _insist(not strange, f"{component!r} has control characters in its goal block: {strange[:5]!r}")
+
+
+def acting_teaches_nothing(component: Component) -> None:
+    """Its state changes by feedback only, can be copied amid a life, and what takes no feedback says so."""
+    model = worlds.Model()
+    policy = _lived(component, model)
+    before = digest(policy.state())
+    found = worlds.played(policy, model)
+    _insist(digest(policy.state()) == before, f"{component!r} changes its state by acting: learn in observe() only")
+    _insist(digest(copy.deepcopy(policy).state()) == before, f"{component!r} has another state when it is copied")
+    policy.observe(worlds.judged(found, 0, 1.0))
+    unchanged = digest(policy.state()) == before
+    _insist(unchanged or not policy.stateless, f"{component!r} learns but says that it is stateless")
 
 
 def begins_anew(component: Component) -> None:

@@ -17,6 +17,7 @@ from toolkit.lm.scripted import Scripted, ScriptedEngine
 from toolkit.lm.tape import Recorder
 from toolkit.records import Experience, Feedback, Key, Learned, Step, Task
 from toolkit.streams.channel import Channel
+from toolkit.traits.goals import GoalPolicy
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
 from toolkit.traits.trait import Think, Trait
@@ -165,6 +166,8 @@ def live(component: Component, met: list[Experience], seed: int) -> list[object]
                 component.applied(experience.id)
             else:
                 component.observe(experience)
+        elif isinstance(component, GoalPolicy) and experience.feedback is not None:
+            component.observe(experience)
     return seen
 
 

@@ -264,10 +264,10 @@ class Recorder:
         if known is not None:
             self._verify(call, known)
             return known.response
-        stand_in = getattr(self._engine, "told", None) if person else None  # a rehearsal's
+        stand_in = getattr(self._engine, "told", None)  # a rehearsal's, for persons: worlds are played
         if stand_in is None and (isinstance(self._model, Taped) or isinstance(self._engine, Absent)):
             self._ended(call)
-        said = answer() if stand_in is None else str(stand_in(question))
+        said = str(stand_in(question)) if stand_in is not None and person else answer()
         self._book(replace(call, answer=said, response=said))
         return said
 

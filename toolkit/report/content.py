@@ -14,8 +14,10 @@ from toolkit.report import costs, evidence, paper
 from toolkit.report.changes import change_section
 from toolkit.report.effects import effects_section
 from toolkit.report.facts import Facts, count, plain, signed, with_interval
+from toolkit.report.initiative import initiative_section
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
 from toolkit.report.passes import exam_section, second_section
+from toolkit.report.sweep import sweep
 from toolkit.report.uses import use_section
 from toolkit.report.versions import version_section
 from toolkit.stats import CurveBand
@@ -25,13 +27,14 @@ def drawn(facts: Facts) -> dict[str, Drawn]:
     """The figures of a report by name, in their order; empty ones where there is nothing to draw."""
     found = facts.comparison
     if found is None:
-        return dict.fromkeys(("differences", "curves", "costs", "worth"), Drawn())
+        return dict.fromkeys(("differences", "curves", "costs", "worth", "utility"), Drawn())
     looks = figures.looks(found.rows, found.baseline, facts.floors)
     return {
         "differences": figures.differences(found, looks, facts.floors),
         "curves": figures.curves(facts.bands, looks, facts.window, facts.changes),
         "costs": figures.costs(facts.payoff, looks) if facts.payoff else Drawn(),
         "worth": figures.worth(facts.payoff, looks) if facts.payoff else Drawn(),
+        "utility": sweep(facts.utility, looks) if facts.utility else Drawn(),
     }
 
 
@@ -178,6 +181,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         figure(drawings["differences"], 1, "differences", first),
         figure(drawings["curves"], 2, "curves", second),
         _behind(facts),
+        initiative_section(facts, drawings["utility"]),
         change_section(facts),
         effects_section(facts),
         exam_section(facts),

@@ -5,11 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import figures
-from toolkit.analysis import Comparison, Payoff, compare, learning_curves, payoff, plan
+from toolkit.analysis import (
+    Comparison,
+    Initiative,
+    Payoff,
+    Utility,
+    compare,
+    initiative,
+    learning_curves,
+    payoff,
+    plan,
+    utility,
+)
+from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
 from toolkit.stats import CurveBand, Estimate
@@ -58,6 +71,28 @@ class Facts:
         rows = self.payoff.rows if self.payoff else ()
         found = [one for row in rows for one in (row.per_1k_tokens, row.per_dollar, row.per_label)]
         return [one for one in found if one is not None]
+
+    @cached_property
+    def initiative(self) -> Initiative | None:
+        """How arms acted, asked and stayed silent, where they were in a world."""
+        try:
+            return initiative(self.name, ledger=self.ledger) if self.comparison else None
+        except LedgerError:  # no episode in a world
+            return None
+
+    @cached_property
+    def utility(self) -> Utility | None:
+        """What acting unprompted was worth, where there was anything to be unprompted about."""
+        try:
+            return utility(self.name, ledger=self.ledger) if self.initiative else None
+        except LedgerError:  # no ticks
+            return None
+
+    @property
+    def papers(self) -> tuple[str, ...]:
+        """The tables for a paper, as LaTeX; none while there is nothing to compare."""
+        parts = (self.comparison, self.payoff, self.initiative, self.utility)
+        return tuple(one.to_latex() for one in parts if one is not None)
 
     @property
     def changes(self) -> tuple[int, ...]:

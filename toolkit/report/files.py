@@ -87,9 +87,8 @@ def _page(facts: Facts, figures: Mapping[str, Drawn]) -> str:
 def _texts(facts: Facts) -> dict[str, str]:
     """Tables and methods for a paper; tables are empty while there is nothing to compare."""
     told = methods(facts)
-    tables = [one.to_latex() for one in (facts.comparison, facts.payoff) if one is not None]
     return {
-        "table.tex": "\n".join(tables),
+        "table.tex": "\n".join(facts.papers),
         "methods.md": told.markdown(),
         "methods.tex": told.to_latex(),
         "references.bib": told.bibtex(),
@@ -104,6 +103,7 @@ def _data(facts: Facts) -> dict[str, str]:
         "differences": _csv(facts.comparison.frame) if facts.comparison else "",
         "curves": _csv(_courses(facts.bands)) if facts.bands else "",
         "costs": _csv(facts.payoff.frame) if facts.payoff else "",
+        "utility": _csv(facts.utility.frame) if facts.utility else "",
     }
 
 

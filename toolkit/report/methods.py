@@ -188,6 +188,33 @@ def _statistics(facts: Facts) -> Iterator[Sentence]:
     if any(not band.reason for band in facts.bands.values()):
         span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks"
         yield (f"Learning curves are means over {span}, with t intervals over runs at each point by itself.",)
+    yield from _initiative(facts)
+
+
+def _initiative(facts: Facts) -> Iterator[Sentence]:
+    """How what agents did in worlds was measured; only what some arm has is spoken of."""
+    found = facts.initiative
+    if found is None:
+        return
+    there = {row.measure for row in found.shown}
+    yield (
+        "In worlds, measures are ratios of totals over episodes, made linear by the delta method",
+        cite("deng2018"), ", with the same crossed clusters.",
+    )  # fmt: skip
+    if "precision" in there:
+        yield (
+            "An action on an event that nobody prompted for is an offer; its precision, recall, F1 and false alarms "
+            "(of all offers) are defined as for ProactiveBench", cite("lu2024"), ".",
+        )  # fmt: skip
+    if "ask_f1" in there:
+        yield ("Ask-F1 is the harmonic mean of question precision and blocker recall", cite("elfeki2026"), ".")
+    if "pass^2" in there:
+        yield ("pass^k is the chance that k runs of a task all reach its goals", cite("yao2024"), "; tasks are drawn.")
+    if facts.utility is not None and any(not math.isnan(row.even.low) for row in facts.utility.rows):
+        yield (
+            "The cost of a false alarm at which acting is worth what silence is has a Fieller interval",
+            cite("fieller1954"), ".",
+        )  # fmt: skip
 
 
 def _beside(contrasts: Sequence[ArmRow]) -> Iterator[Sentence]:

@@ -14,9 +14,7 @@ def paper(facts: Facts) -> Html:
     sources = {
         "Methods as LaTeX (methods.tex)": told.to_latex(),
         "References (references.bib)": told.bibtex(),
-        "Tables as LaTeX (table.tex)": "\n".join(
-            one.to_latex() for one in (facts.comparison, facts.payoff) if one is not None
-        ),
+        "Tables as LaTeX (table.tex)": "\n".join(facts.papers),
     }
     return element(
         "div",

@@ -59,6 +59,15 @@ REFERENCES = {
             "29(2), 238--249",
         ),
         Reference(
+            "deng2018", "inproceedings", "Deng, Alex and Knoblich, Ulf and Lu, Jiannan",
+            "Applying the delta method in metric analytics: A practical guide with novel ideas",
+            "Proceedings of the 24th ACM SIGKDD International Conference on Knowledge Discovery & Data Mining", 2018,
+        ),
+        Reference(
+            "elfeki2026", "misc", "Elfeki, Mohamed and Trinh, Tu and Luu, Kelvin and others",
+            "{HiL-Bench} (human-in-loop benchmark): Do agents know when to ask for help?", "arXiv:2604.09408", 2026,
+        ),
+        Reference(
             "fieller1954", "article", "Fieller, E. C.", "Some problems in interval estimation",
             "Journal of the Royal Statistical Society, Series B", 1954, "16(2), 175--185",
         ),
@@ -81,6 +90,11 @@ REFERENCES = {
             "International Conference on Learning Representations", 2024,
         ),
         Reference(
+            "lu2024", "misc", "Lu, Yaxi and Yang, Shenzhi and Qian, Cheng and others",
+            "Proactive agent: Shifting {LLM} agents from reactive responses to active assistance",
+            "arXiv:2410.12361", 2024,
+        ),
+        Reference(
             "miller2024", "misc", "Miller, Evan",
             "Adding error bars to evals: A statistical approach to language model evaluations",
             "arXiv:2411.00640", 2024,
@@ -99,6 +113,10 @@ REFERENCES = {
             "satterthwaite1946", "article", "Satterthwaite, F. E.",
             "An approximate distribution of estimates of variance components", "Biometrics Bulletin", 1946,
             "2(6), 110--114",
+        ),
+        Reference(
+            "yao2024", "misc", "Yao, Shunyu and Shinn, Noah and Razavi, Pedram and Narasimhan, Karthik",
+            "tau-bench: A benchmark for tool-agent-user interaction in real-world domains", "arXiv:2406.12045", 2024,
         ),
         Reference(
             "zheng2023", "inproceedings", "Zheng, Lianmin and Chiang, Wei-Lin and Sheng, Ying and others",

@@ -9,6 +9,7 @@ from toolkit.stats.effects import holm, standardised, worst_case
 from toolkit.stats.estimate import Estimate
 from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import sign_flip, two_way
+from toolkit.stats.initiative import Pooled, ask_f1, break_even_cost, f1, pass_hat, pooled, utilities
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
 from toolkit.stats.sequential import (
     ConfidenceSequence,
@@ -34,10 +35,13 @@ __all__ = [
     "Effects",
     "Estimate",
     "Planned",
+    "Pooled",
     "Recovery",
+    "ask_f1",
     "backward_transfer",
     "binary_prior",
     "break_even",
+    "break_even_cost",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
@@ -45,6 +49,7 @@ __all__ = [
     "curve_band",
     "detectable_effect",
     "detection_delays",
+    "f1",
     "false_alarms",
     "forgetting",
     "front",
@@ -52,7 +57,9 @@ __all__ = [
     "main_effects",
     "needed",
     "one_way",
+    "pass_hat",
     "planned_power",
+    "pooled",
     "prequential_mean",
     "ratio",
     "recovery_time",
@@ -67,6 +74,7 @@ __all__ = [
     "standardised",
     "steepest_fall",
     "two_way",
+    "utilities",
     "variance_components",
     "worst_case",
 ]

@@ -115,7 +115,7 @@ def _bounded(alone: Estimate, gains: Floats, costs: Floats, runs: Codes, cluster
     start = found(centre)
     step = (start.high - start.value) * size / abs(float(costs.mean()))
     step = step if step > 0 else abs(centre) + 1.0
-    low, high = (_end(found, centre, way * step) * least / size for way in (-1.0, 1.0))
+    low, high = (fieller_end(found, centre, way * step) * least / size for way in (-1.0, 1.0))
     if math.isnan(low + high):
         return replace(alone, reason="the set of ratios that are not rejected has no end; balance the data")
     if high - low <= 1e-9 * abs(alone.value):
@@ -124,7 +124,7 @@ def _bounded(alone: Estimate, gains: Floats, costs: Floats, runs: Codes, cluster
     return replace(alone, low=low, high=high)
 
 
-def _end(found: Callable[[float], Estimate], centre: float, step: float) -> float:
+def fieller_end(found: Callable[[float], Estimate], centre: float, step: float) -> float:
     """Where the test begins to reject, going one way from the ratio of means; NaN if it never does."""
     from scipy.optimize import brentq  # type: ignore[import-untyped, unused-ignore]
 

@@ -2,6 +2,7 @@
 
 from toolkit.streams.answers import Contains, Selective, TokenF1
 from toolkit.streams.benchmarks import Banking77, benchmark
+from toolkit.streams.cases import DeskCases
 from toolkit.streams.channel import Channel, FullLabel, NoFeedback, OneBit, Scalar
 from toolkit.streams.channels import (
     Adversarial,
@@ -16,6 +17,7 @@ from toolkit.streams.channels import (
 )
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
+from toolkit.streams.proactive import ProactiveBench
 from toolkit.streams.questions import TwentyQuestions
 from toolkit.streams.scoring import Scorer, scorer
 from toolkit.streams.stream import Stream
@@ -33,6 +35,7 @@ from toolkit.streams.synthetic import (
     TemporalOrder,
 )
 from toolkit.streams.table import Table, table
+from toolkit.streams.tau2 import Tau2
 from toolkit.streams.text_games import TextWorldFiles
 from toolkit.streams.text_made import TextWorld
 from toolkit.streams.toy_text import ToyText
@@ -50,6 +53,7 @@ __all__ = [
     "Critique",
     "Delayed",
     "Desk",
+    "DeskCases",
     "ForgetOnRequest",
     "FullLabel",
     "HumanFeedback",
@@ -67,6 +71,7 @@ __all__ = [
     "OneBit",
     "Personalisation",
     "Preference",
+    "ProactiveBench",
     "Reached",
     "RecallAtLag",
     "Scalar",
@@ -77,6 +82,7 @@ __all__ = [
     "Stream",
     "Table",
     "Tallied",
+    "Tau2",
     "TemporalOrder",
     "TextWorld",
     "TextWorldFiles",

@@ -24,6 +24,7 @@ Told: TypeAlias = Callable[[Mapping[str, str], Callable[[], str]], str]
 
 _ATTEMPTS = 2
 _LONGEST = 20_000  # characters of an observation: a world that says more than any model reads is broken
+_MOST = 1e12  # in a reward: sums of these are numbers
 _CAUSES = ("prompt", "result", "tick")
 
 
@@ -62,6 +63,7 @@ class Stage:
         self._world: World | None = None
         self._driven = 0  # actions that the world has taken
         self._taken: list[str] = []  # actions that it should have
+        self._shown: list[str] = []  # what was seen after each
         self._ended: Ending | None = None
         self._totals = dict.fromkeys(("invalid", "unauthorised", "interruptions", "ticks"), 0)
         self._cost = 0.0
@@ -220,6 +222,7 @@ class Stage:
         turn = str(len(self._taken))
         held = self._ask({"act": act.action, "turn": turn}, lambda: self._stepped(act.action))
         self._taken.append(act.action)
+        self._shown.append(held["observation"]["text"])
         self._now, self._refused = _observation(held["observation"]), str(held["refused"])
         self._totals["invalid"] += bool(self._refused)
         self._ended = held["ended"] or None
@@ -238,15 +241,21 @@ class Stage:
         why = ""
         for _ in range(_ATTEMPTS):
             try:
-                return canonical(dict(within(self._limits_of().seconds, answer)))
+                return canonical(dict(within(self._limits_of().seconds * (1 + self._behind), answer)))
             except Hung as error:
                 why = f"the world hangs: {error}"
                 break
-            except Exception as error:  # noqa: BLE001  (whatever it was: it is told, and costs the episode only)
-                why = f"the world raised {type(error).__name__}: {error}"[:500]
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (it is told, and costs the episode only)
+                said = str(error).encode("utf-8", "backslashreplace").decode()
+                why = f"the world raised {type(error).__name__}: {said}"[:500]
                 self._world, self._driven = None, 0
         self._world = None  # one that hangs is not even closed
         return canonical({"broken": why})
+
+    @property
+    def _behind(self) -> int:
+        """Actions that a world must take first, before it is where it should be."""
+        return len(self._taken) - (0 if self._world is None else self._driven)
 
     def _begun(self) -> dict[str, Any]:
         world = self._world = self._open()
@@ -255,7 +264,7 @@ class Stage:
         bounds = {**asdict(limits), "cost": None if limits.cost == math.inf else limits.cost}
         return {
             "observation": asdict(seen),
-            "tools": [_plain(tool) for tool in world.tools],
+            "tools": [_plain(_fit(tool)) for tool in world.tools],
             "ticks": world.ticks,
             "limits": bounds,
         }
@@ -265,8 +274,13 @@ class Stage:
         if self._world is None:
             self._world, self._driven = self._open(), 0
             self._world.reset(self._seed)
-        for action in self._taken[self._driven :]:
-            self._world.step(action)
+        while self._driven < len(self._taken):
+            seen = Stepped(*self._world.step(self._taken[self._driven])).observation.text
+            if seen != self._shown[self._driven]:
+                raise ValueError(
+                    f"after {self._driven + 1} actions it showed {seen[:80]!r}, but {self._shown[self._driven][:80]!r} "
+                    "when they were first taken: what a world shows must follow from its seed and the actions"
+                )
             self._driven += 1
         return self._world
 
@@ -274,12 +288,12 @@ class Stage:
         found = Stepped(*self._here().step(action))
         self._driven += 1
         reward = float(found.reward)
-        if not math.isfinite(reward):
-            raise ValueError(f"a reward must be a finite number but is {found.reward!r}")
+        if not abs(reward) <= _MOST:
+            raise ValueError(f"a reward must be a number of at most {_MOST:g} in size but is {found.reward!r:.80}")
         ended = ""
         if found.terminated or found.truncated:
             ended = "done" if self._tally().reached >= 1 else "over"
-        refused = str(found.info.get("refused", ""))
+        refused = _readable(str(found.info.get("refused", "")), "the reason of a refusal")
         return {
             "observation": asdict(_checked(found.observation)),
             "reward": reward,
@@ -295,13 +309,16 @@ class Stage:
             value = getattr(found, name)
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"a tally's {name} must be in [0, 1] but is {value!r}")
+        for name, value in asdict(found).items():
+            if value is not None and not 0 <= value < math.inf:
+                raise ValueError(f"a tally's {name} must be a number of at least 0 but is {value!r:.80}")
         return found
 
     def _safely(self, close: Callable[[], None]) -> None:
         """Close a world that is not needed any more: what goes wrong then changes nothing that is recorded."""
         try:
             within(self._limits_of().seconds, close)
-        except Exception as error:  # noqa: BLE001
+        except (Exception, SystemExit) as error:  # noqa: BLE001
             self.unclosed = f"{type(error).__name__}: {error}"
 
 
@@ -315,11 +332,33 @@ def _checked(seen: object) -> Observation:
         raise TypeError(f"a world must show an Observation with a text but gave {seen!r:.80}")
     if seen.cause not in _CAUSES:
         raise ValueError(f"an observation's cause must be one of {', '.join(_CAUSES)} but is {seen.cause!r}")
-    if len(seen.text) > _LONGEST:
-        raise ValueError(f"an observation may have {_LONGEST:,} characters but has {len(seen.text):,}")
+    _readable(seen.text, "an observation")
+    if not isinstance(seen.actions, tuple | list):
+        raise TypeError(f"actions must be a tuple of texts but are {seen.actions!r:.80}")
     if not all(isinstance(one, str) and one.strip() for one in seen.actions):
         raise TypeError(f"actions must be texts but are {seen.actions!r:.80}")
+    _readable("; ".join(seen.actions), "the list of actions")
     return replace(seen, actions=tuple(dict.fromkeys(seen.actions)))
+
+
+def _readable(text: str, what: str) -> str:
+    """A text that a model could be shown."""
+    if len(text) > _LONGEST:
+        raise ValueError(f"{what} may have {_LONGEST:,} characters but has {len(text):,}")
+    text.encode()  # lone halves of characters can be written nowhere
+    return text
+
+
+def _fit(tool: object) -> Tool:
+    """A tool that can be called and charged."""
+    from jsonschema import Draft202012Validator
+
+    if not isinstance(tool, Tool):
+        raise TypeError(f"a tool must be a Tool but is {tool!r:.80}")
+    if not 0 <= tool.cost < math.inf:
+        raise ValueError(f"what {tool.name} costs must be a number of at least 0 but is {tool.cost!r}")
+    Draft202012Validator.check_schema(dict(tool.schema))
+    return tool
 
 
 def _observation(held: Mapping[str, Any]) -> Observation:

@@ -1,18 +1,23 @@
 """The four traits."""
 
-from toolkit.traits.goals import GoalPolicy, Reactive
+from toolkit.traits.goals import Agenda, AskWhenUnsure, GoalPolicy, PlanActCheck, ReAct, Reactive, Watch
 from toolkit.traits.learning import DemoBuffer, FixedExamples, Frozen, Learner
 from toolkit.traits.role import NoRole, Role, RolePolicy, role
 
 __all__ = [
+    "Agenda",
+    "AskWhenUnsure",
     "DemoBuffer",
     "FixedExamples",
     "Frozen",
     "GoalPolicy",
     "Learner",
     "NoRole",
+    "PlanActCheck",
+    "ReAct",
     "Reactive",
     "Role",
     "RolePolicy",
+    "Watch",
     "role",
 ]
