@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.errors import SpecError
 from toolkit.streams.bounds import outside
-from toolkit.streams.text_games import Adventure, TextGames, mark, textworld_or_raise
+from toolkit.streams.text_games import ONE_AT_A_TIME, Adventure, TextGames, mark, textworld_or_raise
 
 QUESTS = ("coin_collector", "treasure_hunter", "custom")
 _MOST_ROOMS = 100
@@ -97,7 +97,8 @@ class TextWorld(TextGames):
         level = 0 if self.quest == "custom" else 5 if self.level is None else self.level
         sizes = [_CUSTOM[name] if (own := getattr(self, name)) is None else own for name in _CUSTOM]
         seeds = range(1000 * self.draw, 1000 * self.draw + self.games)
-        return tuple(_made(Recipe(self.quest, level, sizes[0], sizes[1], sizes[2], seed))[0] for seed in seeds)
+        with ONE_AT_A_TIME:
+            return tuple(_made(Recipe(self.quest, level, sizes[0], sizes[1], sizes[2], seed))[0] for seed in seeds)
 
     def _check(self) -> None:
         mistakes = outside(self, {"games": (1, 1000), "draw": (0, 2**20), "delay": (0, 10_000)})
@@ -147,7 +148,8 @@ def _made(recipe: Recipe) -> tuple[Adventure, Any, Any]:
 
 def _file(recipe: Recipe) -> Path:
     """The game file; a process that was forked from another makes its own."""
-    return _compiled(recipe, os.getpid())
+    with ONE_AT_A_TIME:
+        return _compiled(recipe, os.getpid())
 
 
 @cache
