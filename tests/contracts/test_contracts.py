@@ -110,6 +110,7 @@ BY_DATA = {
     "ProactiveBench",
     "Table",
     "Tau2",
+    "TextWorldFiles",
     "Wrapped",
 }  # identified by content: tested where the content is
 
