@@ -169,16 +169,15 @@ class Ledger:
     def connect(self) -> duckdb.DuckDBPyConnection:
         """An in-memory connection with the views; every query reads what is there at that moment."""
         self._ensure()
-        con = _viewed(self.root.resolve(), os.getpid()).cursor()
-        con.execute("SET enable_progress_bar = false")
-        return con
+        return _opened(self.root.resolve())
 
     def sql(self, query: str, *parameters: object) -> pd.DataFrame:
         """The answer to one query, as a data frame."""
         import duckdb
 
         for attempt in range(5):
-            with self.connect() as con:
+            self._ensure()
+            with _viewed(self.root.resolve(), os.getpid()).cursor() as con:
                 try:
                     return con.execute(query, list(parameters)).df()
                 except duckdb.IOException:
@@ -215,13 +214,19 @@ class Ledger:
 
 @lru_cache(maxsize=4)
 def _viewed(root: Path, process: int) -> duckdb.DuckDBPyConnection:
-    """The views of a ledger, made once in a process: that takes ten times as long as a small query.
+    """The views of a ledger, made once in a process: that takes ten times as long as a small query."""
+    return _opened(root)
+
+
+def _opened(root: Path) -> duckdb.DuckDBPyConnection:
+    """A connection with a ledger's views.
 
     A view is a query as it is written: nothing that it read is kept, so neither is what DuckDB would keep of files.
     """
     import duckdb
 
     con = duckdb.connect(config={"enable_external_file_cache": False})
+    con.execute("SET enable_progress_bar = false")
     for statement in views(root):
         con.execute(statement)
     return con
