@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+_QUIET = "SET enable_progress_bar = false"  # of each connection and cursor by itself
 _EMPTY = Path(
     "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
 )  # named by the schemas: new columns, new files
@@ -179,6 +180,7 @@ class Ledger:
             self._ensure()
             with _viewed(self.root.resolve(), os.getpid()).cursor() as con:
                 try:
+                    con.execute(_QUIET)
                     return con.execute(query, list(parameters)).df()
                 except duckdb.IOException:
                     if attempt == 4:
@@ -226,7 +228,7 @@ def _opened(root: Path) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     con = duckdb.connect(config={"enable_external_file_cache": False})
-    con.execute("SET enable_progress_bar = false")
+    con.execute(_QUIET)
     for statement in views(root):
         con.execute(statement)
     return con
