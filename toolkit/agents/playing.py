@@ -75,7 +75,7 @@ class _Player:
         agent, stage = self._agent, self._stage
         if agent.decider.peeks:
             agent.decider.reveal({f"{self._task.id}#{len(stage.moves)}": stage.best()})
-        now = Situation(self._task, stage.now, tuple(stage.moves), stage.tools, stage.left)
+        now = Situation(self._task, stage.now, tuple(move.unrewarded for move in stage.moves), stage.tools, stage.left)
         with agent.decision.booked("acting"):  # what a goal policy asks the model is part of acting
             return agent.goals.act(now, self._choose)
 
