@@ -35,10 +35,10 @@ class Recipe(NamedTuple):
 class TextWorld(TextGames):
     """Text adventures made by seed: the same parameters make the same games, on every machine.
 
-    The games of draw ``d`` are those that TextWorld makes by the seeds ``10000 d``, ``10000 d + 1``, …, but for those in
-    which one thing's name is part of another's ("locker", "red locker"): there the interpreter asks back which is
+    The games of draw ``d`` are those that TextWorld makes by the seeds ``10000 d``, ``10000 d + 1``, …, but for those
+    in which one thing's name is part of another's ("locker", "red locker"): there the interpreter asks back which is
     meant, and the walkthrough need not win. Texts are made when the stream is read; a game is compiled when it is first
-    played, into a temporary folder of the process (games of coins already when the stream is read: about a second each).
+    played, into a temporary folder of the process (games of coins already when the stream is read: a second each).
 
     Parameters
     ----------
