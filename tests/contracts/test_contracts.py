@@ -26,7 +26,6 @@ from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, No
 from toolkit.streams.questions import TwentyQuestions
 from toolkit.streams.scoring import Numeric
 from toolkit.streams.table import Table
-from toolkit.streams.text_made import TextWorld
 from toolkit.streams.toy_text import ToyText
 from toolkit.traits.goals import (
     Agenda,
@@ -77,7 +76,6 @@ WITH = {
     "Several": Several((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
-    "TextWorld": TextWorld(games=1),
     "ToyText": ToyText("slippery_lake", tasks=2, turns=20),
     "TwentyQuestions": TwentyQuestions(tasks=3, things=8),
 }
@@ -116,9 +114,10 @@ BY_DATA = {
     "ProactiveBench",
     "Table",
     "Tau2",
+    "TextWorld",
     "TextWorldFiles",
     "Wrapped",
-}  # identified by content: tested where the content is
+}  # identified by content, which is read or takes long to make: tested where the content is
 
 
 def shipped() -> list[Component]:

@@ -15,7 +15,9 @@ from toolkit.streams.text_games import ONE_AT_A_TIME, Adventure, TextGames, mark
 
 QUESTS = ("coin_collector", "treasure_hunter", "custom")
 _MOST_ROOMS = 100
+_SEEDS = 10_000  # for each draw
 _CUSTOM = {"rooms": 4, "objects": 8, "quest_length": 4}
+_NOT_THINGS = ("r", "P", "I")  # rooms, the player, what the player carries
 _BOUNDS = {"rooms": (1, 30), "objects": (1, 60), "quest_length": (1, 10)}
 
 
@@ -33,9 +35,10 @@ class Recipe(NamedTuple):
 class TextWorld(TextGames):
     """Text adventures made by seed: the same parameters make the same games, on every machine.
 
-    Game ``n`` of draw ``d`` is the one that TextWorld makes by seed ``1000 d + n``. Texts are made when the stream is
-    read; a game is compiled when it is first played, into a temporary folder of the process (games of coins already
-    when the stream is read: about a second each).
+    The games of draw ``d`` are those that TextWorld makes by the seeds ``10000 d``, ``10000 d + 1``, …, but for those
+    in which one thing's name is part of another's ("locker", "red locker"): there the interpreter asks back which is
+    meant, and the walkthrough need not win. Texts are made when the stream is read; a game is compiled when it is first
+    played, into a temporary folder of the process (games of coins already when the stream is read: a second each).
 
     Parameters
     ----------
@@ -96,9 +99,17 @@ class TextWorld(TextGames):
         self._check()
         level = 0 if self.quest == "custom" else 5 if self.level is None else self.level
         sizes = [_CUSTOM[name] if (own := getattr(self, name)) is None else own for name in _CUSTOM]
-        seeds = range(1000 * self.draw, 1000 * self.draw + self.games)
+        found: list[Adventure] = []
         with ONE_AT_A_TIME:
-            return tuple(_made(Recipe(self.quest, level, sizes[0], sizes[1], sizes[2], seed))[0] for seed in seeds)
+            for seed in range(_SEEDS * self.draw, _SEEDS * (self.draw + 1)):
+                if len(found) == self.games:
+                    break
+                told, game, _ = _made(Recipe(self.quest, level, sizes[0], sizes[1], sizes[2], seed))
+                found += [] if _confusing(game) else [told]
+        if len(found) < self.games:
+            rule = f"only {len(found)} of {_SEEDS} games name their things so that none is taken for another"
+            raise SpecError([f"TextWorld: {rule}, but games is {self.games}; ask for fewer games, or fewer objects"])
+        return tuple(found)
 
     def _check(self) -> None:
         mistakes = outside(self, {"games": (1, 1000), "draw": (0, 2**20), "delay": (0, 10_000)})
@@ -144,6 +155,14 @@ def _made(recipe: Recipe) -> tuple[Adventure, Any, Any]:
     size = "-".join(map(str, recipe[2:5])) if recipe.quest == "custom" else f"l{recipe.level}"
     name = f"{recipe.quest}-{size}-seed{recipe.seed}-{mark(generate_inform7_source(game).encode())}"
     return Adventure(name, game.objective, tuple(game.walkthrough), partial(_file, recipe)), game, options
+
+
+def _confusing(game: Any) -> bool:
+    """Whether one thing's name is part of another's."""
+    named = [
+        set(info.name.lower().split()) for info in game.infos.values() if info.name and info.type not in _NOT_THINGS
+    ]
+    return any(one <= other for place, one in enumerate(named) for at, other in enumerate(named) if at != place)
 
 
 def _file(recipe: Recipe) -> Path:
