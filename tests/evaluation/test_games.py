@@ -39,13 +39,13 @@ def test_the_oracle_wins_random_play_does_not_and_both_replay(
     made = study(*arms, stream=stream, seeds=1)
     assert [one.status for one in made.run()] == ["finished"] * 2
     rows = made.episodes().set_index("arm")
-    assert (rows.loc["truth"].score == 1).all()
-    assert {one["ended"] for one in rows.loc["truth"].outcome} == {"done"}
-    assert [one["steps"] for one in rows.loc["truth"].outcome] == [
-        one["best_steps"] for one in rows.loc["truth"].outcome
+    assert (rows.loc[["truth"]].score == 1).all()
+    assert {one["ended"] for one in rows.loc[["truth"]].outcome} == {"done"}
+    assert [one["steps"] for one in rows.loc[["truth"]].outcome] == [
+        one["best_steps"] for one in rows.loc[["truth"]].outcome
     ]
     assert {one["invalid"] for one in rows.outcome} == {0}
-    straight = [one["reached"] * one["best_steps"] / one["steps"] for one in rows.loc["random"].outcome]
+    straight = [one["reached"] * one["best_steps"] / one["steps"] for one in rows.loc[["random"]].outcome]
     assert sum(straight) < len(straight)
 
     def gone(self: object, seed: int) -> None:

@@ -48,6 +48,8 @@ def test_somewhere_greed_asks_more_so_that_the_two_are_told_apart() -> None:
     streams = [TwentyQuestions(draw=draw) for draw in range(8)]
     assert all(math.log2(32) <= stream.fewest <= stream.greedy for stream in streams)
     assert any(stream.fewest < stream.greedy for stream in streams)
+    for stream in (TwentyQuestions(things=14, draw=draw) for draw in range(6)):
+        assert stream.fewest * 14 == brute(stream.table.plan.yes, (1 << 14) - 1)
 
 
 def test_the_table_is_sound() -> None:
