@@ -172,7 +172,8 @@ class CaseWorld(World):
     queues
         The company's queues.
     listed
-        Whether observations list the admissible calls; else any call that fits the tools' schemas is taken.
+        Whether observations list the admissible calls, but for those that would tell what was told already; else any
+        call that fits the tools' schemas is taken.
 
     Examples
     --------
@@ -208,6 +209,7 @@ class CaseWorld(World):
         self._open: Order | None = None
         self._done = ""  # what was done to put it right
         self._asked: list[str] = []
+        self._heard: set[str] = set()  # pages that were read, questions that were put
         self._questions = self._useful = self._pages = 0
 
     def reset(self, seed: int) -> Observation:
@@ -226,6 +228,8 @@ class CaseWorld(World):
             return self._refused(str(error))
         if call(tool.name, **arguments) not in self._admissible(every_page=True):
             return self._refused(f"{tool.name} is not possible now; possible: {self._possible()}")
+        if tool.name in ("policy", "ask"):
+            self._heard.add(call(tool.name, **arguments))
         return self._stepped(self._said(tool.name, arguments))
 
     def tally(self) -> Tally:
@@ -320,4 +324,6 @@ class CaseWorld(World):
         return ", ".join(dict.fromkeys(action.partition(" ")[0] for action in self._admissible())) or "nothing"
 
     def _seen(self, text: str, cause: Cause = "result") -> Observation:
-        return Observation(text, cause, tuple(self._admissible()) if self.listed else ())
+        """What is listed are the calls that would tell something new, or do something."""
+        new = [one for one in self._admissible() if one not in self._heard]
+        return Observation(text, cause, tuple(new) if self.listed else ())

@@ -77,7 +77,8 @@ class DeskCases(WorldStream):
     granted
         Autonomy: ``"ask"``, ``"notify"`` or ``"free"``.
     listed
-        Whether observations list the admissible calls, at most 15; else any call is taken that fits a tool's schema.
+        Whether observations list the admissible calls, at most 15, without those whose answer is known; else any call
+        is taken that fits a tool's schema.
     delay
         Tasks that pass before feedback arrives, at least 0.
 

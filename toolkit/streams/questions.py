@@ -192,6 +192,7 @@ class Guessing(World):
 
     def _begin(self) -> None:
         self._left, self._asked, self._useful, self._guess = self._everything, 0, 0, ""
+        self._heard: set[str] = set()
 
     def reset(self, seed: int) -> Observation:
         """Nothing is drawn: the thing is the task's."""
@@ -219,13 +220,15 @@ class Guessing(World):
         part = self._left & self.table.plan.yes[list(self.table.attributes).index(about)]
         true = about in self.table.yes[self.hidden]
         self._asked += 1
+        self._heard.add(about)
         self._useful += part not in (0, self._left)
         self._left = part if true else self._left ^ part
         return self._seen(f"{'Yes' if true else 'No'}, {'' if true else 'not '}{about}.")
 
     def _seen(self, text: str, cause: Cause = "result") -> Observation:
         more = self.questions - self._asked
-        asks = [call("ask", about=name) for name in self.table.attributes] if more else []
+        new = [name for name in self.table.attributes if name not in self._heard]
+        asks = [call("ask", about=name) for name in new] if more else []
         guesses = [call("guess", thing=name) for name in self._names]
         return Observation(f"{text} Questions left: {more}.", cause, (*asks, *guesses))
 

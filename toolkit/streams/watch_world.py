@@ -266,7 +266,9 @@ class WatchWorld(World):
         return Stepped(seen, terminated=self._over, info={"refused": why})
 
     def _listed(self) -> tuple[str, ...]:
-        return tuple(self._admissible()) if self.listed else ()
+        """What is possible now, without the page where it was read: that would tell nothing new."""
+        known = _PAGE if self._pages else ""
+        return tuple(one for one in self._admissible() if one != known) if self.listed else ()
 
 
 def events_of(rng: np.random.Generator, duty: Duty, ticks: int, silent: int) -> tuple[Event, ...]:
