@@ -269,3 +269,11 @@ def test_the_key_is_what_playing_would_give() -> None:
     task, key = stream.pairs()[0]
     played = solved(stream.world(task), 0, stream.limits(task).turns)
     assert (played.actions, played.tally.reached) == (actions_of(key.answers[0]), key.oracle)
+
+
+@needs_files
+def test_turns_may_be_fewer_but_not_than_a_walkthrough_takes() -> None:
+    games = TextWorldFiles(str(FOLDER), games=2, turns=12)
+    assert {games.limits(task).turns for task, _ in games.pairs()} == {12}
+    with pytest.raises(SpecError, match="turns is 2, but a walkthrough takes"):
+        TextWorldFiles(str(FOLDER), turns=2).pairs()

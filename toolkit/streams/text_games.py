@@ -170,6 +170,7 @@ class TextGames(WorldStream, abstract=True):
     scorers = ("reached", "tallied")
     step = Step("act", "Play this text adventure until its goal is reached. Say what to do next.", ("goal",), "action")
     delay: int
+    turns: int | None
 
     def read(self) -> Sequence[Adventure]:
         """The games, in order."""
@@ -177,7 +178,15 @@ class TextGames(WorldStream, abstract=True):
 
     @cached_property
     def _games(self) -> Mapping[str, Adventure]:
-        return {game.name: game for game in self.read()}
+        games = {game.name: game for game in self.read()}
+        if self.turns is not None:
+            mistakes = outside(self, {"turns": (1, 10_000)})
+            longest = max(len(game.walkthrough) for game in games.values())
+            if not mistakes and self.turns < longest:
+                mistakes = [f"{type(self).__name__}: turns is {self.turns}, but a walkthrough takes {longest}"]
+            if mistakes:
+                raise SpecError(mistakes)
+        return games
 
     def load(self) -> Sequence[Pair]:
         """A task for each game."""
@@ -193,7 +202,8 @@ class TextGames(WorldStream, abstract=True):
 
     def limits(self, task: Task) -> Limits:
         """See the class."""
-        return Limits(turns=max(50, 5 * len(self._game(task).walkthrough)), seconds=300.0)  # a game may be compiled
+        usual = max(50, 5 * len(self._game(task).walkthrough))
+        return Limits(turns=usual if self.turns is None else self.turns, seconds=300.0)  # a game may be compiled
 
     def _game(self, task: Task) -> Adventure:
         if task.id not in self._games:
@@ -212,6 +222,8 @@ class TextWorldFiles(TextGames):
         How many, from the first by name; 0 = all.
     delay
         Tasks that pass before feedback arrives, at least 0.
+    turns
+        Of an episode, at least as many as the longest walkthrough has; None = 50, or five times its own if more.
 
     Raises
     ------
@@ -228,10 +240,11 @@ class TextWorldFiles(TextGames):
     'textworldfiles'
     """
 
-    def __init__(self, path: str, games: int = 0, delay: int = 0) -> None:
+    def __init__(self, path: str, games: int = 0, delay: int = 0, turns: int | None = None) -> None:
         self.path = path
         self.games = games
         self.delay = delay
+        self.turns = turns
 
     def files(self) -> tuple[Path, ...]:
         """Each game and what TextWorld knows of it."""

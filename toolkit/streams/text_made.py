@@ -56,6 +56,8 @@ class TextWorld(TextGames):
         Of ``"custom"`` only: 1 to 30 rooms, 1 to 60 things, 1 to 10 steps. None = 4, 8 and 4.
     delay
         Tasks that pass before feedback arrives, at least 0.
+    turns
+        Of an episode, at least as many as the longest walkthrough has; None = 50, or five times its own if more.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class TextWorld(TextGames):
         objects: int | None = None,
         quest_length: int | None = None,
         delay: int = 0,
+        turns: int | None = None,
     ) -> None:
         self.quest = quest
         self.level = level
@@ -93,6 +96,7 @@ class TextWorld(TextGames):
         self.objects = objects
         self.quest_length = quest_length
         self.delay = delay
+        self.turns = turns
 
     def read(self) -> Sequence[Adventure]:
         """The games, in the order of their seeds."""
