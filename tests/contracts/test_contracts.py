@@ -295,7 +295,7 @@ class Inventive(GoalPolicy):
         return Act("fly")
 
 
-class Pondering(GoalPolicy):
+class PonderingAtEveryTask(GoalPolicy):
     """Asks and asks."""
 
     def act(self, now, choose):
@@ -319,7 +319,7 @@ class Trusting(GoalPolicy):
         (Grudge(), "after another task"),
         (Counting(), "by acting"),
         (Inventive(), "makes up the action 'fly'"),
-        (Pondering(), "9 times on a turn"),
+        (PonderingAtEveryTask(), "9 times on a turn"),
     ],
 )
 def test_a_broken_goal_policy_is_found(broken: GoalPolicy, told: str) -> None:

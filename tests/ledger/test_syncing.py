@@ -112,16 +112,10 @@ def test_a_run_goes_on_while_its_rows_are_synced_but_not_beyond_what_may_be_lost
 
 def test_rows_that_are_on_the_disk_count_no_more(disk: Disk, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of the rows are put down; then as many as may be lost are written before anybody waits."""
-    down = threading.Event()
-    carried = Sync.carry_out
-
-    def carry_out(sync: Sync) -> None:
-        carried(sync)
-        down.set()
-
-    monkeypatch.setattr(Sync, "carry_out", carry_out)
+    sync = log._sync
     many(log, ROWS // 2)
-    assert down.wait(PATIENCE)
+    with sync._changed:
+        assert sync._changed.wait_for(lambda: not sync._new and not sync._under_way, PATIENCE)
     disk.go.clear()
     disk.begun.clear()
     writer = Writer(log, 2 * ROWS, monkeypatch)

@@ -85,7 +85,7 @@ class Tau2(WorldStream):
     @cached_property
     def step(self) -> Step:  # type: ignore[override]
         """The decision: which call comes next, by the domain's policy."""
-        self.check()
+        self._there()
         policy = self._file("policy.md").read_text("utf-8").strip()
         return Step("act", f"You serve a customer by this policy. {_HOW}\n\n{policy}", ("task",), "action")
 
@@ -119,7 +119,7 @@ class Tau2(WorldStream):
 
     @cached_property
     def _read(self) -> tuple[Mapping[str, Case], Mapping[str, str]]:
-        self.check()
+        self._there()
         return cases_of(self._file("tasks.json"))
 
     @cached_property
@@ -141,7 +141,7 @@ class Tau2(WorldStream):
         return Path(expanduser(self.path)) / self.domain / name
 
     def check(self) -> None:
-        """Every parameter is in range and every file there."""
+        """Every parameter is in range."""
         mistakes = []
         if self.domain not in _DOMAINS:
             raise SpecError([f"Tau2: domain must be retail or mock but is {self.domain!r}"])
@@ -151,11 +151,17 @@ class Tau2(WorldStream):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 mistakes.append(f"Tau2: {name} must be a whole number of at least 0 but is {value!r}")
-        mistakes += [
+        if mistakes:
+            raise SpecError(mistakes)
+
+    def _there(self) -> None:
+        """Every parameter is in range, and every file is there."""
+        self.check()
+        missing = [
             f"{file}: there is no such file; Tau2 reads the folder data/tau2/domains of "
             "github.com/sierra-research/tau2-bench: copy it and give its path"
             for file in self.files()
             if not file.is_file()
         ]
-        if mistakes:
-            raise SpecError(mistakes)
+        if missing:
+            raise SpecError(missing)
