@@ -21,9 +21,26 @@ from toolkit.streams.stream import Stream
 # Only tests that ask for it show anything in MLflow; a process that imports it needs its settings from the start.
 os.environ.update(Target("").environment() | {"TOOLKIT_TRACKING": "off"})
 
+# No test cuts the power: what it writes need not be on the disk before it goes on. The programs it starts do wait.
+os.fsync = os.fdatasync = lambda descriptor: None
+
 # A busy machine is no failure.
 settings.register_profile("toolkit", deadline=None)
 settings.load_profile("toolkit")
+
+# Files of minutes go first, the longest at the head, so that no worker is left alone with one at the end.
+LONGEST = (
+    "test_track_cli.py", "test_executors.py", "test_interrupt.py", "test_embedded.py", "test_pack.py", "test_kills.py",
+    "test_embedded_study.py", "test_notebook.py", "test_tuning.py", "test_mlflow_pages.py", "test_hosted_llama.py",
+    "test_contracts.py", "test_tracking.py", "test_notebooks.py", "test_payoff.py", "test_trait_effects.py",
+    "test_embedded_properties.py", "test_form_properties.py", "test_open.py", "test_report.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let `LONGEST` begin; nothing else changes its place."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
 
 
 @pytest.fixture

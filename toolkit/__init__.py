@@ -86,6 +86,7 @@ _FACE = {
     "lm.scripted_actor": ("ScriptedActor",),
     "episode": ("Episode",),
     "lm.turns": ("Several", "TakingTurns"),
+    "moves": ("Move", "Observation", "Outcome", "Tally", "Tool"),
     "records": (
         "Example",
         "Experience",

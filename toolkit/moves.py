@@ -234,7 +234,7 @@ class Move:
     action
         What it did; ``"wait"`` = nothing.
     reward
-        What the world gave for it.
+        What the world gave for it: for the ledger. Agents are shown 0 (`unrewarded`), and learn from feedback.
     refused
         Why it was not done, as the agent was told; empty = it was done.
     manner
@@ -253,6 +253,11 @@ class Move:
     manner: str = ""
     prompts: int = 0
     thought: str = ""
+
+    @property
+    def unrewarded(self) -> Move:
+        """As an agent may see it."""
+        return replace(self, reward=0.0) if self.reward else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +311,7 @@ class Outcome:
     ended
         How.
     steps
-        Actions taken, waits left out.
+        Actions, refused ones among them, waits left out.
     reward, cost
         The sums of what the world gave, and of what tools cost.
     prompts

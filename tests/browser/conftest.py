@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,9 +84,27 @@ def _complaint(said) -> list[str]:
     return [] if expected else [f"{said.text[:300]} ({said.location.get('url', '')[:150]})"]
 
 
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """A running JupyterLab on a copy of the notebooks, home, ledger and settings its own; gives addresses."""
+@dataclass
+class Lab:
+    """A running JupyterLab on a copy of the notebooks."""
+
+    folder: Path
+    port: int
+    token: str
+    opened: int = 0
+
+    def address(self, notebook: str) -> str:
+        """Where a notebook is: a copy of its own each time, so with a kernel of its own."""
+        self.opened += 1
+        copy = f"{self.opened}_{notebook}"
+        shutil.copyfile(self.folder / notebook, self.folder / copy)
+        return f"http://127.0.0.1:{self.port}/lab/tree/{copy}?token={self.token}&reset"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A running JupyterLab, home, ledger and settings its own."""
+    tmp_path = tmp_path_factory.mktemp("lab")
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns("ledger", ".*"))
     settings = tmp_path / "home" / ".jupyter" / "lab" / "settings"
     settings.mkdir(parents=True)
@@ -109,7 +127,7 @@ def lab(tmp_path: Path) -> Iterator[Callable[[str], str]]:
         process = subprocess.Popen(command, env=os.environ | own, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path)
     try:
         _await_port(port, process, log)
-        yield lambda path: f"http://127.0.0.1:{port}/lab/tree/{path}?token={token}&reset"
+        yield Lab(tmp_path / "notebooks", port, token)
     finally:
         process.terminate()
         process.wait(30)

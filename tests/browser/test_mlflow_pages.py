@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 from shown import client, free_port, served
 
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from conftest import Watched
 
 
+@pytest.mark.usefixtures("own")
 def test_a_study_is_found_and_read(ledger: Ledger, watched: Watched) -> None:
     arms = [Arm.static(), Arm("memory", memory=Retrieval())]
-    study = Study("desk", Desk(tasks=40, queues=8), arms=arms, lm=Scripted(), seeds=2, ledger=ledger, tracking="ledger")
+    study = Study("desk", Desk(tasks=12, queues=8), arms=arms, lm=Scripted(), seeds=2, ledger=ledger, tracking="ledger")
     study.run()
     state = study.tracking.wait(300)
     assert state.state == "done"

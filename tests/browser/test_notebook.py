@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from conftest import Watched
+    from conftest import Lab, Watched
     from playwright.sync_api import Locator, Page
 
 NOTEBOOK = "01_first_study.ipynb"
@@ -72,10 +71,12 @@ ROWS = "[...document.querySelectorAll('.toolkit-live tr[data-done]')]"
 EPISODES = f"() => {ROWS}.reduce((sum, row) => sum + Number(row.dataset.done), 0)"
 CURVES = "() => [...document.querySelectorAll('.toolkit-live polyline')].map(p => p.getAttribute('points')).join('|')"
 
+BUSY = "while not __import__('os').path.exists('go'): __import__('threading').Event().wait(0.1)"
 
-def test_set_up_run_watch_and_stop(lab: Callable[[str], str], watched: Watched) -> None:
+
+def test_set_up_run_watch_and_stop(lab: Lab, watched: Watched) -> None:
     page = watched.page
-    opened(page, lab(NOTEBOOK))
+    opened(page, lab.address(NOTEBOOK))
     for place in (1, 2, 4, 5):
         run(page, place)
 
@@ -99,7 +100,7 @@ def test_set_up_run_watch_and_stop(lab: Callable[[str], str], watched: Watched) 
     page.wait_for_function(f"() => ({EPISODES})() >= 3", timeout=120_000)
 
     # Another cell keeps the kernel busy: the curves go on, and the button still reaches the kernel.
-    busy = add(page, 7, "import threading; threading.Event().wait(40)")
+    busy = add(page, 7, BUSY)
     start(page, busy)
     expect(prompt(page, busy)).to_have_text(re.compile(r"\*"))
     before, drawn = page.evaluate(EPISODES), page.evaluate(CURVES)
@@ -111,6 +112,7 @@ def test_set_up_run_watch_and_stop(lab: Callable[[str], str], watched: Watched) 
     expect(prompt(page, busy)).to_have_text(re.compile(r"\*"))  # that cell is still at work
     watched.shoot("live-stopped")
     stopped = page.evaluate(EPISODES)
+    (lab.folder / "go").touch()
     expect(prompt(page, busy)).to_have_text(re.compile(r"\d"))
 
     # What was set by mouse is what ran, and all of it is kept.
@@ -119,9 +121,9 @@ def test_set_up_run_watch_and_stop(lab: Callable[[str], str], watched: Watched) 
     expect(cell(page, told)).to_contain_text(f"SlidingWindow(k=3) {OBJECTIVE} {stopped}")
 
 
-def test_a_whole_study_is_set_up_and_run_in_one_form(lab: Callable[[str], str], watched: Watched) -> None:
+def test_a_whole_study_is_set_up_and_run_in_one_form(lab: Lab, watched: Watched) -> None:
     page = watched.page
-    opened(page, lab(NOTEBOOK))
+    opened(page, lab.address(NOTEBOOK))
     run(page, 2)
     shown = add(page, 2, "form = tk.StudyForm(); form")
     run(page, shown)
@@ -160,9 +162,9 @@ def judged(panel: Locator, grade: str) -> None:
     expect(panel).to_contain_text("answer:")
 
 
-def test_a_person_judges_answers_while_a_cell_runs(lab: Callable[[str], str], watched: Watched) -> None:
+def test_a_person_judges_answers_while_a_cell_runs(lab: Lab, watched: Watched) -> None:
     page = watched.page
-    opened(page, lab(NOTEBOOK))
+    opened(page, lab.address(NOTEBOOK))
     run(page, 2)
     shown = add(page, 2, "panel = tk.FeedbackPanel(); panel")
     run(page, shown)

@@ -23,8 +23,10 @@ from toolkit.records import Feedback, Learned, Recall, Step
 from toolkit.streams.answers import Selective
 from toolkit.streams.channel import Channel, FullLabel, OneBit, Scalar
 from toolkit.streams.channels import Adversarial, Delayed, Implicit, Missing, Noisy, ShuffledFeedback
+from toolkit.streams.questions import TwentyQuestions
 from toolkit.streams.scoring import Numeric
 from toolkit.streams.table import Table
+from toolkit.streams.toy_text import ToyText
 from toolkit.traits.goals import (
     Agenda,
     AskWhenUnsure,
@@ -74,6 +76,8 @@ WITH = {
     "Several": Several((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
+    "ToyText": ToyText("slippery_lake", tasks=2, turns=20),
+    "TwentyQuestions": TwentyQuestions(tasks=3, things=8),
 }
 ALSO = (
     Bandit(("", "Think first."), step="summarise", hold=2),
@@ -110,8 +114,10 @@ BY_DATA = {
     "ProactiveBench",
     "Table",
     "Tau2",
+    "TextWorld",
+    "TextWorldFiles",
     "Wrapped",
-}  # identified by content: tested where the content is
+}  # identified by content, which is read or takes long to make: tested where the content is
 
 
 def shipped() -> list[Component]:

@@ -22,7 +22,7 @@ STATIC, MEMORY, DEMOS = Arm.static(), Arm("memory", memory=Retrieval(k=2)), Arm(
 
 def hashes(folder: Path, *arms: Arm, executor: str = "threads", **settings: object) -> dict[tuple[str, int], str]:
     tape._memos.clear()  # the model itself must answer, not what it answered before
-    made = Study("bits", Desk(tasks=6, queues=8), arms=arms, seeds=2, ledger=Ledger(folder), **settings)
+    made = Study("bits", Desk(tasks=4, queues=6), arms=arms, seeds=2, ledger=Ledger(folder), **settings)
     made.run(executor=executor)
     assert {record.status for record in made.records()} == {"finished"}
     assert set(made.episodes().status) == {"ok"}
@@ -31,9 +31,8 @@ def hashes(folder: Path, *arms: Arm, executor: str = "threads", **settings: obje
 
 def test_a_study_repeats_to_the_bit_in_any_order_of_arms(tmp_path: Path) -> None:
     first = hashes(tmp_path / "1", STATIC, MEMORY, DEMOS)
-    assert hashes(tmp_path / "2", STATIC, MEMORY, DEMOS) == first
-    assert hashes(tmp_path / "3", DEMOS, MEMORY, STATIC, workers=3) == first
-    assert hashes(tmp_path / "4", STATIC, MEMORY, DEMOS, executor="processes") == first
+    assert hashes(tmp_path / "2", DEMOS, MEMORY, STATIC, workers=3) == first
+    assert hashes(tmp_path / "3", STATIC, MEMORY, DEMOS, executor="processes") == first
     assert len(set(first.values())) == 6
 
 
@@ -41,7 +40,7 @@ def test_a_study_repeats_to_the_bit_in_any_order_of_arms(tmp_path: Path) -> None
 @pytest.mark.parametrize("deciding", ["likelihood", "grammar"])
 def test_every_choice_is_an_option(tmp_path: Path, adapter: str, deciding: str) -> None:
     model = {"use": "Embedded", "adapter": adapter}
-    stream = Desk(tasks=8, draw=3)
+    stream = Desk(tasks=5, draw=3)
     made = finish(Study("c", stream, arms=[MEMORY], lm=model, seeds=1, deciding=deciding, ledger=Ledger(tmp_path)))
     rows = made.episodes()
     assert set(rows.status) == {"ok"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 from halls import Halls, Nights, Ruins, Says
@@ -133,3 +134,24 @@ def test_answers_that_are_no_actions_count_as_turns(study: Make) -> None:
     moves = made.ledger.sql("SELECT * FROM moves")
     assert moves.refused.str.contains("floor must be of type integer but is 'two'").all()
     assert made.episodes().outcome[0]["invalid"] == len(moves) == 24
+
+
+class Nosy(Free):
+    """Would see what a world gives, if it could."""
+
+    seen: ClassVar[list[float]] = []
+
+    def wants(self, now) -> bool:
+        Nosy.seen += [move.reward for move in now.moves]
+        return True
+
+    def observe(self, experience) -> None:
+        Nosy.seen += [move.reward for move in experience.moves]
+
+
+def test_no_agent_sees_a_reward_but_the_ledger_does(study: Make) -> None:
+    made = study(Arm("agent", goals=Nosy()), stream=Halls(tasks=2), lm=Scripted(p=1.0), seeds=1)
+    made.run()
+    assert len(Nosy.seen) > 6
+    assert set(Nosy.seen) == {0.0}
+    assert made.ledger.sql("SELECT sum(reward) AS r FROM moves").r[0] == 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import columns
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,50 +13,8 @@ from hypothesis import strategies as st
 
 from toolkit.ledger.log import read_log
 from toolkit.ledger.parquet import write_parquet
-from toolkit.ledger.rows import CALL, EPISODE, SCHEMAS, line, whole
+from toolkit.ledger.rows import SCHEMAS, line, whole
 from toolkit.ledger.views import from_lines, quoted
-
-words = st.text(max_size=20)
-VALUES = {
-    "VARCHAR": words,
-    "BIGINT": st.integers(-(2**63), 2**63 - 1),
-    "DOUBLE": st.floats(allow_nan=False, allow_infinity=False),
-    "BOOLEAN": st.booleans(),
-    "VARCHAR[]": st.lists(words, max_size=3),
-    "MAP(VARCHAR, VARCHAR)": st.dictionaries(words, st.none() | words, max_size=3),
-    "MAP(VARCHAR, DOUBLE)": st.dictionaries(words, st.none() | st.floats(0, 1), max_size=3),
-    EPISODE["turns"]: st.lists(
-        st.fixed_dictionaries({"step": words, "answer": words, "blocks": st.lists(words), "recalled": st.lists(words)}),
-        max_size=2,
-    ),
-    EPISODE["counterfactuals"]: st.lists(
-        st.fixed_dictionaries(
-            {
-                **dict.fromkeys(("instead", "memory", "answer", "status"), words),
-                "score": st.none() | st.floats(0, 1),
-            }
-        ),
-        max_size=2,
-    ),
-    EPISODE["changes"]: st.lists(
-        st.fixed_dictionaries(
-            {
-                **dict.fromkeys(("kind", "fate", "why", "instruction", "notes", "examples"), st.none() | words),
-                **dict.fromkeys(("steps", "program"), st.none() | words),
-                "number": st.integers(0, 9),
-            }
-        ),
-        max_size=2,
-    ),
-    EPISODE["weighed"]: st.fixed_dictionaries(
-        {
-            "answer": words,
-            **dict.fromkeys(("confidence", "threshold", "score"), st.none() | st.floats(0, 1)),
-            "explored": st.booleans(),
-        }
-    ),
-    CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": words, "text": words}), max_size=3),
-}
 
 
 @pytest.mark.parametrize("name", list(SCHEMAS))
@@ -63,8 +22,7 @@ VALUES = {
 @given(data=st.data())
 def test_a_log_and_its_parquet_hold_the_same(tmp_path: Path, name: str, data: st.DataObject) -> None:
     schema = SCHEMAS[name]
-    row = st.fixed_dictionaries({}, optional={column: st.none() | VALUES[dtype] for column, dtype in schema.items()})
-    rows = data.draw(st.lists(row, max_size=4))
+    rows = data.draw(columns.rows(schema, st.text(max_size=20)))
     log, file = tmp_path / f"{name}.jsonl", tmp_path / f"{name}.parquet"
     log.write_bytes(b"".join(line(one) for one in rows))
     write_parquet(read_log(log), file, schema)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import columns
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,78 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.ledger.log import LedgerError
-from toolkit.ledger.rows import CALL, EPISODE, SCHEMAS, Row, line
+from toolkit.ledger.rows import EPISODE, SCHEMAS, Row, line
 from toolkit.ledger.tables import as_parquet, clear_parquet, count, pack, relabel, rows, table
 from toolkit.ledger.views import from_lines
-from toolkit.moves import Move, Outcome
 
 WORDS = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=12)  # halves of characters, too
-NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-COUNTED = {int: st.integers(0, 9), float: st.floats(0, 1), type(None): st.integers(0, 9)}
-VALUES = {
-    "VARCHAR": WORDS,
-    "BIGINT": st.integers(-(2**63), 2**63 - 1),
-    "DOUBLE": NUMBERS | st.integers(-(2**53), 2**53),
-    "BOOLEAN": st.booleans(),
-    "VARCHAR[]": st.lists(st.none() | WORDS, max_size=3),
-    "MAP(VARCHAR, VARCHAR)": st.dictionaries(WORDS, st.none() | WORDS, max_size=3),
-    "MAP(VARCHAR, DOUBLE)": st.dictionaries(WORDS, st.none() | NUMBERS, max_size=3),
-    EPISODE["turns"]: st.lists(
-        st.fixed_dictionaries(
-            {
-                "step": WORDS,
-                "answer": st.none() | WORDS,
-                "blocks": st.lists(WORDS, max_size=2),
-                "recalled": st.none() | st.lists(WORDS, max_size=2),
-            }
-        ),
-        max_size=2,
-    ),
-    EPISODE["counterfactuals"]: st.lists(
-        st.fixed_dictionaries(
-            {
-                **dict.fromkeys(("instead", "memory", "answer", "status"), st.none() | WORDS),
-                "score": st.none() | st.floats(0, 1),
-            }
-        ),
-        max_size=2,
-    ),
-    EPISODE["changes"]: st.lists(
-        st.fixed_dictionaries(
-            {
-                **dict.fromkeys(("kind", "fate", "why", "instruction", "notes", "examples"), st.none() | WORDS),
-                **dict.fromkeys(("steps", "program"), st.none() | WORDS),
-                "number": st.integers(0, 9),
-            }
-        ),
-        max_size=2,
-    ),
-    EPISODE["weighed"]: st.fixed_dictionaries(
-        {
-            "answer": st.none() | WORDS,
-            **dict.fromkeys(("confidence", "threshold", "score"), st.none() | st.floats(0, 1)),
-            "explored": st.booleans(),
-        }
-    ),
-    EPISODE["outcome"]: st.fixed_dictionaries(
-        {name: st.none() | COUNTED.get(type(value), WORDS) for name, value in Outcome("done").flat.items()}
-        | {name: st.none() | st.floats(0, 1) for name in ("reached", "score", "reward", "cost", "lead")}
-    ),
-    EPISODE["moves"]: st.lists(
-        st.fixed_dictionaries(
-            {name: st.none() | COUNTED.get(type(value), WORDS) for name, value in asdict(Move("tick", "", "")).items()}
-        ),
-        max_size=2,
-    ),
-    CALL["prompt"]: st.lists(st.fixed_dictionaries({"role": WORDS, "text": WORDS}), max_size=2),
-}
-ROWS = {
-    name: st.lists(
-        st.fixed_dictionaries({}, optional={column: st.none() | VALUES[dtype] for column, dtype in schema.items()}),
-        max_size=4,
-    )
-    for name, schema in SCHEMAS.items()
-}
+ROWS = {name: columns.rows(schema, WORDS) for name, schema in SCHEMAS.items()}
 SOME = [
     {"run": "r", "t": 0, "arm": "a", "answer": "é", "inputs": {"note": "x"}, "turns": [], "score": 0.5},
     {"run": "r", "t": 1, "arm": "a", "answer": None, "inputs": {}, "acting_input_tokens": 2**62},

@@ -51,7 +51,7 @@ def hosted(llama: Serving, **how: Any) -> Hosted:
     return Hosted("openai/smollm2-135m", **{**plain, "options": {"cache_prompt": False}, **how})
 
 
-def desk(lm: Model, ledger: Ledger, tasks: int = 8, **how: Any) -> Study:
+def desk(lm: Model, ledger: Ledger, tasks: int = 5, **how: Any) -> Study:
     tape._memos.clear()  # the model itself must answer
     arms = how.pop("arms", ARMS)
     return Study("desk", Desk(tasks=tasks, queues=6), arms=arms, lm=lm, seeds=1, ledger=ledger, **how)
@@ -75,7 +75,7 @@ def test_a_study_gives_the_same_answers_embedded_and_over_http(llama: Serving, l
     over_http = finish(desk(hosted(llama), Ledger(ledger.root / "http"), deciding="generation"))
     embedded = finish(desk(Brief(adapter="turns"), Ledger(ledger.root / "embedded"), deciding="generation"))
     assert told(over_http) == told(embedded)
-    assert len(told(embedded)) == 16
+    assert len(told(embedded)) == 10
     rows = [made.episodes()[["arm", "t", "answer", "status", "score"]] for made in (over_http, embedded)]
     assert rows[0].equals(rows[1])
     assert (rows[0].status == "ok").any()  # a model that only rambled would prove little

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from toolkit.lm import weights
 from toolkit.lm.llama import LlamaEngine
 
-WORDS = st.text(st.sampled_from('ab é漢🎉\n"\\<|>im_end'), min_size=1, max_size=12)
-OPTIONS = st.lists(WORDS, min_size=2, max_size=5, unique=True)
+WORDS = st.text(st.sampled_from('ab é漢🎉\n"\\<|>im_end'), min_size=1, max_size=6)
+OPTIONS = st.lists(WORDS, min_size=2, max_size=4, unique=True)
 STYLES = st.sampled_from(["turns", "completion"])
 few = settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 

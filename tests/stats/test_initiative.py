@@ -75,6 +75,24 @@ def test_pass_hat_1_is_the_mean_of_tasks_and_more_runs_are_never_easier(rows: li
         values = more
 
 
+def test_what_an_episode_adds_is_the_slope_in_how_often_it_counts() -> None:
+    rng = np.random.default_rng(2)
+    counts = [rng.integers(0, 4, 12) + 0.5 for _ in range(4)]
+    makers = {
+        "pooled": lambda a, b, c, d: pooled(a, a + b, why=""),
+        "f1": lambda a, b, c, d: f1(a, b, c),
+        "ask_f1": lambda a, b, c, d: ask_f1(a, a + 3 * b, c, c + d / 4),
+        "utility": lambda a, b, c, d: utilities(a, b, c, d, [0.7], missed=0.4)[0],
+    }
+    for name, make in makers.items():
+        whole, step = make(*counts), 1e-6
+        for place in (0, 5, 11):
+            more = np.ones(12)
+            more[place] += step
+            slope = (make(*(one * more for one in counts)).value - whole.value) / step
+            assert slope * 12 == pytest.approx(whole.values[place] - whole.value, rel=1e-3), name
+
+
 def test_an_interval_is_that_of_a_mean_where_every_episode_counts_the_same() -> None:
     right = np.array([1, 0, 2, 1, 2, 2, 0, 1, 1, 2, 0, 2.0])
     as_mean = mean(right / 2, span=SHARE).estimate(RUN, TASK)

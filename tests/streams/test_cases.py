@@ -578,6 +578,17 @@ def test_the_third_ticket_is_what_an_alert_is_about_and_late_is_late():
     assert [world.step(WAIT).observation.actions for _ in range(5)][-1][2:] == ('hurry {"ticket": "T-1"}',)
 
 
+def test_an_outage_counts_to_the_edge_of_its_window_and_an_alert_is_about_the_ticket_that_needs_it():
+    kind, other = Event("ticket", "subscription", words="x"), Event("deadline", "T-1", 9)
+    duty = Duty(4, 3, 3)
+    assert duty.needs([kind, other, kind, kind], 3)
+    assert not duty.needs([kind, other, other, kind, kind], 4)
+    world = WatchWorld([kind, other, kind, kind, other, other, kind], duty, grace=3)
+    assert world.needed == (False, False, False, True, False, False, False)
+    tally, _ = play(world, planned(*[WAIT] * 7, call("alert", kind="subscription")))
+    assert (tally.hits, tally.false_alarms, tally.lead) == (1, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

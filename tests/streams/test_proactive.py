@@ -35,7 +35,7 @@ def write(folder: Path, traces: dict[str, str], *, more: tuple[tuple[tuple[str, 
     for name, labels in traces.items():
         for place, label in enumerate(labels):
             events = tuple(f"{name} does thing {number}." for number in range(place + 1))
-            rows += [(events, said == "y") for said in {"t": "yn", "m": "yyn"}.get(label, label)]
+            rows += [(events, said == "y") for said in {"t": "yn", "m": "yyn", "l": "nyn"}.get(label, label)]
     rows += more
     lines = [
         json.dumps({"obs": [{"time": "1", "event": event} for event in events], "help_needed": needed})
@@ -139,6 +139,9 @@ def test_the_same_parameters_are_the_same_stream_and_what_is_seen_is_part_of_it(
     for changed in ({"events": 1}, {"letters": 40}, {"windows": 4}, {"draw": 4}, {"pooled": 1}, {"tasks": 2}):
         other = ProactiveBench.from_config(stream.config() | changed)
         assert other.fingerprint() != stream.fingerprint(), changed
+    for seen in ({"events": 1}, {"letters": 40}):  # which no key and no pool tells of
+        other = ProactiveBench.from_config(stream.config() | {"pooled": 0} | seen)
+        assert other.fingerprint() != ProactiveBench(str(DATA), draw=3, pooled=0).fingerprint()
     assert ProactiveBench(str(DATA), draw=3, tasks=2).pairs() == stream.pairs()[:2]
 
 
@@ -172,9 +175,9 @@ def test_labels_change_nothing_that_is_seen_whatever_is_done(tmp_path: Path) -> 
 
 
 def test_the_majority_of_the_rows_is_the_label_and_a_tie_is_left_out(tmp_path: Path) -> None:
-    stream = ProactiveBench(str(write(tmp_path, {"Mara": "nmty"})), pooled=0)
+    stream = ProactiveBench(str(write(tmp_path, {"Mara": "lmty"})), pooled=0)
     counts = stream.counts()
-    assert (counts.rows, counts.windows, counts.needed, counts.conflicting, counts.ties) == (8, 4, 2, 2, 1)
+    assert (counts.rows, counts.windows, counts.needed, counts.conflicting, counts.ties) == (10, 4, 2, 3, 1)
     (task, key) = stream.pairs()[0]
     assert actions_of(key.answers[0]) == (WAIT, OFFER, OFFER)
     assert [len(window.events) for window in stream.world(task).windows] == [1, 2, 4]

@@ -316,7 +316,8 @@ def test_calls_that_do_not_fit_are_refused_with_the_reason_and_the_turn_counts(a
     before = stage.begin()
     seen = stage.act(Act(action, "free"))
     assert why in seen.text
-    assert (stage.moves[-1].refused, stage.moves[-1].seen, stage.moves[-1].action) == (seen.text, before.text, action)
+    assert f"{stage.moves[-1].refused}\n{before.text}" == seen.text
+    assert (stage.moves[-1].seen, stage.moves[-1].action) == (before.text, action)
     assert (world.met, stage.left) == ([], 4)
     assert (stage.outcome().invalid, stage.outcome().cost, stage.outcome().interruptions) == (1, 0.0, 0)
     assert stage.act(Act(WAIT)).text.startswith("Hour 1")
@@ -335,7 +336,7 @@ def test_an_agent_that_came_to_no_action_has_had_its_turn() -> None:
     world = Watched()
     stage = staged(world, Limits(turns=1))
     stage.begin()
-    assert stage.act(Act(call("who"), refused="that was no action")).text == "that was no action"
+    assert stage.act(Act(call("who"), refused="that was no action")).text.startswith("that was no action\n")
     assert (world.met, stage.outcome().ended, stage.outcome().invalid) == ([], "turns", 1)
 
 

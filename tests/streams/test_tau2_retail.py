@@ -160,6 +160,9 @@ def test_looking_things_up() -> None:
     assert do(database, "find_user_id_by_email", email=" ADA@example.com") == "ada_1"
     assert do(database, "find_user_id_by_name_zip", first_name="ada", last_name="MOSS", zip="10001") == "ada_1"
     assert do(database, "get_item_details", item_id="lamp-b")["price"] == 20.0
+    shown = do(database, "get_product_details", product_id="Mug")["items"]
+    assert shown["mug-b"] == "kind mug-b; 12.50; available"
+    assert shown["mug-d"] == "kind mug-d; 8.00; not available"
     assert list(do(database, "list_all_product_types")) == ["Lamp", "Mug"]
     assert do(database, "calculate", expression="-(155.33 - 147.05) + 2 * 3 / 4") == "-6.78"
     assert database.changed() == {}

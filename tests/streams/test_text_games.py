@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import toolkit as tk
+from toolkit.checks import check
 from toolkit.errors import MissingExtra, SpecError
 from toolkit.moves import actions_of
 from toolkit.streams import text_made
@@ -129,7 +131,18 @@ def test_a_game_made_by_seed_is_won_and_made_again_the_same() -> None:
     again = TextWorld("custom", games=1)
     assert again.pairs() == before  # the hash of all its texts is part of a task's id
     assert again.fingerprint() == mark != TextWorld("custom", games=1, draw=1).fingerprint()
+    assert check(again) == ["config_round_trip", "clone_is_equal_and_apart", "survives_pickling"]
     assert won(again)[0] == 1
+
+
+def test_games_with_names_that_can_be_mistaken_are_left_out() -> None:
+    infos = {"a": types.SimpleNamespace(name="red locker", type="c"), "b": types.SimpleNamespace(name="key", type="k")}
+    game = types.SimpleNamespace(infos=infos)
+    assert not text_made._confusing(game)
+    infos["r"] = types.SimpleNamespace(name="locker", type="r")  # a room
+    assert not text_made._confusing(game)
+    infos["c"] = types.SimpleNamespace(name="locker", type="c")
+    assert text_made._confusing(game)
 
 
 @needs_files
@@ -236,7 +249,7 @@ def test_a_quest_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> N
         raise textworld.generator.QuestGenerationError("no way")
 
     monkeypatch.setattr(textworld.generator, "make_game", fail)
-    with pytest.raises(SpecError, match="no quest of 9 steps fits into 2 rooms by seed 3000: no way; take a shorter"):
+    with pytest.raises(SpecError, match="no quest of 9 steps fits into 2 rooms by seed 30000: no way; take a shorter"):
         TextWorld("custom", rooms=2, quest_length=9, draw=3).pairs()
 
 

@@ -243,15 +243,17 @@ def turns(policy, think: Callable[..., str], seen: Sequence[Observation], choose
 
 
 def test_limits_are_hard() -> None:
-    seen = [Observation("A parcel.", "result", (*DOORS, "who"))] * 7
-    for questions in (0, 1, 3):
-        policy = AskWhenUnsure(questions=questions)
-        acts, _ = turns(
-            policy, Stubborn({}), seen, lambda among=None, **_: Choice("who", 0.0)
-        )  # whatever may be chosen
-        assert [one.action for one in acts if not one.refused] == ["who"] * questions
+    questions = tuple(f"who {number}" for number in range(4))
+    seen = [Observation("A parcel.", "result", (*DOORS, *questions))] * 7
+    for most in (0, 1, 3, 9):
+        policy = AskWhenUnsure(questions=most)
+        acts, _ = turns(policy, Stubborn({}), seen, lambda among=None, **_: Choice("who 0", 0.0))  # whatever is allowed
+        assert [one.action for one in acts if not one.refused] == ["who 0"] * min(most, 7)
         acts, _ = turns(policy, Stubborn({}), seen, lambda among=None, **_: Choice(among[0], 0.0))
-        assert [one.action for one in acts].count("who") == questions
+        assert [one.action for one in acts if one.action in questions] == list(questions[:most])  # none twice
+    only = [Observation("Guess.", "result", questions)] * 5
+    acts, _ = turns(AskWhenUnsure(questions=4), Stubborn({}), only, lambda among=None, **_: Choice("who 1", 0.0))
+    assert [bool(one.refused) for one in acts] == [False] * 4 + [True]
     for replans in (0, 2):
         model = Stubborn({"draft-plan": "walk; run", "check-step": "No."})
         _, blocks = turns(PlanActCheck(replans), model, seen)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.errors import AnswerError
-from toolkit.moves import ALL_AT_ONCE, WAIT, Act, Move
+from toolkit.moves import ALL_AT_ONCE, WAIT, Act, Move, planned
 from toolkit.records import Step, Task, Turn
 from toolkit.streams.stage import Broken, Stage
 from toolkit.traits.goals import Choice, Situation
@@ -75,7 +75,7 @@ class _Player:
         agent, stage = self._agent, self._stage
         if agent.decider.peeks:
             agent.decider.reveal({f"{self._task.id}#{len(stage.moves)}": stage.best()})
-        now = Situation(self._task, stage.now, tuple(stage.moves), stage.tools, stage.left)
+        now = Situation(self._task, stage.now, tuple(move.unrewarded for move in stage.moves), stage.tools, stage.left)
         with agent.decision.booked("acting"):  # what a goal policy asks the model is part of acting
             return agent.goals.act(now, self._choose)
 
@@ -108,11 +108,10 @@ def situated(
 ) -> tuple[Step, Task]:
     """A stream's step and a task as they stand on this turn: what was done, what is seen, and what can be done."""
     now = stage.now
-    options = () if plan else tuple(now.actions if among is None else among)
+    can = tuple(now.actions if among is None else among)
+    options = () if plan else can
     tools = "" if options or not stage.tools else "\n".join([*(t.signature for t in stage.tools), *_waiting(stage)])
-    shown = {"tools": tools, "done": history(stage.moves), "now": now.text, "thought": thought}
-    if plan and now.actions:
-        shown["can"] = "; ".join(now.actions)
+    shown = {"tools": tools, "done": history(stage.moves), "now": now.text, "can": planned(can), "thought": thought}
     shown = {name: text for name, text in shown.items() if text and name not in task.inputs}
     inputs = (*(name for name in step.inputs if name in task.inputs), *shown)
     instruction = f"{step.instruction} {ALL_AT_ONCE}" if plan else step.instruction

@@ -10,7 +10,6 @@ from toolkit.analysis.recorded import OWN, RUN, found, plan
 from toolkit.errors import SpecError, nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only
-from toolkit.ledger.rows import EPISODE
 from toolkit.ledger.store import Ledger
 from toolkit.moves import Outcome
 
@@ -117,9 +116,8 @@ def outcomes(
 
 def _recorded(ledger: Ledger, study: str, ids: list[str]) -> pd.DataFrame:
     """Episodes of runs with what came of them."""
-    outcome = "outcome" if "outcome" in EPISODE else "NULL AS outcome"
     return ledger.sql(
-        f'SELECT arm, seed, stream, "order", task, session, {outcome} FROM episodes '
+        f'SELECT arm, seed, stream, "order", task, session, outcome FROM episodes '
         f"WHERE {OWN} AND phase = 'stream' ORDER BY arm, stream, \"order\", seed, t",
         ids,
         study,

@@ -172,8 +172,9 @@ class Tested:
 
     @property
     def moves(self) -> tuple[Move, ...] | None:
-        """What was seen and done, where the task was a world."""
-        return None if self.outcome is None else tuple(turn.move for turn in self.turns if turn.move is not None)
+        """What was seen and done, where the task was a world; as the agent may know it."""
+        moves = (turn.move for turn in self.turns)
+        return None if self.outcome is None else tuple(move.unrewarded for move in moves if move is not None)
 
     @property
     def weighed(self) -> Weighed | None:

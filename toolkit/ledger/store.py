@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+_QUIET = "SET enable_progress_bar = false"  # of each connection and cursor by itself
 _EMPTY = Path(
     "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
 )  # named by the schemas: new columns, new files
@@ -167,22 +169,18 @@ class Ledger:
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """An in-memory connection with the views; every query reads what is there at that moment."""
-        import duckdb
-
         self._ensure()
-        con = duckdb.connect()
-        con.execute("SET enable_progress_bar = false")
-        for statement in views(self.root.resolve()):
-            con.execute(statement)
-        return con
+        return _opened(self.root.resolve())
 
     def sql(self, query: str, *parameters: object) -> pd.DataFrame:
         """The answer to one query, as a data frame."""
         import duckdb
 
         for attempt in range(5):
-            with self.connect() as con:
+            self._ensure()
+            with _viewed(self.root.resolve(), os.getpid()).cursor() as con:
                 try:
+                    con.execute(_QUIET)
                     return con.execute(query, list(parameters)).df()
                 except duckdb.IOException:
                     if attempt == 4:
@@ -214,6 +212,26 @@ class Ledger:
                 os.replace(part, folder / f"{name}.parquet")
         replace_parquet([], folder / "rescored.parquet", RESCORED)
         (folder / "run.json").touch()
+
+
+@lru_cache(maxsize=4)
+def _viewed(root: Path, process: int) -> duckdb.DuckDBPyConnection:
+    """The views of a ledger, made once in a process: that takes ten times as long as a small query."""
+    return _opened(root)
+
+
+def _opened(root: Path) -> duckdb.DuckDBPyConnection:
+    """A connection with a ledger's views.
+
+    A view is a query as it is written: nothing that it read is kept, so neither is what DuckDB would keep of files.
+    """
+    import duckdb
+
+    con = duckdb.connect(config={"enable_external_file_cache": False})
+    con.execute(_QUIET)
+    for statement in views(root):
+        con.execute(statement)
+    return con
 
 
 def write_atomically(path: Path, text: str | bytes, *, synced: bool = True) -> None:

@@ -15,7 +15,6 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from toolkit.component import digest
 from toolkit.errors import SpecError
 from toolkit.moves import Autonomy
 from toolkit.records import Step, Task
@@ -217,10 +216,6 @@ class DeskCases(WorldStream):
         for place, (task, _) in enumerate(self.pairs()):
             found.setdefault(task.user if task.user in regulars else task.session, []).append(place)
         return list(found.values())
-
-    def fingerprint(self) -> str:
-        """By content and parameters: what a world does stands in no task."""
-        return digest([super().fingerprint(), self.config()])
 
     def check(self) -> None:
         """Numbers in their ranges."""

@@ -242,8 +242,8 @@ class Guessing(World):
             best_steps=self._needed + 1,
             questions=self._asked,
             useful=self._useful,
-            blockers=len(self._names) - 1,
-            found=len(self._names) - self._left.bit_count(),
+            blockers=self._needed,
+            found=min(self._useful, self._needed),
         )
 
     def best(self) -> str:
@@ -261,9 +261,9 @@ class TwentyQuestions(WorldStream):
     do with fewer.
 
     Reached is 1 if the guess is right. The score is that times (q* + 1) / (q + 1), at most 1, where q questions were
-    asked and the plan needs q*. A question is useful if it split what was still possible. The needs that only a
-    question can find (``blockers``) are the things to rule out: all but the hidden one. Whoever only guesses, or picks
-    an action at random each turn, is right with chance 1 / ``things``.
+    asked and the plan needs q*. A question is useful if it split what was still possible. What only questions can find
+    (``blockers``) are the answers that the plan needs, q*; ``found`` are the useful questions, at most so many. Whoever
+    only guesses, or picks an action at random each turn, is right with chance 1 / ``things``.
 
     Parameters
     ----------

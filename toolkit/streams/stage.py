@@ -87,6 +87,7 @@ class Stage:
         self.tools = tuple(_tool(one) for one in held["tools"])
         self.limits, self.ticks = Limits(**_limits(held["limits"])), bool(held["ticks"])
         self._now = _observation(held["observation"])
+        self._last = self._now.text
         return self._now
 
     @property
@@ -110,7 +111,7 @@ class Stage:
         return str(self._ask({"best": str(self._best)}, lambda: {"action": self._here().best()})["action"])
 
     def act(self, act: Act) -> Observation:
-        """Take an action; what is to be seen then.
+        """Take an action; what is to be seen then. Of a refused one: why, and once more what was seen before.
 
         Raises
         ------
@@ -127,7 +128,7 @@ class Stage:
             refused = self._refused
         except _Refusal as refusal:
             refused = str(refusal)
-            self._now = Observation(refused, "result", before.actions)
+            self._now = Observation(f"{refused}\n{self._last}".strip(), "result", before.actions)
         self.moves.append(
             Move(before.cause, before.text, act.action, reward, refused, manner, act.prompts, act.thought)
         )
@@ -224,6 +225,7 @@ class Stage:
         self._taken.append(act.action)
         self._shown.append(held["observation"]["text"])
         self._now, self._refused = _observation(held["observation"]), str(held["refused"])
+        self._last = self._now.text
         self._totals["invalid"] += bool(self._refused)
         self._ended = held["ended"] or None
         return float(held["reward"])

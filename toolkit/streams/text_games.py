@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,9 @@ from toolkit.records import Key, Step, Task
 from toolkit.streams.bounds import outside
 from toolkit.streams.stream import Pair
 from toolkit.streams.worlds import Limits, Stepped, World, WorldStream
+
+ONE_AT_A_TIME = threading.RLock()
+"""Held by whoever asks anything of TextWorld: it reads with a parser that threads share, and mixes them up."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +65,19 @@ class TextGame(World):
 
     def reset(self, seed: int) -> Observation:
         """The game from its beginning; nothing is drawn, since a game holds its own seed."""
-        if self._env is None:
-            textworld = textworld_or_raise()
-            infos = textworld.EnvInfos(
-                feedback=True, admissible_commands=True, policy_commands=True, score=True, max_score=True, won=True
-            )
-            self._env = textworld.start(str(self.game.file()), infos)
-        self._state = self._env.reset()
+        with ONE_AT_A_TIME:
+            if self._env is None:
+                self._env = self._opened()
+            self._state = self._env.reset()
         self._done = []
         return self._seen(_beginning(self._state.feedback, self.game.objective), "prompt")
+
+    def _opened(self) -> Any:
+        textworld = textworld_or_raise()
+        infos = textworld.EnvInfos(
+            feedback=True, admissible_commands=True, policy_commands=True, score=True, max_score=True, won=True
+        )
+        return textworld.start(str(self.game.file()), infos)
 
     def step(self, action: str) -> Stepped:
         """Give a command to the game; one that is not possible now is refused and never reaches it."""
@@ -79,7 +87,8 @@ class TextGame(World):
             seen = self._seen(f"That is refused: {why}.")
             return Stepped(seen, terminated=over, info={"refused": why})
         before = self._state.score or 0
-        self._state, score, done = self._env.step(action)
+        with ONE_AT_A_TIME:
+            self._state, score, done = self._env.step(action)
         self._done.append(action)
         return Stepped(self._seen(cleaned(self._state.feedback)), float((score or 0) - before), bool(done))
 
@@ -113,7 +122,8 @@ class TextGame(World):
     def close(self) -> None:
         """Leave the interpreter."""
         if self._env is not None:
-            self._env.close()
+            with ONE_AT_A_TIME:
+                self._env.close()
             self._env = None
 
 
@@ -150,8 +160,9 @@ class TextGames(WorldStream, abstract=True):
     """Base of streams of text adventures; a subclass says which.
 
     A task tells the objective; the score is the share of the game's points, 1 for a game that is won. An episode may
-    take 50 turns, or five times the steps of the walkthrough where that is more. Nothing needs to be played for the
-    keys: their answers are the walkthroughs.
+    take 50 turns, or five times the steps of the walkthrough where that is more. Games are played one command at a
+    time, also where runs go on beside one another, since TextWorld knows no threads. Nothing needs to be played for
+    the keys: their answers are the walkthroughs.
     """
 
     licence: ClassVar[str] = "MIT"
@@ -181,7 +192,7 @@ class TextGames(WorldStream, abstract=True):
 
     def limits(self, task: Task) -> Limits:
         """See the class."""
-        return Limits(turns=max(50, 5 * len(self._game(task).walkthrough)))
+        return Limits(turns=max(50, 5 * len(self._game(task).walkthrough)), seconds=300.0)  # a game may be compiled
 
     def _game(self, task: Task) -> Adventure:
         if task.id not in self._games:

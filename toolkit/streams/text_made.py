@@ -11,11 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 from toolkit.errors import SpecError
 from toolkit.streams.bounds import outside
-from toolkit.streams.text_games import Adventure, TextGames, mark, textworld_or_raise
+from toolkit.streams.text_games import ONE_AT_A_TIME, Adventure, TextGames, mark, textworld_or_raise
 
 QUESTS = ("coin_collector", "treasure_hunter", "custom")
 _MOST_ROOMS = 100
+_SEEDS = 10_000  # for each draw
 _CUSTOM = {"rooms": 4, "objects": 8, "quest_length": 4}
+_NOT_THINGS = ("r", "P", "I")  # rooms, the player, what the player carries
 _BOUNDS = {"rooms": (1, 30), "objects": (1, 60), "quest_length": (1, 10)}
 
 
@@ -33,9 +35,10 @@ class Recipe(NamedTuple):
 class TextWorld(TextGames):
     """Text adventures made by seed: the same parameters make the same games, on every machine.
 
-    Game ``n`` of draw ``d`` is the one that TextWorld makes by seed ``1000 d + n``. Texts are made when the stream is
-    read; a game is compiled when it is first played, into a temporary folder of the process (games of coins already
-    when the stream is read: about a second each).
+    The games of draw ``d`` are those that TextWorld makes by the seeds ``10000 d``, ``10000 d + 1``, …, but for those
+    in which one thing's name is part of another's ("locker", "red locker"): there the interpreter asks back which is
+    meant, and the walkthrough need not win. Texts are made when the stream is read; a game is compiled when it is first
+    played, into a temporary folder of the process (games of coins already when the stream is read: a second each).
 
     Parameters
     ----------
@@ -96,8 +99,17 @@ class TextWorld(TextGames):
         self._check()
         level = 0 if self.quest == "custom" else 5 if self.level is None else self.level
         sizes = [_CUSTOM[name] if (own := getattr(self, name)) is None else own for name in _CUSTOM]
-        seeds = range(1000 * self.draw, 1000 * self.draw + self.games)
-        return tuple(_made(Recipe(self.quest, level, sizes[0], sizes[1], sizes[2], seed))[0] for seed in seeds)
+        found: list[Adventure] = []
+        with ONE_AT_A_TIME:
+            for seed in range(_SEEDS * self.draw, _SEEDS * (self.draw + 1)):
+                if len(found) == self.games:
+                    break
+                told, game, _ = _made(Recipe(self.quest, level, sizes[0], sizes[1], sizes[2], seed))
+                found += [] if _confusing(game) else [told]
+        if len(found) < self.games:
+            rule = f"only {len(found)} of {_SEEDS} games name their things so that none is taken for another"
+            raise SpecError([f"TextWorld: {rule}, but games is {self.games}; ask for fewer games, or fewer objects"])
+        return tuple(found)
 
     def _check(self) -> None:
         mistakes = outside(self, {"games": (1, 1000), "draw": (0, 2**20), "delay": (0, 10_000)})
@@ -145,9 +157,18 @@ def _made(recipe: Recipe) -> tuple[Adventure, Any, Any]:
     return Adventure(name, game.objective, tuple(game.walkthrough), partial(_file, recipe)), game, options
 
 
+def _confusing(game: Any) -> bool:
+    """Whether one thing's name is part of another's."""
+    named = [
+        set(info.name.lower().split()) for info in game.infos.values() if info.name and info.type not in _NOT_THINGS
+    ]
+    return any(one <= other for place, one in enumerate(named) for at, other in enumerate(named) if at != place)
+
+
 def _file(recipe: Recipe) -> Path:
     """The game file; a process that was forked from another makes its own."""
-    return _compiled(recipe, os.getpid())
+    with ONE_AT_A_TIME:
+        return _compiled(recipe, os.getpid())
 
 
 @cache

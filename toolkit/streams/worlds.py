@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
+from toolkit.component import digest
 from toolkit.errors import SpecError
 from toolkit.moves import AUTONOMY, WAIT, Autonomy, Observation, Outcome, Tally, Tool, planned
 from toolkit.records import Key, Step, Task
@@ -141,6 +142,11 @@ class WorldStream(Stream, abstract=True):
     def limits(self, task: Task) -> Limits:
         """What an episode of this task may take."""
         return Limits()
+
+    def fingerprint(self) -> str:
+        """Identity by content and by parameters, since what a world does stands in no task; not by where data lie."""
+        own = {name: value for name, value in self.config().items() if name != "path"}
+        return digest([super().fingerprint(), own, type(self).version])
 
     def key_of(self, task: Task, seed: int = 0, delay: int = 0) -> Key:
         """A task's key, by letting its oracle act.

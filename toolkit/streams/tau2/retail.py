@@ -57,8 +57,14 @@ def get_order_details(database: Database, order_id: str) -> object:
 
 
 def get_product_details(database: Database, product_id: str) -> object:
-    """A product with all its variants."""
-    return database.read("products", product_id)
+    """A product with all its items, a line each: as records, they would fill a small model's context."""
+    product = database.read("products", product_id)
+    return {"name": product["name"], "product_id": product_id, "items": dict(map(_line, product["variants"].values()))}
+
+
+def _line(item: Record) -> tuple[str, str]:
+    options = ", ".join(f"{name} {value}" for name, value in item["options"].items())
+    return item["item_id"], f"{options}; {item['price']:.2f}; {'' if item['available'] else 'not '}available"
 
 
 def get_item_details(database: Database, item_id: str) -> object:

@@ -39,7 +39,8 @@ class AskWhenUnsure(Thoughtful):
 
     First it decides what it would do without asking, and how sure it is of that. If it is right, nothing is gained by
     asking; if it is wrong, a question gains ``value``. So it asks where ``(1 - confidence) * value > cost``: below a
-    confidence of ``1 - cost / value``, which is Chow's rule [1]_ [2]_. Which question, the decision step says.
+    confidence of ``1 - cost / value``, which is Chow's rule [1]_ [2]_. Which question, the decision step says;
+    of those that are listed none is put twice.
 
     How sure it is comes from `toolkit.traits.goals.Choice.confidence`: known of listed actions decided by
     ``"likelihood"``, and of deciders that say so. Elsewhere a step of its own, ``doubt``, asks the model if something
@@ -168,11 +169,14 @@ class AskWhenUnsure(Thoughtful):
 
     def _listed(self, now: Situation, choose: Choose) -> Act:
         quiet = tuple(one for one in now.now.actions if one not in now.questions)
-        choice = choose(among=quiet or (WAIT,), weigh=True)
+        if not quiet:
+            return self._held(now, choose())  # there is nothing to do but ask
+        choice = choose(among=quiet, weigh=True)
         if choice.refused or not now.questions or self._asks(now, choice.action):
             return self._held(now, choice)
-        if self._may(now) and self._unsure(now, choice):
-            return self._held(now, choose(among=now.questions), _note("asked", choice))
+        new = tuple(one for one in now.questions if all(one != move.action or move.refused for move in now.moves))
+        if new and self._may(now) and self._unsure(now, choice):
+            return self._held(now, choose(among=new), _note("asked", choice))
         return self._held(now, choice, _note("acted", choice))
 
     def _free(self, now: Situation, choose: Choose) -> Act:
