@@ -23,7 +23,7 @@ from toolkit.records import Key
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-    from toolkit.streams.stream import Stream
+    from toolkit.streams.stream import Pair, Stream
     from toolkit.streams.worlds import World, WorldStream
 
 _DID = re.compile(r"^\s*(?:Done: )?did: (.*)$", re.MULTILINE)
@@ -120,7 +120,9 @@ class ActorEngine:
 
     def __init__(self, skill: ScriptedActor, stream: WorldStream) -> None:
         self._skill, self._stream = skill, stream
-        self._known = {task.text: (task, key) for task, key in stream.pairs()}
+        self._known: dict[str, list[Pair]] = {}
+        for pair in stream.pairs():
+            self._known.setdefault(pair[0].text, []).append(pair)
 
     def complete(self, request: Request) -> Response:
         """One answer, by the skills and the request's seed."""
@@ -180,12 +182,21 @@ class ActorEngine:
             raise SpecError(
                 ["ScriptedActor knows the world by all that was done, but the prompt holds only the last of it"]
             )
-        task, key = self._known[max(held, key=len)]
-        world = self._stream.world(task)
-        now = _driven(world, _done(question))
+        key, world, now = self._here(self._known[max(held, key=len)], question)
         asks = {tool.name for tool in world.tools if tool.asks}
         questions = tuple(one for one in now.actions if one.partition(" ")[0] in asks)
         return _State(key, now, world.best(), questions, frozenset(asks))
+
+    def _here(self, alike: Sequence[Pair], question: str) -> tuple[Key, World, Observation]:
+        """Of the tasks of one text the one whose world has shown what the prompt holds; before they part, the first."""
+        told, done, found = _letters(question), _done(question), []
+        for task, key in alike:
+            world = self._stream.world(task)
+            shown = _driven(world, done)
+            found.append((key, world, shown[-1]))
+            if len(alike) == 1 or all(_letters(one.text) in told for one in shown):
+                return found[-1]
+        return found[0]
 
 
 def _done(question: str) -> list[str]:
@@ -193,11 +204,9 @@ def _done(question: str) -> list[str]:
     return [text for text in _DID.findall(question) if _NOT_DONE not in text]
 
 
-def _driven(world: World, actions: Sequence[str]) -> Observation:
-    now = world.reset(0)
-    for action in actions:
-        now = world.step(action).observation
-    return now
+def _driven(world: World, actions: Sequence[str]) -> list[Observation]:
+    """What a world shows while it is driven to where it was."""
+    return [world.reset(0), *(world.step(action).observation for action in actions)]
 
 
 def _drawn(options: Sequence[str], rng: np.random.Generator) -> str:
