@@ -16,7 +16,7 @@ SCRIPTED = {"04_goals": "import toolkit\nlm = toolkit.ScriptedActor()"}  # knows
 SIZES = {"03_learning": "60, 3", "04_goals": "4, 2"}  # versions need time to come and go
 TOLD = {
     "03_learning": ("what the prompts carry anyway", "was better", "rejected", "60 answers behind it", "6 of 6"),
-    "04_goals": ("no offer was made", "prompts per goal reached", "pays over polled", "patient (7 turns), polled"),
+    "04_goals": ("no offer was made", "prompts per goal reached", "pays over polled", "patient ("),
 }
 
 

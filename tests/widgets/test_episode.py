@@ -118,7 +118,7 @@ def test_whatever_a_button_does_a_method_does(study: Make) -> None:
     view._heard(view, {"command": "show", "task": "<nowhere>"}, [])
     assert "no such episode" in view.note
     assert view.sides == (first, second)
-    with pytest.raises(LedgerError, match="'agent'.*polled"):
+    with pytest.raises(LedgerError, match="arm 'agent'; "):
         view.show(arm="agent")
     assert view.show(beside="").sides == (first,)
 
