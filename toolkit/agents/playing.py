@@ -16,7 +16,7 @@ from toolkit.traits.goals import Choice, Situation
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
 
-_LOOK_BACK = 2400  # characters of what was done and seen before: the rest of a small model's context is the task's
+_LOOK_BACK = 6000  # characters of what was done and seen before: the rest of a small model's context is the task's
 
 
 def play(agent: Agent, task: Task, stage: Stage) -> tuple[Turn, ...]:

@@ -18,12 +18,12 @@ from toolkit.lm.model import Engine, Model, Style, with_confidence
 from toolkit.lm.scripted import replied, turns_of
 from toolkit.moves import ALL_AT_ONCE, WAIT, Observation
 from toolkit.randomness import generator
-from toolkit.records import Key
+from toolkit.records import Key, Task
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
 
-    from toolkit.streams.stream import Pair, Stream
+    from toolkit.streams.stream import Stream
     from toolkit.streams.worlds import World, WorldStream
 
 _DID = re.compile(r"^\s*(?:Done: )?did: (.*)$", re.MULTILINE)
@@ -120,9 +120,9 @@ class ActorEngine:
 
     def __init__(self, skill: ScriptedActor, stream: WorldStream) -> None:
         self._skill, self._stream = skill, stream
-        self._known: dict[str, list[Pair]] = {}
-        for pair in stream.pairs():
-            self._known.setdefault(pair[0].text, []).append(pair)
+        self._known: dict[str, list[tuple[Task, Key]]] = {}
+        for task, key in stream.pairs():
+            self._known.setdefault(task.text, []).append((task, key))
 
     def complete(self, request: Request) -> Response:
         """One answer, by the skills and the request's seed."""
@@ -175,28 +175,23 @@ class ActorEngine:
         return action if not options or action in options else _drawn(list(options), rng)
 
     def _state(self, question: str) -> _State | None:
-        held = [text for text in self._known if text and _letters(text) in _letters(question)]
+        shown, done = _letters(question), _done(question)
+        inputs = {text: same[0][0].inputs.values() for text, same in self._known.items()}
+        held = [text for text, parts in inputs.items() if text and all(_letters(part) in shown for part in parts)]
         if not held:
             return None
         if _CUT.search(question):
             raise SpecError(
                 ["ScriptedActor knows the world by all that was done, but the prompt holds only the last of it"]
             )
-        key, world, now = self._here(self._known[max(held, key=len)], question)
-        asks = {tool.name for tool in world.tools if tool.asks}
-        questions = tuple(one for one in now.actions if one.partition(" ")[0] in asks)
-        return _State(key, now, world.best(), questions, frozenset(asks))
-
-    def _here(self, alike: Sequence[Pair], question: str) -> tuple[Key, World, Observation]:
-        """Of the tasks of one text the one whose world has shown what the prompt holds; before they part, the first."""
-        told, done, found = _letters(question), _done(question), []
-        for task, key in alike:
+        for task, key in self._known[max(held, key=len)]:  # of those with one text, the one that shows what was seen
             world = self._stream.world(task)
-            shown = _driven(world, done)
-            found.append((key, world, shown[-1]))
-            if len(alike) == 1 or all(_letters(one.text) in told for one in shown):
-                return found[-1]
-        return found[0]
+            seen = _driven(world, done)
+            if all(_letters(one.text) in shown for one in seen):
+                asks = {tool.name for tool in world.tools if tool.asks}
+                questions = tuple(one for one in seen[-1].actions if one.partition(" ")[0] in asks)
+                return _State(key, seen[-1], world.best(), questions, frozenset(asks))
+        return None
 
 
 def _done(question: str) -> list[str]:
@@ -205,7 +200,7 @@ def _done(question: str) -> list[str]:
 
 
 def _driven(world: World, actions: Sequence[str]) -> list[Observation]:
-    """What a world shows while it is driven to where it was."""
+    """What a world shows at first, and after each action."""
     return [world.reset(0), *(world.step(action).observation for action in actions)]
 
 

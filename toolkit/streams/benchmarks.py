@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from os.path import expanduser
 from pathlib import Path
 from typing import ClassVar
 
@@ -138,7 +139,7 @@ class Banking77(Benchmark):
         return tuple(self._file(name) for name in ("train.csv", "test.csv", "categories.json"))
 
     def _file(self, name: str) -> Path:
-        return Path(self.path).expanduser() / name
+        return Path(expanduser(self.path)) / name
 
     def _check_parameters(self) -> None:
         """Every parameter is in range and every file there."""

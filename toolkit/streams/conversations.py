@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from os.path import expanduser
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,7 +55,7 @@ class Conversations(Benchmark, abstract=True):
 
     def files(self) -> tuple[Path, ...]:
         """The file."""
-        return (Path(self.path).expanduser(),)
+        return (Path(expanduser(self.path)),)
 
     def _json(self) -> Any:
         file = self.files()[0]

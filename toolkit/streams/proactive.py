@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os.path import expanduser
 from pathlib import Path
 from typing import ClassVar
 
@@ -202,7 +203,7 @@ class ProactiveBench(WorldStream):
 
     def files(self) -> tuple[Path, ...]:
         """The two files of judged proposals."""
-        return tuple(Path(self.path).expanduser() / name for name in _FILES)
+        return tuple(Path(expanduser(self.path)) / name for name in _FILES)
 
     def _windows(self, task: Task) -> Sequence[Window]:
         name, _, place = task.id.partition("/")

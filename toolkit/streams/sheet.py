@@ -16,6 +16,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from os.path import expanduser
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def read_sheet(data: str, encoding: str = "utf-8") -> Sheet:
     SpecError
         If the file cannot be opened or decoded at all.
     """
-    path = Path(data).expanduser()
+    path = Path(expanduser(data))
     suffix = path.suffix.lower()
     kept = is_kept(path)
     sheet = Sheet("frame", "row") if kept else Sheet(path.name)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os.path import expanduser
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -250,7 +251,7 @@ class TextWorldFiles(TextGames):
         return tuple(_from_file(file) for file in games)
 
     def _paths(self) -> list[Path]:
-        given = Path(self.path).expanduser()
+        given = Path(expanduser(self.path))
         found = sorted(given.glob("*.z8")) if given.is_dir() else [given] if given.is_file() else []
         return found[: self.games or None]
 

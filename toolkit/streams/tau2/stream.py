@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from os.path import expanduser
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -137,7 +138,7 @@ class Tau2(WorldStream):
         return tuple(self._file(name) for name in (*_FILES, *(["user_db.json"] if self.domain == "mock" else [])))
 
     def _file(self, name: str) -> Path:
-        return Path(self.path).expanduser() / self.domain / name
+        return Path(expanduser(self.path)) / self.domain / name
 
     def check(self) -> None:
         """Every parameter is in range and every file there."""
