@@ -76,8 +76,9 @@ def sides(made: Study) -> list[Played]:
 @pytest.mark.usefixtures("form")
 def test_turns_and_their_sums_are_those_of_the_ledger(study: Make) -> None:
     asking = Arm("agenda", goals=Agenda(autonomy="notify"))
-    made = study(*ARMS, asking, stream=Nights(tasks=2), lm=Scripted(p=0.5), seeds=1)
+    made = study(*ARMS, asking, stream=Nights(tasks=2, granted="ask"), lm=Scripted(p=0.5), seeds=1)
     made.run()
+    assert any(stop.refused and stop.tool for side in sides(made) for stop in side.stops)  # costs nothing
     for side in sides(made):
         which, outcome, last = side.which, side.outcome, side.stops[-1]
         rows = made.ledger.sql("SELECT * FROM moves WHERE run = ? AND t = ? ORDER BY turn", which.run, which.t)
