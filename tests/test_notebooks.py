@@ -11,9 +11,13 @@ import pytest
 from errands import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
-PARAMETERS = 'lm = "scripted"\ntasks, seeds = {}\n'
-SIZES = {"03_learning": "60, 3"}  # versions need time to come and go
-TOLD = {"03_learning": ("what the prompts carry anyway", "was better", "rejected", "60 answers behind it", "6 of 6")}
+PARAMETERS = "{}\ntasks, seeds = {}\n"
+SCRIPTED = {"04_goals": "import toolkit\nlm = toolkit.ScriptedActor()"}  # knows what to do in worlds
+SIZES = {"03_learning": "60, 3", "04_goals": "4, 2"}  # versions need time to come and go
+TOLD = {
+    "03_learning": ("what the prompts carry anyway", "was better", "rejected", "60 answers behind it", "6 of 6"),
+    "04_goals": ("no offer was made", "prompts per goal reached", "pays over polled", "patient ("),
+}
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -40,7 +44,8 @@ def test_it_runs_from_top_to_bottom(
     if not any(".tracking" in cell.source for cell in notebook.cells):
         monkeypatch.setenv("TOOLKIT_TRACKING", "off")
     (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    cell.source = PARAMETERS.format(SIZES.get(name, "10, 2"))  # the scripted model in place of the real one
+    scripted = SCRIPTED.get(name, 'lm = "scripted"')  # in place of the real one
+    cell.source = PARAMETERS.format(scripted, SIZES.get(name, "10, 2"))
     place = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

@@ -190,6 +190,7 @@ _FACE = {
     "traits.memory.written": ("WrittenMemory",),
     "traits.role": ("NoRole", "Role", "RolePolicy", "role"),
     "widgets.chat": ("Chat",),
+    "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
     "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm", "RoleForm"),
     "widgets.live": ("LiveStudy",),

@@ -26,6 +26,7 @@ from toolkit.lm.tape import Recorder
 from toolkit.moves import WAIT, Act, Move, Observation, Outcome, Tally, Tool, call
 from toolkit.randomness import generator
 from toolkit.records import Experience, Feedback, Step, Task
+from toolkit.streams.cases import DeskCases
 from toolkit.streams.stage import Stage
 from toolkit.streams.stream import Pair
 from toolkit.streams.worlds import Limits, Stepped, World, WorldStream
@@ -190,6 +191,14 @@ def test_without_confidences_a_step_asks_whether_to_ask() -> None:
     for _ in range(2):
         acts.append(policy.act(now, lambda among=None, *, thought="", **_: Choice("who" if thought else DOORS[0])))
     assert [one.action for one in acts] == ["who", DOORS[0]]
+
+
+def test_worlds_of_the_same_text_are_told_apart_by_what_they_show() -> None:
+    shifts = DeskCases(tasks=4, watch=1.0, queues=2, ticks=6)
+    assert len({task.text for task, _ in shifts.pairs()}) == 1
+    found = lived(Arm("polled", goals=Reactive("ticks")), shifts, ScriptedActor(p=1.0, acts=1.0, alarms=0.0))
+    assert [found.counted(name) for name in ("misses", "false_alarms", "invalid")] == [0, 0, 0]
+    assert found.counted("hits") > 0
 
 
 @pytest.mark.parametrize(("judge", "power"), [(False, 1), (True, 2)])

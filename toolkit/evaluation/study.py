@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from toolkit.evaluation.asked import AskedAgain
     from toolkit.evaluation.forecast import Forecast
     from toolkit.evaluation.replay import Replay
+    from toolkit.widgets.episode import EpisodeView
     from toolkit.widgets.live import LiveStudy
 
 __all__ = ["Study", "StudyBusy", "StudyChanged"]
@@ -152,10 +153,8 @@ class Study:
         self.budget, self.counterfactuals, self.exams = budget or Budget(), counterfactuals, exams
         self.stop_when, self.hypotheses = stopping.written(stop_when), tuple(hypotheses)
         self.tracking = Tracking(self.ledger, name, target(tracking, self.ledger.root))
-        self._background = Background(name)
-        self.scorers_named = bool(scorers)
-        found = list(mistakes(self))
-        if found:
+        self._background, self.scorers_named = Background(name), bool(scorers)
+        if found := list(mistakes(self)):
             raise SpecError(found)
 
     @property
@@ -243,10 +242,7 @@ class Study:
         return conduct(self, watch=watch, executor=executor, begun=lambda: None)
 
     def start(self, *, watch: Watcher | None = None, executor: Executor | str | None = None) -> None:
-        """The same as `run` in the background; returns as soon as it has begun, or raises what `run` raises.
-
-        `wait` waits, `stop` stops.
-        """
+        """The same as `run` in the background; returns when it has begun, or raises what `run` raises; `stop` stops."""
         self._background.begin(lambda begun: conduct(self, watch=watch, executor=executor, begun=begun))
 
     @property
@@ -264,6 +260,12 @@ class Study:
         from toolkit.widgets.live import LiveStudy
 
         return LiveStudy(self)
+
+    def watch(self, arm: str = "", task: str = "", *, beside: str = "", seed: int | None = None) -> EpisodeView:
+        """One episode in a world for a notebook, turn by turn, alone or beside another arm's; see `EpisodeView`."""
+        from toolkit.widgets.episode import EpisodeView
+
+        return EpisodeView(self, arm, task, beside=beside, seed=seed)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for `start` to end; True if it has ended. Raises what it raised."""
@@ -349,8 +351,7 @@ class Study:
         """Write ``report.html`` and what a paper needs; ``value``: the dollars that a right answer is worth."""
         from toolkit.report import write
 
-        path: Path = write(self.ledger, self.name, value)
-        return path
+        return Path(write(self.ledger, self.name, value))
 
     def agent(self, arm: str, *, seed: int | None = None, name: str = "", **which: str) -> LiveAgent:
         """An agent in live use, with a finished run's past; see `toolkit.evaluation.live_agent.live_agent`."""

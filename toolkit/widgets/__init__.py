@@ -1,8 +1,9 @@
 """The notebook's side: forms that are components, live views of studies, conversations."""
 
 from toolkit.widgets.chat import Chat
+from toolkit.widgets.episode import EpisodeView
 from toolkit.widgets.forms import ArmForm, LearnerForm, MemoryForm, RoleForm
 from toolkit.widgets.live import LiveStudy
 from toolkit.widgets.study_form import StudyForm
 
-__all__ = ["ArmForm", "Chat", "LearnerForm", "LiveStudy", "MemoryForm", "RoleForm", "StudyForm"]
+__all__ = ["ArmForm", "Chat", "EpisodeView", "LearnerForm", "LiveStudy", "MemoryForm", "RoleForm", "StudyForm"]
