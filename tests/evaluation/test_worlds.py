@@ -12,6 +12,7 @@ from toolkit.agents.arm import Arm
 from toolkit.agents.decider import GroundTruth, RandomChoice
 from toolkit.evaluation.exams import Exams
 from toolkit.evaluation.study import Study
+from toolkit.ledger.spans import recorded, spans
 from toolkit.lm.scripted import Scripted
 from toolkit.moves import AUTONOMY, Autonomy
 from toolkit.streams.stage import Stage
@@ -155,3 +156,15 @@ def test_no_agent_sees_a_reward_but_the_ledger_does(study: Make) -> None:
     assert len(Nosy.seen) > 6
     assert set(Nosy.seen) == {0.0}
     assert made.ledger.sql("SELECT sum(reward) AS r FROM moves").r[0] == 6
+
+
+def test_a_trace_shows_what_was_seen_and_no_world_as_a_model(study: Make) -> None:
+    made = study(Arm("agent", goals=Free()), stream=Halls(tasks=1), lm=Scripted(p=1.0), seeds=1)
+    made.run()
+    episode, calls = next(recorded(made.ledger, "test", made.runs[0].id, [0]))
+    found = spans(episode, calls, 0)
+    steps = [one for one in found if one.name == "step: act"]
+    assert [one.inputs["saw"] for one in steps] == ["Hall 0 of 3.", "Hall 1 of 3.", "Hall 2 of 3."]
+    assert [one.attributes["reward"] for one in steps] == [1.0, 1.0, 1.0]
+    assert len(found) == 1 + 2 * 3
+    assert found[0].attributes["model calls"] == 3

@@ -16,6 +16,7 @@ from toolkit.traits.goals import Choice, Situation
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
 
+_NO_ACTION = "that was none of the actions that can be taken"
 _LOOK_BACK = 6000  # characters of what was done and seen before: the rest of a small model's context is the task's
 
 
@@ -97,7 +98,7 @@ class _Player:
         except AnswerError as error:
             if error.status != "unparsed":
                 raise
-            return Choice("", refused=f"that was no action: {error}"[:300])
+            return Choice("", refused=_NO_ACTION)
         spent = turn.usage if self._taken is None else self._taken.usage + turn.usage
         self._taken = replace(turn, usage=spent)
         return Choice(turn.answer.strip(), turn.confidence)

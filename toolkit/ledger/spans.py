@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from toolkit.component import digest
 from toolkit.ledger.log import LedgerError
@@ -87,7 +87,11 @@ def recorded(ledger: Ledger, study: str, run: str, places: Sequence[int]) -> Ite
 
 
 def spans(episode: Row, calls: Sequence[Row], start: int) -> list[SpanRow]:
-    """The spans of one episode, itself first; ``start`` is when it began, in nanoseconds."""
+    """The spans of one episode, itself first; ``start`` is when it began, in nanoseconds.
+
+    What a world said is no call of a model: it stands in the turn that saw it.
+    """
+    calls = [call for call in calls if call["step"] != "world"]
     identity = digest([episode["run"], episode["phase"], episode["t"]])
     root = identity[:16]
     clock, found = start, list[SpanRow]()
@@ -100,7 +104,10 @@ def spans(episode: Row, calls: Sequence[Row], start: int) -> list[SpanRow]:
             found.append(made)
             clock = made.end
         if turn:
-            found.insert(len(found) - len(own), _step(turn, own, episode, (step, root), (began, clock)))
+            moves = episode.get("moves") or []
+            move = moves[number] if number < len(moves) else {}
+            made = _step(turn, own, episode, (step, root), (began, clock))
+            found.insert(len(found) - len(own), _played(made, move) if move else made)
     return [_episode(episode, root, (start, clock), len(calls)), *found]
 
 
@@ -159,6 +166,12 @@ def _step(turn: Row, calls: Sequence[Row], episode: Row, ids: tuple[str, str], t
             "tokens": sum(call["input_tokens"] + call["output_tokens"] for call in calls),
         },
     )
+
+
+def _played(step: SpanRow, move: Row) -> SpanRow:
+    """A turn in a world: what was seen, and what the world made of the action."""
+    told = {name: move[name] for name in ("cause", "thought", "reward", "refused", "manner", "prompts")}
+    return replace(step, inputs={**step.inputs, "saw": move["seen"]}, attributes={**step.attributes, **told})
 
 
 def _call(call: Row, identity: str, parent: str, start: int) -> SpanRow:
