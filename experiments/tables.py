@@ -30,8 +30,44 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "uses": lambda: str(tk.attribution(study, ledger=ledger)),
         "versions": lambda: str(tk.versions(study, arm="tuned", ledger=ledger)),
         "recovery": lambda: _recovery(study, ledger),
+        "initiative": lambda: _initiative(study, ledger),
+        "utility": lambda: str(tk.utility(study, ledger=ledger)),
     }
     return made[kind]()
+
+
+_ACTING = (
+    "goals",
+    "prompts",
+    "precision",
+    "recall",
+    "false_positives",
+    "question_precision",
+    "blocker_recall",
+    "ask_f1",
+)
+
+
+def _initiative(study: str, ledger: Ledger) -> str:
+    """The main measures of initiative, an arm a line, each with its interval; those that no arm can have left out."""
+    found = tk.initiative(study, ledger=ledger)
+    rows = {(row.arm, row.measure): row for row in found.rows}
+    kept = [one for one in _ACTING if any(name == one for _, name in rows)]
+    titles = {row.measure: row.title for row in found.rows}
+    cells = [["arm", *(titles[one] for one in kept)]]
+    for arm in dict.fromkeys(row.arm for row in found.rows):
+        cells.append([arm, *(_cell(rows[arm, one].estimate) for one in kept)])
+    widths = [max(len(line[place]) for line in cells) for place in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(wide) for cell, wide in zip(line, widths, strict=True)).rstrip() for line in cells
+    )
+
+
+def _cell(estimate: tk.Estimate) -> str:
+    if math.isnan(estimate.value):
+        return "n/a"
+    spread = "" if math.isnan(estimate.low) else f" [{estimate.low:.2f}, {estimate.high:.2f}]"
+    return f"{estimate.value:.2f}{spread}"
 
 
 def _recovery(study: str, ledger: Ledger) -> str:
