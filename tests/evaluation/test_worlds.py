@@ -10,13 +10,16 @@ from halls import Halls, Nights, Ruins, Says
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import GroundTruth, RandomChoice
+from toolkit.errors import SpecError
 from toolkit.evaluation.exams import Exams
+from toolkit.evaluation.rescore import rescore
 from toolkit.evaluation.study import Study
 from toolkit.ledger.spans import recorded, spans
 from toolkit.lm.scripted import Scripted
 from toolkit.moves import AUTONOMY, Autonomy
 from toolkit.streams.stage import Stage
-from toolkit.traits.goals import GoalPolicy, Reactive
+from toolkit.traits.goals import GoalPolicy, ReAct, Reactive
+from toolkit.traits.learning import Tuned
 from toolkit.traits.memory import Retrieval
 
 Make = Callable[..., Study]
@@ -168,3 +171,26 @@ def test_a_trace_shows_what_was_seen_and_no_world_as_a_model(study: Make) -> Non
     assert [one.attributes["reward"] for one in steps] == [1.0, 1.0, 1.0]
     assert len(found) == 1 + 2 * 3
     assert found[0].attributes["model calls"] == 3
+
+
+def test_what_worlds_do_not_allow_is_said_before_anything_is_spent(study: Make) -> None:
+    arms = [
+        Arm("thinks", goals=ReAct(), decider=RandomChoice()),
+        Arm("again", goals=Free(), learning=Tuned("bootstrap")),
+    ]
+    with pytest.raises(SpecError) as told:
+        study(*arms, stream=Halls(), counterfactuals=0.5)
+    assert [one.partition(" ")[0] for one in told.value.mistakes] == ["counterfactuals", "arm", "arm"]
+    assert "asks a model (thought)" in told.value.mistakes[1]
+    assert "asks tasks again" in told.value.mistakes[2]
+
+
+def test_what_came_of_worlds_can_be_scored_later(study: Make) -> None:
+    made = study(*ARMS[1:2], stream=Halls(tasks=3), lm=Scripted(p=0.4), seeds=1, scorers=["reached"])
+    made.run()
+    (found,) = rescore("test", ["tallied"], ledger=made.ledger)
+    assert found.written == 1
+    later = made.ledger.sql(
+        "SELECT r.score AS new, e.score AS old FROM rescored r JOIN episodes e USING (run, phase, t)"
+    )
+    assert later.new.tolist() == later.old.tolist()

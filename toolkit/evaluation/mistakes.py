@@ -81,6 +81,12 @@ def _world_mistakes(study: Study) -> Iterator[str]:
     if study.counterfactuals:
         yield "counterfactuals ask for an answer again, which an episode in a world cannot give: leave them out"
     for arm in study.arms:
+        if arm.goals.thinks and not arm.decider.uses_model:
+            asks = ", ".join(arm.goals.thinks)
+            yield (
+                f"arm {arm.name!r}: {arm.goals!r} asks a model ({asks}), but {arm.decider!r} uses none: take Reactive "
+                "or Watch, or a decider that asks one"
+            )
         if arm.learning.revisits:
             yield (
                 f"arm {arm.name!r}: {arm.learning!r} asks tasks again, which worlds do not allow; take a Bandit over "
