@@ -101,16 +101,26 @@ def _constant(values: Floats) -> bool:
     return float(np.ptp(values)) <= 1e-12 * float(np.abs(values).max())
 
 
-def _bounded(alone: Estimate, gains: Floats, costs: Floats, runs: Codes, clusters: Codes, unit: str) -> Estimate:
-    """The ratio with the ends of the set of those that are not rejected."""
+def balance(
+    gains: Floats, costs: Floats, runs: Codes, clusters: Codes, level: float, unit: str
+) -> tuple[Callable[[float], Estimate], float, float]:
+    """Gain less cost at a ratio, estimated in units where both are about 1; and these units, of cost and of gain.
+
+    It is 0 at the ratio of the totals. Where it is not told from 0 lies Fieller's set; see `fieller_end`.
+    """
     sign = math.copysign(1.0, float(costs.mean()))
     size, least = float(np.abs(costs).max()), float(np.abs(gains).max())
 
     def found(at: float) -> Estimate:
-        """Of gain less cost at a ratio, in units where both are about 1."""
         rest = sign * (gains / least - at * costs / size)
-        return two_way(rest, runs, clusters, level=alone.level, unit=unit)
+        return two_way(rest, runs, clusters, level=level, unit=unit)
 
+    return found, size, least
+
+
+def _bounded(alone: Estimate, gains: Floats, costs: Floats, runs: Codes, clusters: Codes, unit: str) -> Estimate:
+    """The ratio with the ends of the set of those that are not rejected."""
+    found, size, least = balance(gains, costs, runs, clusters, alone.level, unit)
     centre = alone.value * size / least
     start = found(centre)
     step = (start.high - start.value) * size / abs(float(costs.mean()))

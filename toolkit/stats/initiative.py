@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toolkit.stats.cost import fieller_end
+from toolkit.stats.cost import balance, fieller_end
 from toolkit.stats.estimate import Codes, Estimate, Floats, aligned
 from toolkit.stats.inference import two_way
 from toolkit.stats.single import one_way
@@ -351,14 +351,7 @@ def break_even_cost(
 
 def _between(start: Estimate, gains: Floats, alarms: Floats, runs: Codes, clusters: Codes, unit: str) -> Estimate:
     """The break-even cost with the ends of the set of those that are not rejected."""
-    sign = math.copysign(1.0, float(alarms.mean()))
-    most, size = float(np.abs(gains).max()), float(np.abs(alarms).max())
-
-    def worth(at: float) -> Estimate:
-        """What is gained over the rival at a cost, in units where both parts are about 1."""
-        rest = sign * (gains / most - at * alarms / size)
-        return two_way(rest, runs, clusters, level=start.level, unit=unit)
-
+    worth, size, most = balance(gains, alarms, runs, clusters, start.level, unit)
     centre = start.value * size / most
     here = worth(centre)
     if math.isnan(here.low):
