@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-import sys
-import types
 
+import pages
 import pytest
-from errands import ROOT
 
 import toolkit as tk
 from toolkit.component import is_shipped, registered
 
-TEXT = (ROOT / "docs" / "worlds.md").read_text(encoding="utf-8")
+TEXT = pages.text_of("worlds")
 
 
 def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gymnasium", reason="Gymnasium (extra: worlds) is not installed")
-    page = types.ModuleType("worlds_page")
-    monkeypatch.setitem(sys.modules, "worlds_page", page)
-    names = vars(page) | {"__name__": "worlds_page"}
-    for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(block, names)
+    names = pages.run("worlds", monkeypatch)
     assert [(key.answers, key.oracle) for _, key in names["Doors"]().pairs()] == [(("pull",), 1.0)] * 3
     assert names["world"].reset(0).text.startswith("You hold")
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-import types
 
+import pages
 import pytest
-from errands import ROOT
 
 from toolkit.agents.steps import thinks
 from toolkit.component import is_shipped, registered
@@ -15,15 +14,11 @@ from toolkit.moves import WAIT, Observation
 from toolkit.records import Task
 from toolkit.traits.goals import Choice, Situation
 
-TEXT = (ROOT / "docs" / "goals.md").read_text(encoding="utf-8")
+TEXT = pages.text_of("goals")
 
 
 def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = types.ModuleType("goals_page")
-    monkeypatch.setitem(sys.modules, "goals_page", page)
-    names = vars(page)
-    for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(block, names)
+    names = pages.run("goals", monkeypatch)
     policy = names["Patient"]()
     policy.begin(Task("1", {}), ())
     tick = Situation(Task("1", {}), Observation("Time passes.", "tick"))

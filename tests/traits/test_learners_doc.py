@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
-import types
 
+import pages
 import pytest
-from errands import ROOT
 
 from toolkit.component import is_shipped, registered
 from toolkit.records import Experience, Feedback, Task
 
-TEXT = (ROOT / "docs" / "learners.md").read_text(encoding="utf-8")
+TEXT = pages.text_of("learners")
 
 
 def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = types.ModuleType("learners_page")
-    monkeypatch.setitem(sys.modules, "learners_page", page)
-    names = vars(page)
-    for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(block, names)
+    names = pages.run("learners", monkeypatch)
     learner = names["Reminder"]()
     learner.reset(None, None)
     learner.observe(Experience("stream/0", Task("0", {"text": "hi"}), "a", Feedback(0.0, "b")))
