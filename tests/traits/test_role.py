@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,3 +208,11 @@ def test_a_role_takes_no_tool_beyond_its_own_and_shows_none(tmp_path: Path, list
     assert len(calls)
     assert not calls.prompt.str.contains("ring").any()
     assert calls.prompt.str.contains("who").all()
+
+
+def test_a_plan_holds_the_hash_of_a_role_from_before_the_first_run(study: Callable[..., Study]) -> None:
+    made = finish(study(Arm("clerk", role=WHOLE.without("tools", "examples")), Arm.static()))
+    plan = json.loads((made.folder / "plan.json").read_text(encoding="utf-8"))["arms"]
+    expected = WHOLE.without("tools", "examples").fingerprint()
+    assert plan["clerk"]["role"] == {"name": "Clerk", "edition": "1", "fingerprint": expected}
+    assert "role" not in plan["static"]

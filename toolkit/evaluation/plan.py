@@ -18,6 +18,7 @@ from toolkit.evaluation.unchanged import model_rows, stream_row, stream_rows
 from toolkit.ledger.store import write_atomically
 from toolkit.lm.taped import described
 from toolkit.traits.learning.detectors import Detector
+from toolkit.traits.role import Role
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -112,6 +113,7 @@ def _taped(study: Study) -> dict[str, Any]:
 def _arm(arm: Arm) -> dict[str, Any]:
     told: dict[str, Any] = {"on": arm.on, "repr": _told(arm), "fingerprint": arm.fingerprint()}
     told |= {"watched": True} if _watched(arm.memory) or _watched(arm.learning) else {}
+    told |= {"role": arm.role.told()} if isinstance(arm.role, Role) else {}
     return told | ({"channel": repr(arm.channel)} if arm.channel is not None else {})
 
 
