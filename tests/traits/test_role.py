@@ -216,3 +216,23 @@ def test_a_plan_holds_the_hash_of_a_role_from_before_the_first_run(study: Callab
     expected = WHOLE.without("tools", "examples").fingerprint()
     assert plan["clerk"]["role"] == {"name": "Clerk", "edition": "1", "fingerprint": expected}
     assert "role" not in plan["static"]
+
+
+class Shouts(Rule):
+    """A rule of one's own."""
+
+    def __init__(self, text: str = "Shout."):
+        self.text = text
+
+    def kept(self, said):
+        return said.answer.isupper()
+
+
+def test_components_in_a_list_are_cloned_and_the_source_of_one_s_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Role("Clerk", rules=["Never guess.", Shouts()])
+    assert own.clone() == own
+    assert own.clone().rules[1] is not own.rules[1]
+    before = own.fingerprint()
+    monkeypatch.setattr("toolkit.component._source", lambda cls: f"{cls.__name__} was written anew")
+    assert own.fingerprint() != before
+    assert WHOLE.fingerprint() == WHOLE.clone().fingerprint()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
-from toolkit.component import Component
+from toolkit.component import Component, parts_of
 from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.hypotheses import registrations
@@ -119,8 +119,7 @@ def _arm(arm: Arm) -> dict[str, Any]:
 
 def _watched(part: Component) -> bool:
     """Whether a part holds a detector of drift."""
-    held = [getattr(part, name) for name in part.parameters()]
-    return any(isinstance(one, Detector) or (isinstance(one, Component) and _watched(one)) for one in held)
+    return any(isinstance(one, Detector) or _watched(one) for one in parts_of(part))
 
 
 def _told(arm: Arm) -> str:
