@@ -81,7 +81,12 @@ def placebos(role: Role, number: int = 5, measure: Callable[[str], int] = len) -
     >>> clerk = Role("Clerk", "Files letters.", "Read each letter to its end.", rules=("Bills go to the office.",))
     >>> sham = placebos(clerk, number=2)[1]
     >>> print(sham.text())
-    >>> len(sham.text()), len(clerk.text())
+    You are: Beacon warden. Paints the mast.
+    Dust the rowing oars.
+    Rules:
+    - Mend the salty panes.
+    >>> len(clerk.text()), len(sham.text())
+    (92, 93)
     """
     known = personas()
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(known):
@@ -103,8 +108,8 @@ def _placebo(role: Role, place: int, measure: Callable[[str], int]) -> Role:
             return made.but(budget=max(made.budget, made.tokens))
         size = max(0, size + round((wanted - found) * len(made.text()) / max(found, 1)))
     raise ValueError(
-        f"role {role.name!r}: no persona comes within {TOLERANCE:.0%} of its length of {wanted}: a text of a few words, or "
-        "of more than about 10,000 characters, cannot be matched; give it an objective of a sentence, or shorten it"
+        f"role {role.name!r}: no persona comes within {TOLERANCE:.0%} of its length of {wanted}: a text of a few words, "
+        "or of more than about 10,000 characters, cannot be matched; give it an objective of a sentence, or shorten it"
     )
 
 
