@@ -108,8 +108,9 @@ def _placebo(role: Role, place: int, measure: Callable[[str], int]) -> Role:
             return made.but(budget=max(made.budget, made.tokens))
         size = max(0, size + round((wanted - found) * len(made.text()) / max(found, 1)))
     raise ValueError(
-        f"role {role.name!r}: no persona comes within {TOLERANCE:.0%} of its length of {wanted}: a text of a few words, "
-        "or of more than about 10,000 characters, cannot be matched; give it an objective of a sentence, or shorten it"
+        f"role {role.name[:60]!r}: no persona comes within {TOLERANCE:.0%} of its length of {wanted}: a text of a few "
+        "words, or of more than about 10,000 characters, cannot be matched; give it an objective of a sentence, or "
+        "shorten it"
     )
 
 
