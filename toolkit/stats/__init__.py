@@ -23,6 +23,7 @@ from toolkit.stats.signs import sign_test
 from toolkit.stats.single import one_way
 from toolkit.stats.transfer import backward_transfer, forgetting
 from toolkit.stats.variance import Components, binary_prior, variance_components
+from toolkit.stats.wordings import Spread, WordingContrast, wording_contrast
 
 __all__ = [
     "BreakEven",
@@ -37,6 +38,8 @@ __all__ = [
     "Planned",
     "Pooled",
     "Recovery",
+    "Spread",
+    "WordingContrast",
     "ask_f1",
     "backward_transfer",
     "binary_prior",
@@ -76,5 +79,6 @@ __all__ = [
     "two_way",
     "utilities",
     "variance_components",
+    "wording_contrast",
     "worst_case",
 ]
