@@ -135,7 +135,7 @@ def wording_effect(
     frame, told = scores(ledger, name, planned, metric)
     if gone := [arm for arm in arms if arm not in set(frame.arm)]:
         raise LedgerError(f"no episode of arm {gone[0]!r} has been recorded in study {name!r}: run it first")
-    table = frame.pivot_table(index=_COLUMN, columns="arm", values="score", dropna=False, observed=True)[arms]
+    table = frame.set_index([*_COLUMN, "arm"]).score.unstack("arm")[arms]
     runs = [f"{one} {order} {seed}" for one, order, seed, *_ in table.index]
     units = table.index.get_level_values("unit")
     unit = "session" if bool((frame.unit != frame.task).any()) else "task"
@@ -146,7 +146,9 @@ def wording_effect(
         for text, arms in texts.items()
         for arm, own in ((arm, frame[frame.arm == arm]) for arm in arms)
     )
-    recorded = ledger.sql(f"SELECT * FROM runs WHERE {OWN} ORDER BY arm, seed", [r["id"] for r in planned["runs"]], name)
+    recorded = ledger.sql(
+        f"SELECT * FROM runs WHERE {OWN} ORDER BY arm, seed", [r["id"] for r in planned["runs"]], name
+    )
     return WordingEffect(name, rows, contrast, (*_about(contrast, level), *told, *notes(planned, recorded, level)))
 
 

@@ -11,6 +11,7 @@ from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import sign_flip, two_way
 from toolkit.stats.initiative import Pooled, ask_f1, break_even_cost, f1, pass_hat, pooled, utilities
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
+from toolkit.stats.reaching import Reaching, exam_time, reaching_time
 from toolkit.stats.sequential import (
     ConfidenceSequence,
     Crossing,
@@ -37,6 +38,7 @@ __all__ = [
     "Estimate",
     "Planned",
     "Pooled",
+    "Reaching",
     "Recovery",
     "Spread",
     "WordingContrast",
@@ -52,6 +54,7 @@ __all__ = [
     "curve_band",
     "detectable_effect",
     "detection_delays",
+    "exam_time",
     "f1",
     "false_alarms",
     "forgetting",
@@ -65,6 +68,7 @@ __all__ = [
     "pooled",
     "prequential_mean",
     "ratio",
+    "reaching_time",
     "recovery_time",
     "running_difference",
     "shapley",
