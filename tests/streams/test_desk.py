@@ -20,7 +20,8 @@ from toolkit.component import digest
 from toolkit.records import Task
 from toolkit.streams.desk import Company, Desk, wordings
 from toolkit.streams.stream import Pair, sessions, shuffled
-from toolkit.traits.role import NoRole, role
+from toolkit.traits.role import NoRole
+from toolkit.traits.role_files import role
 
 desks = st.builds(
     Desk,

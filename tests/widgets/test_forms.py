@@ -16,7 +16,8 @@ from toolkit.evaluation.spec import load
 from toolkit.lm.scripted import Scripted
 from toolkit.records import Recall
 from toolkit.traits.memory import MemoryPolicy, NoMemory, Retrieval, Shuffled
-from toolkit.traits.role import NoRole, Role, role
+from toolkit.traits.role import NoRole, Role
+from toolkit.traits.role_files import role
 from toolkit.widgets.fields import ListField, NumberField, UnionField, field_for
 from toolkit.widgets.form import ComponentForm
 from toolkit.widgets.forms import ArmForm, MemoryForm, RoleForm

@@ -30,7 +30,8 @@ from toolkit.traits.goals import GoalPolicy, Reactive
 from toolkit.traits.learning import Compiled, FixedExamples, Frozen, Learner
 from toolkit.traits.learning.tuned import Optimiser
 from toolkit.traits.memory import MemoryPolicy, NoMemory, PoolRetrieval, Retrieval
-from toolkit.traits.role import NoRole, RolePolicy, role
+from toolkit.traits.role import NoRole, Role, RolePolicy
+from toolkit.traits.role_files import role as role_of
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.IGNORECASE)
 
@@ -101,6 +102,31 @@ class Arm:
     def static_call(cls, name: str = "static-call") -> Arm:
         """The model used statically, each task by itself: not even the running session."""
         return cls(name, transcript=False)
+
+    @classmethod
+    def ready(cls, role: Role | str, name: str = "", **other: Any) -> Arm:
+        """A specialist as it comes: a role with the memory and the goal policy that it prefers.
+
+        Parameters
+        ----------
+        role
+            A `Role`, or its name in the library.
+        name
+            As of an arm; empty = the role's own in small letters, with ``-`` between its words.
+        other
+            Other parameters of the arm; a trait that is given stands in the place of the preferred one.
+
+        Examples
+        --------
+        >>> arm = Arm.ready(Role("Shop clerk", "Finds things.", memory=Retrieval(k=2)))
+        >>> arm.name, arm.on
+        ('shop-clerk', ('role', 'memory'))
+        """
+        own = role_of(role) if isinstance(role, str) else role
+        preferred = {"memory": own.memory, "goals": own.goals}
+        traits = {trait: policy for trait, policy in preferred.items() if policy is not None}
+        short = "-".join(re.findall(r"[a-z0-9]+", own.name.lower()))[:28].strip("-")
+        return cls(name or short or "role", **{"role": own, **traits, **other})
 
     @classmethod
     def wrap(
@@ -239,7 +265,7 @@ def _part(key: str, value: Any, where: str) -> Any:
     if key == "lm":
         return model(value, where)
     if key == "role" and isinstance(value, str) and value not in ("NoRole",):
-        return role(value)
+        return role_of(value)
     if key in (*Arm.traits, "decider", "channel"):
         return build(key, value, where)
     return value

@@ -15,12 +15,13 @@ import dspy
 import numpy as np
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
-from toolkit.lm.adapter import Either, PlainAdapter, adapter, unmarked
+from toolkit.lm.adapter import Either, PlainAdapter, adapter
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
 from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
 from toolkit.traits.memory.policy import cut
+from toolkit.traits.wording import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.errors import AnswerError
-from toolkit.moves import ALL_AT_ONCE, WAIT, Act, Move, planned
+from toolkit.moves import ALL_AT_ONCE, WAIT, Act, Move, Observation, Tool, planned
 from toolkit.records import Step, Task, Turn
 from toolkit.streams.stage import Broken, Stage
 from toolkit.traits.goals import Choice, Situation
+from toolkit.traits.role import RolePolicy
 
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
 
 _NO_ACTION = "that was none of the actions that can be taken"
+_NOT_OURS = "that is none of the tools to which the role restricts itself"
 _LOOK_BACK = 6000  # characters of what was done and seen before: the rest of a small model's context is the task's
 
 
@@ -38,7 +40,7 @@ def play(agent: Agent, task: Task, stage: Stage) -> tuple[Turn, ...]:
     player = _Player(agent, task, stage)
     try:
         stage.begin()
-        agent.goals.begin(task, stage.tools)
+        agent.goals.begin(task, allowed(stage.tools, agent.role))
         while not stage.over:
             turns.append(player.turn())
     except Broken:
@@ -62,6 +64,8 @@ class _Player:
         act = Act("")
         try:
             act = self._act()
+            if not act.refused and not self._agent.role.allows(act.action):
+                act = replace(act, refused=_NOT_OURS)
             stage.act(act)
         except Broken as error:
             act = replace(act, refused=str(error))
@@ -74,9 +78,11 @@ class _Player:
 
     def _act(self) -> Act:
         agent, stage = self._agent, self._stage
+        tools = allowed(stage.tools, agent.role)
         if agent.decider.peeks:
             agent.decider.reveal({f"{self._task.id}#{len(stage.moves)}": stage.best()})
-        now = Situation(self._task, stage.now, tuple(move.unrewarded for move in stage.moves), stage.tools, stage.left)
+        moves = tuple(move.unrewarded for move in stage.moves)
+        now = Situation(self._task, offered(stage.now, agent.role), moves, tools, stage.left)
         with agent.decision.booked("acting"):  # what a goal policy asks the model is part of acting
             return agent.goals.act(now, self._choose)
 
@@ -90,7 +96,7 @@ class _Player:
     ) -> Choice:
         """The agent's decision step, on this turn."""
         agent = self._agent
-        step, task = situated(agent.step, self._task, self._stage, among, thought, plan)
+        step, task = situated(agent.step, self._task, self._stage, among, thought, plan, agent.role)
         context = replace(agent.context, goal=agent.goals.block(self._task))
         try:
             with agent.decision.weighing() if weigh else nullcontext():
@@ -104,14 +110,26 @@ class _Player:
         return Choice(turn.answer.strip(), turn.confidence)
 
 
+def offered(now: Observation, role: RolePolicy) -> Observation:
+    """What is seen, with the listed actions that a role allows; where it allows none, there is waiting."""
+    left = tuple(action for action in now.actions if role.allows(action))
+    return now if left == tuple(now.actions) else replace(now, actions=left or (WAIT,))
+
+
+def allowed(tools: Sequence[Tool], role: RolePolicy) -> tuple[Tool, ...]:
+    """The tools that a role allows."""
+    return tuple(tool for tool in tools if role.allows(tool.name))
+
+
 def situated(
-    step: Step, task: Task, stage: Stage, among: Sequence[str] | None, thought: str, plan: bool
+    step: Step, task: Task, stage: Stage, among: Sequence[str] | None, thought: str, plan: bool, role: RolePolicy
 ) -> tuple[Step, Task]:
     """A stream's step and a task as they stand on this turn: what was done, what is seen, and what can be done."""
-    now = stage.now
+    now = offered(stage.now, role)
     can = tuple(now.actions if among is None else among)
     options = () if plan else can
-    tools = "" if options or not stage.tools else "\n".join([*(t.signature for t in stage.tools), *_waiting(stage)])
+    own = allowed(stage.tools, role)
+    tools = "" if options or not own else "\n".join([*(tool.signature for tool in own), *_waiting(stage)])
     shown = {"tools": tools, "done": history(stage.moves), "now": now.text, "can": planned(can), "thought": thought}
     shown = {name: text for name, text in shown.items() if text and name not in task.inputs}
     inputs = (*(name for name in step.inputs if name in task.inputs), *shown)

@@ -13,7 +13,8 @@ from toolkit.agents.opening import path_of
 from toolkit.errors import ToolkitError, nearest
 from toolkit.ledger.store import Ledger
 from toolkit.traits.memory import Retrieval
-from toolkit.traits.role import NoRole, role
+from toolkit.traits.role import NoRole
+from toolkit.traits.role_files import role
 
 HELP = """/good                 the last answer was right
 /bad RIGHT ANSWER     it was wrong; what is right

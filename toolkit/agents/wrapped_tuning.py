@@ -11,9 +11,8 @@ import dspy
 
 from toolkit.component import canonical
 from toolkit.errors import SpecError
-from toolkit.lm.adapter import unmarked
 from toolkit.records import Example, Learned, Step
-from toolkit.traits.wording import cut
+from toolkit.traits.wording import cut, unmarked
 
 if TYPE_CHECKING:
     from toolkit.agents.tuning import Tuning

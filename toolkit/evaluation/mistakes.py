@@ -13,6 +13,7 @@ from toolkit.evaluation.design import ORDERS
 from toolkit.evaluation.frozen import second_mistakes
 from toolkit.evaluation.judge import judge_mistakes
 from toolkit.streams.stream import Stream
+from toolkit.streams.worlds import WorldStream
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -92,6 +93,18 @@ def _world_mistakes(study: Study) -> Iterator[str]:
                 f"arm {arm.name!r}: {arm.learning!r} asks tasks again, which worlds do not allow; take a Bandit over "
                 "instructions, a Playbook or a DemoBuffer"
             )
+    yield from _tool_mistakes(study)
+
+
+def _tool_mistakes(study: Study) -> Iterator[str]:
+    """Of roles that restrict themselves to tools: a name that no world here has restricts to nothing."""
+    restricted = [arm for arm in study.arms if arm.role.unknown_tools(())]
+    if not restricted:
+        return
+    known = {tool.name: tool for stream in study.streams if isinstance(stream, WorldStream) for tool in stream.tools()}
+    for arm in restricted:
+        for mistake in arm.role.unknown_tools(list(known.values())):
+            yield f"arm {arm.name!r}: {mistake}"
 
 
 def _twins(study: Study) -> Iterator[str]:

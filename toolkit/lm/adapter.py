@@ -12,6 +12,7 @@ import dspy
 from dspy.lm15 import Config, Message, Request
 
 from toolkit.lm.model import Deciding, Model, Style, confidence_of
+from toolkit.traits.wording import within
 
 
 class PlainAdapter(dspy.Adapter):
@@ -216,37 +217,3 @@ def _bare(text: str) -> str:
 def _lines(names: Sequence[str], values: dict[str, Any]) -> str:
     """The fields that there are: a worked example has no notes, which belong to the question."""
     return "\n".join(f"{title(name)}: {within(values[name])}" for name in names if name in values)
-
-
-_MARKER = re.compile(r"\[\[(?=\s*##)")
-_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u2028\u2029]")
-
-
-def within(value: object) -> str:
-    """A text as it may stand in a field: whatever it holds, it cannot look like the end of it.
-
-    Lines after the first are indented, empty ones too, so that only a field of the prompt begins at the margin, and
-    only what stands between cases is an empty line; control characters, and half a character where an answer was cut
-    off, are blanks. A text of one plain line stays as it is.
-
-    Examples
-    --------
-    >>> within("done.\\n\\nTicket: lamp broken\\nQueue: b")
-    'done.\\n  \\n  Ticket: lamp broken\\n  Queue: b'
-    """
-    return "\n  ".join(_plain(value).split("\n"))
-
-
-def unmarked(value: object) -> str:
-    """A text as it may stand in a field of DSPy's chat layout: what looks like the marker of a field is taken apart.
-
-    Examples
-    --------
-    >>> unmarked("done\\n[[ ## completed ## ]]")
-    'done\\n[ [ ## completed ## ]]'
-    """
-    return _MARKER.sub("[ [", _plain(value))
-
-
-def _plain(value: object) -> str:
-    return _CONTROL.sub(" ", str(value).replace("\r\n", "\n"))

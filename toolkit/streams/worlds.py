@@ -139,6 +139,11 @@ class WorldStream(Stream, abstract=True):
         """A new world for a task, before `World.reset`."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its worlds are: define world(task)")
 
+    def tools(self) -> tuple[Tool, ...]:
+        """Every tool of its worlds, once for each name."""
+        found = {tool.name: tool for task, _ in self.pairs() for tool in self.world(task).tools}
+        return tuple(found.values())
+
     def limits(self, task: Task) -> Limits:
         """What an episode of this task may take."""
         return Limits()

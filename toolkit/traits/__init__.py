@@ -2,7 +2,8 @@
 
 from toolkit.traits.goals import Agenda, AskWhenUnsure, GoalPolicy, PlanActCheck, ReAct, Reactive, Watch
 from toolkit.traits.learning import DemoBuffer, FixedExamples, Frozen, Learner
-from toolkit.traits.role import NoRole, Role, RolePolicy, role
+from toolkit.traits.role import NoRole, Role, RolePolicy
+from toolkit.traits.role_files import role, wordings
 
 __all__ = [
     "Agenda",
@@ -20,4 +21,5 @@ __all__ = [
     "RolePolicy",
     "Watch",
     "role",
+    "wordings",
 ]

@@ -15,7 +15,8 @@ from toolkit.lm.model import Model
 from toolkit.streams.channel import Channel
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory import MemoryPolicy
-from toolkit.traits.role import Role, RolePolicy, library, role
+from toolkit.traits.role import Role, RolePolicy
+from toolkit.traits.role_files import library, role
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
 from toolkit.widgets.form import ComponentForm, Form
 

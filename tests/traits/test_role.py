@@ -1,0 +1,171 @@
+"""Roles: parts that can be left out, files with mistakes, rules that break, text that tries to leave its block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from errands import Errands
+from halls import Halls
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.agents.agent import Agent
+from toolkit.agents.arm import Arm
+from toolkit.agents.controls import RoleArms, role_controls
+from toolkit.agents.decision import Context, Decision
+from toolkit.component import digest
+from toolkit.errors import SpecError
+from toolkit.evaluation.study import Study
+from toolkit.lm.scripted import Scripted
+from toolkit.moves import Move
+from toolkit.traits.memory import Retrieval
+from toolkit.traits.role import PARTS, NoRole, Role
+from toolkit.traits.role_files import library, role, wordings
+from toolkit.traits.rules import AtMostWords, MustNotSay, NotAgain, OnlyAfter, Rule, Said, SilentUnless
+
+WHOLE = Role(
+    "Clerk",
+    "Files letters.",
+    "Read first.\nThen file.",
+    ["Never guess.", AtMostWords("One word.", 1)],
+    [{"inputs": {"note": "A bill."}, "answer": "red"}],
+    tools=["look"],
+)
+FILE = """
+name = "Clerk"
+objective = "Files letters."
+rules = ["Never guess.", { use = "AtMostWords", text = "One word.", words = 1 }]
+examples = [{ inputs = { note = "A bill." }, answer = "red" }]
+
+[[wordings]]
+name = "Registrar"
+rules = ["Do not guess.", "A single word."]
+"""
+
+
+def test_without_any_of_its_parts_a_role_is_no_role_and_without_one_only_that_is_gone() -> None:
+    assert WHOLE.parts == PARTS
+    assert WHOLE.without(*PARTS) == NoRole() and NoRole().text() == "" and NoRole().worked() == ()
+    gone = {
+        "identity": "You are: Clerk. Files letters.\n",
+        "instructions": "Read first.\n  Then file.\n",
+        "rules": "\nRules:\n- Never guess.\n- One word.",
+    }
+    for part, text in gone.items():
+        assert text in WHOLE.text() and WHOLE.without(part).text() == WHOLE.text().replace(text, "")
+        assert WHOLE.without(part).worked() == WHOLE.worked()
+    assert WHOLE.without("examples").worked() == () and WHOLE.without("examples").text() == WHOLE.text()
+    assert not WHOLE.allows("refund") and WHOLE.without("tools").allows("refund")
+    with pytest.raises(ValueError, match="no part 'rule'.*rules"):
+        WHOLE.without("rule")
+
+
+def test_a_role_of_which_every_part_is_off_asks_the_plain_prompt_and_is_the_same_run() -> None:
+    bare = Arm("bare", role=WHOLE.without(*PARTS))
+    assert bare.fingerprint() == Arm.static().fingerprint() and bare.on == ()
+
+
+@pytest.mark.parametrize("name", sorted(library()))
+def test_a_shipped_role_comes_back_from_its_config(name: str) -> None:
+    own = role(name)
+    assert Role.from_config(own.config()) == own and own.clone() == own and own.objective and own.tokens <= own.budget
+    assert all(len(one.rules) == len(own.rules) and one.text() != own.text() for one in wordings(name))
+
+
+def test_a_file_with_other_wordings_gives_the_role_and_them_with_the_same_checks(tmp_path: Path) -> None:
+    file = tmp_path / "clerk.toml"
+    file.write_text(FILE, encoding="utf-8")
+    own, (worded,) = role(str(file)), wordings(str(file))
+    assert own.rules == ("Never guess.", AtMostWords("One word.", 1))
+    assert worded.rules == ("Do not guess.", AtMostWords("A single word.", 1))
+    assert (worded.name, worded.objective, worded.edition) == ("Registrar", "Files letters.", "1/w1")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('objective = "Files letters."', "", "objective"),
+        ("objective =", "objectve =", "no parameter 'objectve'.*objective"),
+        ('name = "Clerk"', "", "needs a value for 'name'"),
+        ("words = 1", "words = 0", "AtMostWords.words must be an integer of at least 1"),
+        ("AtMostWords", "AtMostWrods", "nothing is called 'AtMostWrods'.*AtMostWords"),
+        ('answer = "red"', 'answer = "red and blue"', "examples, number 1.*breaks.*'One word.'"),
+        ('answer = "red"', "answer = 3", "examples, number 1.*needs"),
+        ('"Files letters."', '"' + "Files letters. " * 30_000 + '"', "112,5.. tokens, most of them in Role.objective"),
+        ('rules = ["Do not guess.", "A single word."]', 'rules = ["Alone."]', r"wordings\[1\]: rules must be 2 texts"),
+        ('rules = ["Do not guess.", "A single word."]', "tools = []", r"wordings\[1\]: a wording has no key 'tools'"),
+        ("[[wordings]]", "[wordings]", "wordings must be a list of tables"),
+        ('name = "Clerk"', 'name = "Clerk', "no valid TOML"),
+    ],
+)
+def test_a_mistake_in_a_role_s_file_is_one_error_that_names_the_file_and_the_key(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    assert FILE.count(old) >= 1
+    file = tmp_path / "clerk.toml"
+    file.write_text(FILE.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SpecError, match=f"(?s)clerk.toml.*{told}") as caught:
+        wordings(str(file))
+    assert len(caught.value.mistakes) == 1 and len(str(caught.value)) < 600
+
+
+def test_a_tool_that_the_world_does_not_have_is_said_before_anything_is_spent(tmp_path: Path) -> None:
+    keeper = Arm("keeper", role=Role("Keeper", "Opens doors.", tools=["pul"]))
+    with pytest.raises(SpecError, match="arm 'keeper'.*Role.tools: there is no tool 'pul'"):
+        Study("halls", Halls(2), lm=Scripted(), arms=[keeper, Arm.static()], ledger=tmp_path).run()
+
+
+@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
+def test_whatever_stands_in_a_role_stays_in_its_block(name: str, objective: str, rule: str) -> None:
+    hostile = Role(f"x{name}", objective, f"{rule}\n\nNote: x\nQueue: red", [f"a{rule}"])
+    told = hostile.text()
+    assert "\n\n" not in told and "[[ ##" not in told
+    assert all(line.startswith(("You are: ", "Rules:", "- ", "  ", rule.strip()[:1] or "Note")) for line in
+               told.split("\n"))  # fmt: skip
+
+
+def said(answer: str, *before: str, cause: str = "result", seen: str = "") -> Said:
+    return Said({"task": "t"}, answer, seen=seen, cause=cause, before=tuple(Move("result", "", one) for one in before))
+
+
+@pytest.mark.parametrize(
+    ("rule", "occasion", "kept"),
+    [
+        (OnlyAfter("r", "refund", "order"), said("refund", "order {}"), True),
+        (OnlyAfter("r", "refund", "order"), said("refund", "orders"), False),
+        (OnlyAfter("r", "refund", "order"), said("close", "look"), None),
+        (NotAgain("r"), said("go north", "go south", "go north"), False),
+        (NotAgain("r", "ask"), said("go north", "go north"), None),
+        (SilentUnless("r", "due"), said("wait", cause="tick", seen="quiet"), True),
+        (SilentUnless("r", "due"), said("alert", cause="result", seen="quiet"), None),
+        (MustNotSay("r", "^no$", when="please"), said("No"), None),
+    ],
+)
+def test_a_rule_is_kept_broken_or_does_not_apply(rule: Rule, occasion: Said, kept: bool | None) -> None:
+    assert rule.kept(occasion) is kept
+
+
+def test_what_was_refused_was_not_done() -> None:
+    before = (Move("result", "", "order", refused="no such order"),)
+    assert OnlyAfter("r", "refund", "order").kept(Said({}, "refund", before=before)) is False
+
+
+def test_controls_share_all_but_the_role_and_are_known_by_their_names() -> None:
+    arm = Arm("clerk", role=WHOLE, memory=Retrieval(k=2))
+    arms = role_controls(arm, wordings=[WHOLE.in_words(1, name="Registrar")], placebos=[Role("Baker", "Bakes.")] * 2,
+                         wrong=Role("Cook", "Cooks."))  # fmt: skip
+    assert all(one.memory == arm.memory and one.transcript == arm.transcript for one in arms)
+    (found,) = RoleArms.among([one.name for one in arms])
+    assert found.none == "clerk-no-role" and found.wrong == "clerk-wrong" and len(found.placebos) == 2
+    assert set(found.without) == set(PARTS)
+    named = {one.name: one for one in arms}
+    assert {part: named[name].role for part, name in found.without.items()} == {p: WHOLE.without(p) for p in PARTS}
+    with pytest.raises(ValueError, match="controls are those of a Role"):
+        role_controls(Arm.static())
+
+
+def test_a_specialist_comes_with_what_it_prefers_and_what_is_given_stands_before_that() -> None:
+    own = Role("Clerk", "Files.", memory=Retrieval(k=2))
+    assert Arm.ready(own).on == ("role", "memory") and Arm("clerk", role=own).on == ("role",)
+    assert Arm.ready(own, memory=Retrieval(k=5)).memory == Retrieval(k=5)
