@@ -24,6 +24,10 @@ _QUERY = (
 )
 
 
+class NoRules(SpecError):
+    """No role has a rule that a program can check."""
+
+
 def rule_violations(
     study: Study | str,
     *,
@@ -69,7 +73,7 @@ def rule_violations(
     LedgerError
         If there is no such study or stream, or the baseline has no episodes.
     SpecError
-        If there is no such arm, or no rule to check.
+        If there is no such arm, or no rule to check (`NoRules`).
 
     See Also
     --------
@@ -98,7 +102,7 @@ def _rules(study: Study, role: str) -> tuple[Rule, ...]:
     if not found:
         whose = f"the role of arm {role!r}" if role else f"no role of study {study.name!r}"
         told = "has none that a program can check" if role else "has a rule that a program can check"
-        raise SpecError([f"{whose} {told}: make some of toolkit.traits.rules, or give them as rules="])
+        raise NoRules([f"{whose} {told}: make some of toolkit.traits.rules, or give them as rules="])
     return found
 
 
