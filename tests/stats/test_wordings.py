@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.stats import two_way, wording_contrast
@@ -35,6 +35,7 @@ def test_wordings_that_differ_by_constants_give_the_variance_of_their_means() ->
     assert "; 2 wordings of a text" in found.estimate.reason
 
 
+@settings(max_examples=25)
 @given(st.floats(-5, 5), st.floats(0.1, 10), st.permutations(range(3)))
 def test_it_moves_with_units_and_not_with_the_order_of_wordings(shift: float, scale: float, order: list[int]) -> None:
     plain = wording_contrast(*NOISE, RUN, TASK).estimate

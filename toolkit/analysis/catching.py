@@ -151,7 +151,7 @@ def catch_up(
     ]
     runs = ledger.sql(f"SELECT * FROM runs WHERE {OWN} ORDER BY arm, seed", ids, name)
     about = (_EXAMS if exams is not None else _CURVE, *_about(times[0], level), *notes(planned, runs, level))
-    return CatchUp(name, generalist, role, target, *times, about)
+    return CatchUp(name, generalist, role, target, times[0], times[1], times[2], about)
 
 
 def _check(planned: Row, arms: Sequence[str], stream: str) -> None:

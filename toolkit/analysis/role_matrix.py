@@ -13,8 +13,7 @@ from toolkit.analysis.shown import Shown
 from toolkit.errors import SpecError, nearest
 from toolkit.ledger.planned import lengths, only, scores
 from toolkit.ledger.store import Ledger
-from toolkit.stats import Estimate
-from toolkit.stats.averaged import average
+from toolkit.stats import Estimate, average
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,7 +143,7 @@ def role_matrix(
 
     See Also
     --------
-    toolkit.stats.two_way, toolkit.stats.averaged.average : the formulas and their sources.
+    toolkit.stats.two_way, toolkit.stats.average : the formulas and their sources.
     """
     studies = [given] if isinstance(given, str) or not isinstance(given, Sequence) else list(given)
     cells: dict[tuple[str, str], MatrixCell] = {}

@@ -1,6 +1,7 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
 from toolkit.stats.alarms import Delay, detection_delays, false_alarms, steepest_fall
+from toolkit.stats.averaged import average
 from toolkit.stats.bootstrap import crossed_bootstrap
 from toolkit.stats.cost import BreakEven, break_even, front, ratio
 from toolkit.stats.curves import CurveBand, cumulative_band, curve_band, prequential_mean, slope_last_third
@@ -43,6 +44,7 @@ __all__ = [
     "Spread",
     "WordingContrast",
     "ask_f1",
+    "average",
     "backward_transfer",
     "binary_prior",
     "break_even",

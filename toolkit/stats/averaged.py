@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from toolkit.stats.estimate import Estimate, check_level, t_quantile, t_two_sided
 
@@ -52,19 +53,20 @@ def average(found: Sequence[Estimate], *, level: float = 0.95, each: str = "stre
     """
     check_level(level)
     there = [one for one in found if not math.isnan(one.value)]
-    sums = [sum(getattr(one, name) for one in there) for name in ("n", "runs", "clusters")]
     value = sum(one.value for one in there) / len(there) if there else math.nan
     target = f"these {len(there)} {each}s" if len(there) != 1 else f"this {each}"
-    bare = (level, math.nan, *sums, math.nan, _METHOD, target)
-    lacking = next((one.reason for one in there if math.isnan(one.low) or math.isnan(one.df)), "")
+    n, runs, clusters = (sum(getattr(one, name) for one in there) for name in ("n", "runs", "clusters"))
+    bare = Estimate(
+        value, math.nan, math.nan, level, math.nan, n, runs, clusters, math.nan, _METHOD, target,
+        next((one.reason for one in there if math.isnan(one.low)), "") if there else f"no {each} has a value",
+    )  # fmt: skip
     if not there or any(math.isnan(one.low) for one in there):
-        return Estimate(value, math.nan, math.nan, *bare, lacking if there else f"no {each} has a value")
+        return bare
     variances = [((one.high - one.low) / 2 / float(t_quantile(one.level, one.df))) ** 2 for one in there]
     total = sum(variances)
-    df = 1 / sum((one / total) ** 2 / each_.df for one, each_ in zip(variances, there, strict=True))
+    df = 1 / sum((part / total) ** 2 / one.df for part, one in zip(variances, there, strict=True))
     error = math.sqrt(total) / len(there)
     half = float(t_quantile(level, df)) * error
     doubts = "; ".join(dict.fromkeys(one.reason for one in there if one.reason))
-    return Estimate(
-        value, value - half, value + half, level, t_two_sided(value / error, df), *sums, df, _METHOD, target, doubts
-    )
+    p_value = t_two_sided(value / error, df)
+    return replace(bare, low=value - half, high=value + half, p_value=p_value, df=df, reason=doubts)
