@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,3 +208,31 @@ def test_a_role_takes_no_tool_beyond_its_own_and_shows_none(tmp_path: Path, list
     assert len(calls)
     assert not calls.prompt.str.contains("ring").any()
     assert calls.prompt.str.contains("who").all()
+
+
+def test_a_plan_holds_the_hash_of_a_role_from_before_the_first_run(study: Callable[..., Study]) -> None:
+    made = finish(study(Arm("clerk", role=WHOLE.without("tools", "examples")), Arm.static()))
+    plan = json.loads((made.folder / "plan.json").read_text(encoding="utf-8"))["arms"]
+    expected = WHOLE.without("tools", "examples").fingerprint()
+    assert plan["clerk"]["role"] == {"name": "Clerk", "edition": "1", "fingerprint": expected}
+    assert "role" not in plan["static"]
+
+
+class Shouts(Rule):
+    """A rule of one's own."""
+
+    def __init__(self, text: str = "Shout."):
+        self.text = text
+
+    def kept(self, said):
+        return said.answer.isupper()
+
+
+def test_components_in_a_list_are_cloned_and_the_source_of_one_s_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Role("Clerk", rules=["Never guess.", Shouts()])
+    assert own.clone() == own
+    assert own.clone().rules[1] is not own.rules[1]
+    before = own.fingerprint()
+    monkeypatch.setattr("toolkit.component._source", lambda cls: f"{cls.__name__} was written anew")
+    assert own.fingerprint() != before
+    assert WHOLE.fingerprint() == WHOLE.clone().fingerprint()
