@@ -80,7 +80,7 @@ def test_a_planted_zero_is_none_and_one_wording_says_nothing(study: tk.Study) ->
     assert null.estimate.low < 0 < null.estimate.high
     one = tk.wording_effect(study, wordings=["clerk"], placebos=PLACEBOS)
     assert math.isnan(one.estimate.low)
-    assert "one wording of the first text" in str(one)
+    assert "one wording of the role" in str(one)
     with pytest.raises(tk.ToolkitError, match="named twice"):
         tk.wording_effect(study, wordings=ROLE, placebos=["clerk"])
     with pytest.raises(tk.ToolkitError, match="no arm 'clark'"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis.recorded import RUN
@@ -190,11 +190,12 @@ def _named(edges: Sequence[int]) -> list[str]:
 
     Examples
     --------
-    >>> _named((10, 25))
-    ['1-10', '11-25', '26-']
+    >>> _named((1, 10))
+    ['1', '2-10', '11-']
     """
     starts = [1, *(edge + 1 for edge in edges)]
-    return [f"{start}-{end}" for start, end in zip(starts, [*edges, ""], strict=True)]
+    ends = [*edges, ""]
+    return [f"{start}" if start == end else f"{start}-{end}" for start, end in zip(starts, ends, strict=True)]
 
 
 def _counted(rows: pd.DataFrame, rules: Sequence[Rule], options: Options, edges: Sequence[int]) -> pd.DataFrame:
@@ -245,7 +246,11 @@ def _row(
             for one in (both, base)
         )
         gap = mine.minus(theirs).estimate(both.run, both.unit, level=level, unit=unit)
-    return ViolationRow(*which, arm, int(sum(applied)), int(sum(broken)), found, gap)
+    times, often = int(sum(applied)), int(sum(broken))
+    if times and often in (0, times) and math.isnan(found.low):
+        told = f"{'broken' if often else 'kept'} on all {times} occasions"
+        found = replace(found, reason=f"{told}: no spread to estimate an interval from")
+    return ViolationRow(*which, arm, times, often, found, gap)
 
 
 def _of(frame: pd.DataFrame, which: tuple[str, str], what: str) -> list[float]:

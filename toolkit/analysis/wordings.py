@@ -140,7 +140,7 @@ def wording_effect(
     units = table.index.get_level_values("unit")
     unit = "session" if bool((frame.unit != frame.task).any()) else "task"
     role, placebo = (table[own].to_numpy(dtype=float).T for own in texts.values())
-    contrast = wording_contrast(role, placebo, runs, units, level=level, unit=unit)
+    contrast = wording_contrast(role, placebo, runs, units, level=level, unit=unit, texts=("role", "placebo"))
     rows = tuple(
         WordingRow(arm, text, crossed(own, own.score, level))
         for text, arms in texts.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,8 @@ from toolkit.stats import CurveBand, Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CHECKED = re.compile(r"rules=\(.*?[A-Z]\w*\(", re.DOTALL)  # a component among the texts: what follows opens the study
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ class Facts:
     @cached_property
     def violations(self) -> Violations | str | None:
         """How often arms broke the rules of a role, or why that cannot be told; None where no role has any to check."""
-        if self.comparison is None or not any("role" in told["on"] for told in self.planned["arms"].values()):
+        if self.comparison is None or not any(_CHECKED.search(told["repr"]) for told in self.planned["arms"].values()):
             return None
         try:
             return rule_violations(self.name, ledger=self.ledger)

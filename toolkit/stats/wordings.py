@@ -66,7 +66,14 @@ class WordingContrast:
 
 
 def wording_contrast(
-    first: ArrayLike, second: ArrayLike, run: ArrayLike, cluster: ArrayLike, *, level: float = 0.95, unit: str = "task"
+    first: ArrayLike,
+    second: ArrayLike,
+    run: ArrayLike,
+    cluster: ArrayLike,
+    *,
+    level: float = 0.95,
+    unit: str = "task",
+    texts: tuple[str, str] = ("first text", "second text"),
 ) -> WordingContrast:
     """Mean over the wordings of one text less that over the wordings of another, with all that is random in it.
 
@@ -81,6 +88,8 @@ def wording_contrast(
         Nominal coverage.
     unit : str
         What a cluster is, in the singular.
+    texts : tuple of str
+        What the two are called, for reasons.
 
     Returns
     -------
@@ -139,7 +148,7 @@ def wording_contrast(
     there = ~np.isnan(gap)
     parts = [_Part.of(group[:, there], runs, clusters) for group in groups]
     spreads = [part.spread(level) for part in parts]
-    estimate = _whole(fixed, parts, level, unit)
+    estimate = _whole(fixed, dict(zip(texts, parts, strict=True)), unit)
     return WordingContrast(estimate, fixed, spreads[0], spreads[1], int((~there).sum()))
 
 
@@ -190,15 +199,16 @@ def _variance(deviations: Floats, runs: Codes, clusters: Codes) -> float:
     return by_run + by_cluster - _cell_term(sums, counts)
 
 
-def _whole(fixed: Estimate, parts: list[_Part], level: float, unit: str) -> Estimate:
+def _whole(fixed: Estimate, named: dict[str, _Part], unit: str) -> Estimate:
+    level, parts = fixed.level, list(named.values())
     method = _METHOD.format(unit=unit)
     target = f"new wordings like these, in {fixed.target}"
     bare = replace(fixed, low=math.nan, high=math.nan, p_value=math.nan, df=math.nan, method=method, target=target)
-    for name, part in zip(("first", "second"), parts, strict=True):
+    for name, part in named.items():
         if part.wordings < 2:
             told = "one wording" if part.wordings else "no wording"
             why = "nothing says how another would come out; add paraphrases (5 or more are advised)"
-            return replace(bare, reason=f"{told} of the {name} text: {why}")
+            return replace(bare, reason=f"{told} of the {name}: {why}")
     if math.isnan(fixed.low):
         return bare
     v_fixed = ((fixed.high - fixed.low) / 2 / float(t_quantile(level, fixed.df))) ** 2
