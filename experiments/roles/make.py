@@ -1,0 +1,82 @@
+"""Write the studies of this folder from the library of roles: ``python experiments/roles/make.py``.
+
+A role and its controls are some twenty arms, whose texts stand in each ``study.toml`` in full: what is run there is what
+the library said when it was written, whatever it says later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import toolkit as tk
+from toolkit.evaluation.hypotheses import Hypothesis
+from toolkit.evaluation.spec import save
+
+HERE = Path(__file__).parent
+DATA = HERE.parents[2] / "shared" / "data"
+LABELS = (16, 64, 256)
+
+
+def controlled(name: str, short: str, wrong: str, **other: object) -> tuple[tk.Arm, ...]:
+    """A role of the library and all its controls."""
+    role = tk.role(name)
+    arm = tk.Arm(short, role=role, **other)
+    return tk.role_controls(arm, wordings=tk.wordings(name), placebos=tk.placebos(role), wrong=tk.role(wrong))
+
+
+def trained() -> tuple[tk.Arm, ...]:
+    """The same model fine-tuned, and what has seen the same labels without any training."""
+    tuned = [tk.Arm(f"tuned-{labels}", lm=tk.FineTuned(examples=labels)) for labels in LABELS]
+    compiled = tk.Compiled("random-search", labels=64, budget=24)
+    return (
+        tk.Arm("untouched", lm=tk.FineTuned(examples=0)),
+        *tuned,
+        tk.Arm("few-shot", learning=tk.FixedExamples(8)),
+        tk.Arm("compiled-64", learning=compiled),
+        tk.Arm("learner", learning=tk.DemoBuffer(size=8, keep="coverage")),
+    )
+
+
+def hypotheses(short: str, *more: tuple[str, str]) -> list[Hypothesis]:
+    """Set down before the first run."""
+    pairs = [(short, "static"), (short, f"{short}-wrong"), (f"{short}-handbook", "static"), *more]
+    return [Hypothesis(arm, against, "greater") for arm, against in pairs]
+
+
+def studies() -> Sequence[tuple[str, tk.Study]]:
+    """By folder."""
+    rivals = (("tuned-64", "compiled-64"), ("tuned-64", "triage"))
+    banking = tk.Study(
+        "roles-banking77",
+        tk.Banking77(str(DATA / "banking77"), options=8, tasks=48),
+        arms=(*controlled("banking-triage", "triage", "twenty-questions-interviewer"), *trained()),
+        seeds=4,
+        exams=tk.Exams(before=True, every=8, tasks=24),
+        hypotheses=hypotheses("triage", *rivals),
+    )
+    desk = tk.Study(
+        "roles-desk",
+        tk.Desk(tasks=48, queues=8),
+        arms=(*controlled("service-desk", "agent", "banking-triage"), *trained()),
+        seeds=4,
+        exams=tk.Exams(before=True, every=8, tasks=24),
+        hypotheses=hypotheses("agent", ("tuned-64", "compiled-64"), ("tuned-64", "agent")),
+    )
+    prompted = tk.Reactive("turns")
+    cases = tk.Study(
+        "roles-cases",
+        tk.DeskCases(tasks=24, watch=0.0, turns=12),
+        arms=controlled("service-desk-cases", "agent", "text-adventure-player", goals=prompted),
+        seeds=3,
+        baseline="static",
+        hypotheses=hypotheses("agent", ("agent", "agent-no-rules"), ("agent", "agent-no-examples")),
+    )
+    return (("banking77", banking), ("desk", desk), ("cases", cases))
+
+
+if __name__ == "__main__":
+    for folder, study in studies():
+        (HERE / folder).mkdir(exist_ok=True)
+        print(save(study, HERE / folder / "study.toml"))
+        print(study.plan())
