@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 from math import lcm
 
-from toolkit.traits.role import Role, told
+from toolkit.traits.role import Role, rule_text
 
 TOLERANCE = 0.02
 """By which share of a role's length a placebo may differ from it."""
@@ -129,7 +129,7 @@ def _written(role: Role, place: int, size: int, turn: int) -> Role:
         name=name,
         objective=filled(role.objective, "s"),
         instructions=filled(role.instructions),
-        rules=[filled(told(rule)) for rule in role.rules],
+        rules=[filled(rule_text(rule)) for rule in role.rules],
         edition=f"{role.edition}/p{place}",
         history=(),
     )
