@@ -68,7 +68,7 @@ def placebos(role: Role, number: int = 5, measure: Callable[[str], int] = len) -
     -------
     tuple of Role
         The same ones at every call, of editions such as ``"1/p2"``. By ``measure`` the `Role.text` of each is within
-        2 % of the role's.
+        2 % of the role's; where that is beyond the role's budget, their budget is raised by as much.
 
     Raises
     ------
@@ -81,10 +81,10 @@ def placebos(role: Role, number: int = 5, measure: Callable[[str], int] = len) -
     >>> clerk = Role("Clerk", "Files letters.", "Read each letter to its end.", rules=("Bills go to the office.",))
     >>> sham = placebos(clerk, number=2)[1]
     >>> print(sham.text())
-    You are: Beacon warden. Paints the mast.
-    Dust the rowing oars.
+    You are: Beacon warden. Oils the zinc dome.
+    Oil the mast at dusk.
     Rules:
-    - Mend the salty panes.
+    - Scrub the foghorn.
     >>> len(clerk.text()), len(sham.text())
     (92, 93)
     """
@@ -120,17 +120,10 @@ def _written(role: Role, place: int, size: int, turn: int) -> Role:
     clauses = persona.clauses(7 * turn)
     share = size / len(role.text())
     name = min(persona.names, key=lambda one: abs(len(one) - share * len(role.name))) if role.name.strip() else ""
-    owed = share * len(role.name) - len(name)
 
     def filled(text: str, ending: str = "") -> str:
-        """As much as stands in a text, and what is still owed from those before."""
-        nonlocal owed
-        if not text.strip():
-            return ""
-        aim = share * len(text) + owed
-        found = _said(_taken(clauses, round(aim), len(ending)), ending)
-        owed = aim - len(found)
-        return found
+        """As much as stands in a text."""
+        return _said(_taken(clauses, round(share * len(text)), len(ending)), ending) if text.strip() else ""
 
     return role.but(
         name=name,
