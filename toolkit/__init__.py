@@ -197,6 +197,7 @@ _FACE = {
     "traits.memory.weighed": ("LatestWins", "Weighed"),
     "traits.memory.windows": ("FullContext", "SlidingWindow"),
     "traits.memory.written": ("WrittenMemory",),
+    "traits.placebo": ("placebos",),
     "traits.role": ("NoRole", "Role", "RolePolicy"),
     "traits.role_files": ("role", "wordings"),
     "traits.rules": (

@@ -188,17 +188,36 @@ class ListField(_Line):
     def __init__(self, name: str, help_text: str = "", rows: int = 3) -> None:
         super().__init__(name, f"{help_text} One on each line.".strip(), rows)
 
-    def spell(self, value: Sequence[str]) -> str:
+    def spell(self, value: Sequence[str | Component]) -> str:
         """One on a line."""
-        return "\n".join(json.dumps(one, ensure_ascii=False) if _needs_quotes(one) else one for one in value)
+        return "\n".join(map(_spelt, value))
 
     def read(self, text: str) -> tuple[str, ...]:
         """Empty lines are left out."""
         return tuple(_unquoted(line.strip(), place) for place, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
-def _needs_quotes(text: str) -> bool:
-    return text != text.strip() or text == "" or "\n" in text or "\r" in text or text.startswith('"')
+class MixedField(ListField):
+    """Texts and components of a kind, one on a line: a component as a table in JSON, as it would stand in a file."""
+
+    def __init__(self, name: str, kind: str, help_text: str = "") -> None:
+        super().__init__(name, help_text)
+        self._kind = kind
+
+    def read(self, text: str) -> tuple[Any, ...]:
+        """A line that begins with a brace is a component."""
+        lines = [(place, line.strip()) for place, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        return tuple(
+            build(self._kind, _loaded(line), f"line {place}") if line.startswith("{") else _unquoted(line, place)
+            for place, line in lines
+        )
+
+
+def _spelt(one: str | Component) -> str:
+    if isinstance(one, Component):
+        return json.dumps(one.config(), ensure_ascii=False, default=_table)
+    plain = one == one.strip() and one and not set("\n\r") & set(one) and one[0] not in '"{'
+    return one if plain else json.dumps(one, ensure_ascii=False)
 
 
 def _unquoted(line: str, place: int) -> str:
@@ -225,10 +244,7 @@ class PlainField(_Line):
 
     def read(self, text: str) -> Any:
         """Lists become tuples, as in a component read from a file."""
-        try:
-            return _frozen(json.loads(text))
-        except ValueError as error:
-            raise ValueError(f"must be JSON: {error}") from error
+        return _loaded(text)
 
 
 class ComponentsField(PlainField):
@@ -270,6 +286,13 @@ def _table(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"cannot be written as JSON: {value!r:.80}")
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return _frozen(json.loads(text))
+    except ValueError as error:
+        raise ValueError(f"must be JSON: {error}") from error
 
 
 def _frozen(value: Any) -> Any:
@@ -333,6 +356,9 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         return ListField(name, help_text)
     if origin in (tuple, Sequence) and inner and isinstance(inner[0], type) and issubclass(inner[0], Component):
         return ComponentsField(name, inner[0].kind, help_text)
+    mixed = typing.get_args(inner[0]) if origin in (tuple, Sequence) and inner else ()
+    if mixed[:1] == (str,) and isinstance(mixed[-1], type) and issubclass(mixed[-1], Component):
+        return MixedField(name, mixed[-1].kind, help_text)
     if isinstance(hint, type) and issubclass(hint, Component):
         return OneComponentField(name, hint.kind, help_text)
     if hint is type(None):
