@@ -88,11 +88,11 @@ def test_turns_of_recorded_worlds_are_checked_for_every_arm(tmp_path: object) ->
         AtMostTimes("Ask who is there once.", "who"),
         MustNotSay("Never wait.", "^wait$", when="smoke on floor"),
     ]
-    watch = tk.Role("Night watch", rules=rules)
+    watch, polled = tk.Role("Night watch", rules=rules), tk.Reactive(prompted="ticks")
     arms = [
         tk.Arm("silent", decider=tk.Wrapped(lambda task: "wait")),
-        tk.Arm("truth", role=watch, decider=tk.GroundTruth()),
-        tk.Arm("random", decider=tk.RandomChoice()),
+        tk.Arm("truth", role=watch, decider=tk.GroundTruth(), goals=polled),
+        tk.Arm("random", decider=tk.RandomChoice(), goals=polled),
     ]
     made = finish(tk.Study("nights", Nights(3), arms=arms, baseline="silent", seeds=2, ledger=tmp_path))
     found = tk.rule_violations(made)
@@ -101,7 +101,10 @@ def test_turns_of_recorded_worlds_are_checked_for_every_arm(tmp_path: object) ->
     assert found.row("silent", rules[1].text).applied == 0
     assert "never applied" in found.row("silent", rules[1].text).estimate.reason
     assert found.row("silent", rules[2].text).estimate.value == 1.0  # it is silent whatever comes
-    assert found.row("random").broken > 0
+    assert found.row("silent", rules[2].text).estimate.reason.startswith("broken on all ")
+    moves = [[move["action"] for move in one] for one in made.episodes().query("arm == 'random'").moves]
+    asked = sum(max(0, sum(action == "who" for action in one) - 1) for one in moves)
+    assert found.row("random", rules[1].text).broken == asked > 0
     assert found.row("truth", turns="26-50").applied == 0
     with pytest.raises(tk.ToolkitError, match="the role of arm 'random' has none"):
         tk.rule_violations(made, role="random")

@@ -39,6 +39,7 @@ def test_runs_that_never_get_there_leave_the_median_or_its_bound_open() -> None:
     found = exam_time(exams, [0, 10, 20, 30], 0.5)
     assert (found.median, found.low, found.high) == (10.0, 10.0, math.inf)
     assert (found.reached, found.runs) == (4, 6)
+    assert found.followed.tolist() == [20.0] * 6
     assert "upper bound is open" in found.reason
     never = reaching_time([[0.0] * 10] * 6, 0.5, window=5)
     assert math.isnan(never.median)
