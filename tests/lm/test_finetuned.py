@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import ClassVar
 
 import pytest
 from dspy.lm15 import Message, Request, Response, Usage
+from pages import text_of
 
 import toolkit as tk
 from toolkit.errors import MissingExtra, SpecError
@@ -198,3 +200,9 @@ def test_a_plan_counts_the_labels_and_every_epoch(tmp_path: Path, faked: type[Fa
     assert told["tuned"].calls == told["static"].calls + 2
     assert told["tuned"].tokens > told["static"].tokens
     assert Fake.made == []
+
+
+def test_the_study_of_the_page_can_be_planned(capsys: pytest.CaptureFixture[str]) -> None:
+    first = re.findall(r"```python\n(.*?)```", text_of("finetuning"), re.DOTALL)[0]
+    exec(first, {})
+    assert "tuned-64" in capsys.readouterr().out

@@ -13,6 +13,7 @@ from pathlib import Path
 import dspy
 import pytest
 from dspy.lm15 import Config, ContextLengthError, Message, Request
+from pages import run
 
 import toolkit as tk
 from toolkit.errors import SpecError
@@ -162,6 +163,13 @@ def test_bootstrap_finetune_trains_on_traces() -> None:
     assert lm.engine.complete(ask).text != ""
     with pytest.raises(dspy.lm15.InvalidRequestError, match="no model is called 'smollm2'"):
         lm.engine.complete(replace(ask, model="toolkit/smollm2"))
+
+
+def test_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = run("finetuning", monkeypatch)
+    [record] = names["lm"].engine.records.values()
+    assert record.examples == 2
+    assert names["tuned"].model.startswith("toolkit/smollm2-135m-tuned-2-")
 
 
 @pytest.mark.validate
