@@ -58,8 +58,11 @@ def load(path: Path, threads: int) -> Any:
         from transformers import AutoModelForCausalLM
         from transformers.utils import logging
 
+        bar = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
         made = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32)
+        if bar:
+            logging.enable_progress_bar()
     for weight in made.parameters():
         weight.requires_grad_(False)
     return made.eval()
@@ -74,6 +77,8 @@ def fitted(model: Any, name: str, rank: int) -> Any:
     )
     if not isinstance(model, PeftModel):
         return get_peft_model(model, wanted, adapter_name=name)
+    if name in model.peft_config:  # left behind by a training that was cut off
+        model.delete_adapter(name)
     model.add_adapter(name, wanted)
     return model
 
@@ -135,7 +140,7 @@ def matrices(model: Any, name: str) -> dict[str, Any]:
     """The trained matrices by the name of their place."""
     from peft import get_peft_model_state_dict
 
-    return dict(get_peft_model_state_dict(model, adapter_name=name))
+    return dict(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
 
 
 def keep(file: Path, held: Mapping[str, Any], record: Trained) -> None:

@@ -259,13 +259,14 @@ class TunedEngine(LlamaEngine):
     def _steps(self, ask: Ask, made: list[int]) -> Iterator[Any]:
         """Logits of the next token, again and again; what was made since the last is appended to ``made``."""
         import torch
+        from transformers import DynamicCache
 
-        past, fed = None, 0
+        cache, fed = DynamicCache(), 0
         while True:
             new = [*ask.head, *made][fed:]
             with self._host.serving(self._recipe) as model:
-                said = model(input_ids=torch.tensor([new]), past_key_values=past, use_cache=True, logits_to_keep=1)
-            past, fed = said.past_key_values, fed + len(new)
+                said = model(input_ids=torch.tensor([new]), cache=cache, use_cache=True, logits_to_keep=1)
+            fed += len(new)
             yield said.logits[0, -1].double().numpy()
 
     def _next(self, logits: Any, ask: Ask, form: re.Pattern[str] | None, made: Sequence[int], text: str) -> int | None:
