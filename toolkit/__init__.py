@@ -88,6 +88,7 @@ _FACE = {
     "ledger.store": ("Ledger",),
     "lm.embedded": ("Embedded", "Gguf"),
     "lm.embedders": ("HostedEmbedder", "OwnEmbedder"),
+    "lm.finetuned": ("FineTuned",),
     "lm.hosted": ("Hosted",),
     "lm.model": ("Model", "model"),
     "lm.reader": ("Reader",),

@@ -19,6 +19,7 @@ from toolkit.lm.adapter import Either, PlainAdapter, adapter
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
+from toolkit.lm.training import STEP as TRAIN
 from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
 from toolkit.traits.memory.policy import cut
 from toolkit.traits.wording import unmarked
@@ -68,13 +69,23 @@ class Decision:
     """
 
     def __init__(self, model: Model, deciding: Deciding, recorder: Recorder) -> None:
-        self.recorder = recorder
+        self.recorder, self.labels = recorder, model.labels
         self._adapter = adapter(model, deciding)
         self._lm = DirectLM(f"toolkit/{model.label}", recorder, model.retries)
         self._predictors: dict[str, dspy.Predict] = {}
         self.place: tuple[Phase, int] = ("stream", 0)
         self._booked: tuple[Purpose | None, str] = (None, "")
         self.think = Thinking(self)
+
+    def train(self, step: Step, labelled: Sequence[tuple[Task, str]]) -> None:
+        """Have the model trained on labelled tasks, laid out as an arm without traits asks them; see `FineTuned`."""
+        cases = []
+        for task, right in labelled:
+            shown = _Shown(self._lm.model, right)
+            self._adapter(shown, {}, *_prompt(step, task, Context()))
+            cases.append((shown.request, right))
+        self.recorder.at("prepare", 0, TRAIN, "adapting")
+        self.recorder.trained(cases)
 
     def at(self, phase: Phase, t: int) -> None:
         """Say which task of the run the next calls belong to."""
@@ -203,6 +214,20 @@ class Decision:
         inputs = {name: unmarked(text) for name, text in inputs.items()}
         predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
         return predictor(signature=signature, demos=demos, **inputs)
+
+
+class _Shown:
+    """What an adapter asks where the answer is known: the request is kept."""
+
+    def __init__(self, model: str, right: str) -> None:
+        self.model, self._right, self.kwargs = model, right, dict[str, Any]()
+
+    def __call__(self, request: dspy.lm15.Request) -> dspy.lm15.Response:
+        """The right answer."""
+        from dspy.lm15 import Message, Response, Usage
+
+        self.request = request
+        return Response(None, request.model, Message.assistant(self._right), "stop", Usage())
 
 
 class Thinking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from toolkit.ledger.call import Call
 from toolkit.ledger.disk import held, writing
 from toolkit.ledger.store import Ledger
 from toolkit.lm.model import Engine, Model
+from toolkit.lm.training import Case, Trainable, Trained, taught
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -322,6 +323,18 @@ class _Metered:
         """Ask, then answer."""
         self._purse.ask(request, self._model)
         return self._engine.complete(request)
+
+    def taught(self, cases: Sequence[Case], weights: str) -> Engine | None:
+        """An engine that was trained, behind the same purse; None where nothing is trained."""
+        engine = taught(self._engine, cases, weights)
+        return None if engine is None else _Metered(engine, self._purse, self._model)
+
+    def trained(self) -> tuple[Trained, bool]:
+        """What the training came to: what it may cost is known afterwards, and no call follows that is too many."""
+        if not isinstance(self._engine, Trainable):
+            raise TypeError(f"{self._engine!r} cannot be trained")
+        self._purse.check()
+        return self._engine.trained()
 
 
 @contextmanager

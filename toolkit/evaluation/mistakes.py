@@ -73,6 +73,7 @@ def mistakes(study: Study) -> Iterator[str]:
     yield from _twins(study)
     yield from _world_mistakes(study)
     yield from _stream_mistakes(study)
+    yield from _pool_mistakes(study)
 
 
 def _world_mistakes(study: Study) -> Iterator[str]:
@@ -122,6 +123,23 @@ def _strange_orders(study: Study) -> Iterator[str]:
             yield f"order must be one of {', '.join(ORDERS)} but is {kind!r}"
     if not study.orders or len(set(study.orders)) < len(study.orders):
         yield f"orders must be at least one, and differ, but are {study.orders!r}"
+
+
+def _pool_mistakes(study: Study) -> Iterator[str]:
+    """Of models that are trained beforehand: there must be something to train them on."""
+    trained = {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model and (arm.lm or study.lm).labels}
+    for stream in study.streams if trained else ():
+        if stream.plays:
+            yield f"{stream!r} has worlds for tasks, of which no model here is trained: leave {trained.pop()!r} out"
+            return
+        try:
+            size = len(stream.pool())
+        except SpecError as error:
+            yield from error.mistakes
+            continue
+        for lm in trained:
+            if lm.labels > size:
+                yield f"{lm!r} wants {lm.labels} labelled tasks but the pool of {stream!r} has {size}: lower it"
 
 
 def _stream_mistakes(study: Study) -> Iterator[str]:

@@ -309,7 +309,8 @@ def _act(agent: Agent, task: Task, phase: Phase, t: int, stage: Stage | None) ->
 def prepare(agent: Agent, pool: Sequence[Pair]) -> int:
     """Hand the agent as many labelled tasks as learner and memory want, in the pool's order; the number of labels.
 
-    Where both want some, they see the same ones.
+    Where several want some, they see the same ones. A model that is trained on some is trained first: whatever else
+    gets ready asks the trained one.
 
     Raises
     ------
@@ -317,13 +318,18 @@ def prepare(agent: Agent, pool: Sequence[Pair]) -> int:
         If the pool has too few.
     """
     asks = agent.learning if agent.learning.labels >= agent.memory.labels else agent.memory
-    wanted = asks.labels
+    trained, wanted = agent.decision.labels, asks.labels
+    if trained > len(pool):
+        told = f"wants {trained} labelled tasks but the stream's pool has {len(pool)}: lower it"
+        raise ValueError(f"the model of arm {agent.arm.name!r} {told}")
     if wanted > len(pool):
         raise ValueError(f"{asks!r} wants {wanted} labelled tasks but the stream's pool has {len(pool)}: lower it")
+    if trained:
+        agent.decision.train(agent.step, [(task, key.answers[0]) for task, key in pool[:trained]])
     channel, rng = FullLabel(), np.random.default_rng(0)
     labelled = []
     for number, (task, key) in enumerate(pool[:wanted]):
         feedback: Feedback | None = channel.feedback(task, key.answers[0], key, 1.0, rng)
         labelled.append(Experience(f"prepare/{number}", task, key.answers[0], feedback))
     agent.prepare(labelled)
-    return wanted
+    return max(wanted, trained)

@@ -24,6 +24,7 @@ from toolkit.ledger.call import Call
 from toolkit.lm.model import Model
 from toolkit.lm.scripted import Scripted
 from toolkit.lm.taped import Taped, described
+from toolkit.lm.training import Case, Trained
 from toolkit.records import Usage
 from toolkit.streams.channels.human import RIGHT
 from toolkit.traits.memory.embedding import Embedder, Vector, WordLlama
@@ -115,7 +116,7 @@ class _Counter:
 
     def __init__(self, model: Model, run: Run) -> None:
         self._engine = Scripted(p=0.5, p_example=0.5, adapter=model.adapter).engine(run.stream)
-        self._limit = model.max_tokens or 256
+        self._limit, self._epochs = model.max_tokens or 256, getattr(run.model, "epochs", 1)
         self.supported_params: frozenset[str] = getattr(self._engine, "supported_params", frozenset())
         self.spent = [0.0, 0.0, 0.0]
 
@@ -124,6 +125,17 @@ class _Counter:
         read, wrote = _size(request, self._limit)
         self.spent = [now + more for now, more in zip(self.spent, (1.0, read, wrote), strict=True)]
         return self._engine.complete(request)
+
+    def taught(self, cases: Sequence[Case], weights: str) -> _Counter:
+        """Itself: what it answers does not depend on it."""
+        self._cases = cases
+        return self
+
+    def trained(self) -> tuple[Trained, bool]:
+        """Count every epoch of a training, and train nothing."""
+        read = self._epochs * sum(sum(_size(request, len(answer) / _LETTERS)) for request, answer in self._cases)
+        self.spent = [now + more for now, more in zip(self.spent, (1.0, read, 0.0), strict=True)]
+        return Trained("", len(self._cases), round(read), 0.0, (math.nan,)), True
 
     def told(self, question: Mapping[str, str]) -> str:
         """A person who is content."""

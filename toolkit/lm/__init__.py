@@ -2,6 +2,7 @@
 
 from toolkit.lm.embedded import Embedded, Gguf
 from toolkit.lm.embedders import HostedEmbedder, OwnEmbedder
+from toolkit.lm.finetuned import FineTuned
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import Model, model
 from toolkit.lm.reader import Reader
@@ -11,6 +12,7 @@ from toolkit.lm.turns import Several, TakingTurns
 
 __all__ = [
     "Embedded",
+    "FineTuned",
     "Gguf",
     "Hosted",
     "HostedEmbedder",

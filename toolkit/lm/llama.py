@@ -30,7 +30,7 @@ _LINE = rf"{_VISIBLE} [^\x00-\x1f\x7f\u0085\u2028\u2029]{{0,239}}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class Ask:
     """A request as the engine reads it."""
 
     kind: str
@@ -101,10 +101,10 @@ class LlamaEngine:
                 return self._generate(request, ask)
             if ask.deciding == "grammar":
                 text, made = self._by_grammar(ask)
-                return _response(request, text, len(ask.head), made)
+                return responded(request, text, len(ask.head), made)
             weighed = request.config.logprobs is not None
             text, made, share = self._by_likelihood(ask, weighed)
-            found = _response(request, text, len(ask.head), made)
+            found = responded(request, text, len(ask.head), made)
             return with_confidence(found, share) if weighed else found
 
     def stream(self, request: Request) -> Iterator[Any]:
@@ -128,7 +128,7 @@ class LlamaEngine:
         with self._lock:
             self._server.close()
 
-    def _read(self, request: Request) -> _Ask:
+    def _read(self, request: Request) -> Ask:
         said: Mapping[str, Any] = request.config.extensions or {}
         kind, style = str(said.get("answer", "text")), str(said.get("style", "turns"))
         deciding = str(said.get("deciding", "likelihood"))
@@ -137,17 +137,17 @@ class LlamaEngine:
         head, before = self._server.prompt(texts(request), style)
         lead = " " if style == "completion" and before.strip() and kind != "text" else ""
         limit = request.config.max_tokens or _TOKENS
-        return _Ask(kind, options, deciding, head, lead, before, _sampling(request, self.temperature), limit)
+        return Ask(kind, options, deciding, head, lead, before, _sampling(request, self.temperature), limit)
 
-    def _generate(self, request: Request, ask: _Ask) -> Response:
+    def _generate(self, request: Request, ask: Ask) -> Response:
         self._fits(len(ask.head), 1)
         body = {**ask.sampling, **_form(request, ask), "prompt": ask.head, "cache_prompt": False, "id_slot": 0}
         room = min(ask.limit, self.context - len(ask.head))
         answer = self._server.ask("/completion", {**body, "n_predict": room})
         text, cut = str(answer["content"]).removeprefix(ask.lead), answer["stop_type"] == "limit"
-        return _response(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
+        return responded(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
 
-    def _by_grammar(self, ask: _Ask) -> tuple[str, int]:
+    def _by_grammar(self, ask: Ask) -> tuple[str, int]:
         """Generate one of the options and say how many tokens it has: at each fork the likeliest way on.
 
         This is what a grammar over the options' own tokens does. llama.cpp's grammars over characters let a small
@@ -167,14 +167,14 @@ class LlamaEngine:
             made = (*made, token)
         return next(option for option, path in paths.items() if path == made), len(made)
 
-    def _by_likelihood(self, ask: _Ask, weighed: bool) -> tuple[str, int, float]:
+    def _by_likelihood(self, ask: Ask, weighed: bool) -> tuple[str, int, float]:
         """The option, how many tokens were read, and the share that it has among the options that were read."""
         warmth = ask.sampling["temperature"]
         found, walked = self._likelihoods(ask, every=warmth > 0 or weighed)
         chosen = _draw(found, warmth, np.random.default_rng(ask.sampling["seed"]))
         return chosen, walked, 1 / math.fsum(math.exp(value - found[chosen]) for value in found.values())
 
-    def _likelihoods(self, ask: _Ask, every: bool) -> tuple[dict[str, float], int]:
+    def _likelihoods(self, ask: Ask, every: bool) -> tuple[dict[str, float], int]:
         """Mean log-probabilities by a walk of the options' token trie, and how many of its edges were read.
 
         Unless ``every`` option is asked for, those that cannot win are left out: as no log-probability is above 0,
@@ -208,13 +208,13 @@ class LlamaEngine:
         whole = {o: p for o, p in paths.items() if all(p[: i + 1] in known for i in range(len(p)))}
         return {option: bound(path, len(path)) for option, path in whole.items()}, len(known)
 
-    def _prime(self, ask: _Ask) -> None:
+    def _prime(self, ask: Ask) -> None:
         """Take in the prompt but for its last token, which every later step takes in a batch of its own."""
         if ask.head[:-1]:
             body = {"prompt": ask.head[:-1], "n_predict": 1, "temperature": 0, "cache_prompt": False, "id_slot": 0}
             self._server.ask("/completion", body)
 
-    def _fork(self, ask: _Ask, made: tuple[int, ...], ways: set[int]) -> dict[int, float]:
+    def _fork(self, ask: Ask, made: tuple[int, ...], ways: set[int]) -> dict[int, float]:
         """Log-probability of each way on from here, in the order of token ids."""
         found: dict[int, float] = {}
         for token in sorted(ways):
@@ -236,13 +236,13 @@ class LlamaEngine:
                     return found if many == listed else {token: found[token]}
         raise RuntimeError(f"llama.cpp reports no probability of token {token}")  # not reached: the list is the whole
 
-    def _paths_of(self, ask: _Ask) -> dict[str, tuple[int, ...]]:
+    def _paths_of(self, ask: Ask) -> dict[str, tuple[int, ...]]:
         """The options' tokens; there must be room for the longest."""
         found = {option: self._tokens(option, ask) for option in ask.options}
         self._fits(len(ask.head), max(len(path) for path in found.values()))
         return found
 
-    def _tokens(self, option: str, ask: _Ask) -> tuple[int, ...]:
+    def _tokens(self, option: str, ask: Ask) -> tuple[int, ...]:
         """An option's tokens as they follow the prompt's last character: some tokenisers treat a beginning apart."""
         key = (ask.before, ask.lead + option)
         if key not in self._paths:
@@ -289,7 +289,7 @@ def _sampling(request: Request, temperature: float) -> dict[str, Any]:
     return found | {name: value for name, value in penalties.items() if value is not None}
 
 
-def _form(request: Request, ask: _Ask) -> dict[str, Any]:
+def _form(request: Request, ask: Ask) -> dict[str, Any]:
     """Where an answer ends and what it may be made of."""
     stop = list(request.config.stop)
     if ask.kind == "text":
@@ -312,7 +312,7 @@ def _draw(found: Mapping[_K, float], warmth: float, chance: np.random.Generator)
     return names[min(int(np.searchsorted(shares / shares[-1], chance.random(), side="right")), len(names) - 1)]
 
 
-def _response(request: Request, text: str, given: int, made: int, cut: bool = False) -> Response:
+def responded(request: Request, text: str, given: int, made: int, cut: bool = False) -> Response:
     from dspy.lm15 import Message, Response, TextPart, Usage
 
     usage = Usage(input_tokens=given, output_tokens=made, total_tokens=given + made, cache_read_tokens=0)

@@ -11,7 +11,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -208,21 +209,29 @@ def _start(path: Path, context: int, threads: int, key: str) -> Any:
 
 
 def _library() -> Any:
-    """llama.cpp, with threads that sleep while they wait for one another.
-
-    By default they spin: measured beside one busy program on two cores, two threads then took 3 to 30 times as long as
-    one. The library reads the setting once, when it is loaded; a setting of the user's own stands.
-    """
+    """llama.cpp, with threads that sleep while they wait for one another."""
     import importlib
 
+    try:
+        with patient():
+            return importlib.import_module("xllamacpp")
+    except ImportError as error:
+        hint = "python -m pip install xllamacpp; where libgomp is what is missing: apt-get install libgomp1"
+        raise ToolkitError(f"llama.cpp cannot be loaded ({error}); {hint}") from error
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """Within it, a library that is loaded for the first time has threads that sleep while they wait for one another.
+
+    By default they spin: measured beside one busy program on two cores, two threads then took 3 to 30 times as long as
+    one. Such a library reads the setting once, when it is loaded; a setting of the user's own stands.
+    """
     own = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
     if not own:
         os.environ["OMP_WAIT_POLICY"] = "passive"
     try:
-        return importlib.import_module("xllamacpp")
-    except ImportError as error:
-        hint = "python -m pip install xllamacpp; where libgomp is what is missing: apt-get install libgomp1"
-        raise ToolkitError(f"llama.cpp cannot be loaded ({error}); {hint}") from error
+        yield
     finally:
         if not own:
             os.environ.pop("OMP_WAIT_POLICY", None)  # no business of other libraries and child processes

@@ -84,6 +84,9 @@ class Model(Component, kind="lm"):
         Limit of an answer that nothing else limits; 0 = the adapter's own.
     dollars_in, dollars_out
         Price of a million tokens.
+    labels
+        How many labelled tasks from the stream's pool it is trained on before the first task; see
+        `toolkit.lm.finetuned.FineTuned`.
     """
 
     adapter: Style = "turns"
@@ -96,6 +99,7 @@ class Model(Component, kind="lm"):
     max_tokens: int = 0
     dollars_in: float | None = 0.0
     dollars_out: float | None = 0.0
+    labels: int = 0
 
     def open(self) -> Engine:
         """A new engine for this model; heavy. Use `engine` to share one."""

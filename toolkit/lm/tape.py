@@ -7,25 +7,26 @@ policy's own steps, an optimiser, a user's program.
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Never
+from typing import TYPE_CHECKING, Literal, Never
 
-from toolkit.component import canonical, digest
+from toolkit.component import digest
 from toolkit.errors import Stopped, ToolkitError
 from toolkit.ledger.call import Call
-from toolkit.lm import vectors
+from toolkit.lm import training, vectors
+from toolkit.lm.metered import answered, prompt_of, request_hash
 from toolkit.lm.model import Engine, Model, directed
 from toolkit.lm.taped import Absent, Taped
+from toolkit.lm.training import Case
 from toolkit.randomness import call_seed
 from toolkit.records import Phase, Usage
 
 if TYPE_CHECKING:
-    from dspy.lm15 import Message, Request, Response
+    from dspy.lm15 import Request, Response
 
     from toolkit.traits.memory.embedding import Embedder, Vector
 
@@ -119,6 +120,7 @@ class Recorder:
         self._met: Exception | None = None
         self._exploring = False
         self._directed: int | None = None
+        self._taught: tuple[Sequence[Case], str] = ((), "")
         self._seed: tuple[tuple[Phase, int, str, int, bool] | None, int] = (None, 0)
 
     def at(self, phase: Phase, t: int, step: str, purpose: Purpose) -> None:
@@ -127,7 +129,7 @@ class Recorder:
 
     def turn_to(self, engine: Engine | None) -> None:
         """Let another engine of the same model answer from here on."""
-        self._engine = engine
+        self._engine = training.taught(engine, *self._taught) or engine
         self.supported_params = getattr(engine, "supported_params", self.supported_params)
 
     def passed(self, phase: Phase, t: int, step: str, calls: int) -> None:
@@ -206,7 +208,7 @@ class Recorder:
         if self._directed is not None:
             request = directed(request, self._directed)
         key = request_hash(request)
-        call = Call(phase, t, step, ordinal, purpose, key, "ok", "", _prompt(request), "", Usage(calls=1), seed)
+        call = Call(phase, t, step, ordinal, purpose, key, "ok", "", prompt_of(request), "", Usage(calls=1), seed)
         known = self._tape.get((phase, t, step, ordinal))
         if known is not None and (known.hash == key or not self._lenient):
             return self._replay(call, known)
@@ -257,19 +259,46 @@ class Recorder:
         TapeError
             If the tape has another question here, or ends and the run's model is absent.
         """
+        asked = tuple(question.items())
+
+        def say(call: Call) -> Call:
+            stand_in = getattr(self._engine, "told", None)  # a rehearsal's, for persons: worlds are played
+            if stand_in is None and (isinstance(self._model, Taped) or isinstance(self._engine, Absent)):
+                self._ended(call)
+            said = str(stand_in(question)) if stand_in is not None and person else answer()
+            return replace(call, answer=said, response=said)
+
+        return self._once(digest(["told", asked]), asked, say).response
+
+    def trained(self, cases: Sequence[Case]) -> None:
+        """Have the model trained on cases, by the tape or now; what comes next is answered by what came of it.
+
+        Raises
+        ------
+        TapeError
+            If the tape has another training here, or ends and the run's model is absent.
+        """
+
+        def train(call: Call) -> Call:
+            engine = training.taught(self._engine, cases)
+            return self._ended(call) if engine is None else training.recorded(call, engine)
+
+        call = self._once(training.identity(self._model, cases), training.told(cases), train)
+        self._taught = cases, training.weights(call)
+        self.turn_to(self._engine)
+
+    def _once(self, key: str, prompt: tuple[tuple[str, str], ...], made: Callable[[Call], Call]) -> Call:
+        """What happens outside of any request: as it stands on the tape, else as it is made now."""
         phase, t, step, purpose = self._place
-        ordinal, asked = self._ordinals.get((phase, t, step), 0), tuple(question.items())
-        call = Call(phase, t, step, ordinal, purpose, digest(["told", asked]), "ok", "", asked, "", Usage())
+        ordinal = self._ordinals.get((phase, t, step), 0)
+        call = Call(phase, t, step, ordinal, purpose, key, "ok", "", prompt, "", Usage())
         known = self._tape.get((phase, t, step, ordinal))
         if known is not None:
             self._verify(call, known)
-            return known.response
-        stand_in = getattr(self._engine, "told", None)  # a rehearsal's, for persons: worlds are played
-        if stand_in is None and (isinstance(self._model, Taped) or isinstance(self._engine, Absent)):
-            self._ended(call)
-        said = str(stand_in(question)) if stand_in is not None and person else answer()
-        self._book(replace(call, answer=said, response=said))
-        return said
+            return known
+        call = made(call)
+        self._book(call)
+        return call
 
     def _lost(self, call: Call, error: Exception) -> None:
         from dspy.lm15 import ContextLengthError
@@ -285,13 +314,13 @@ class Recorder:
         memo = None if call.seed else self._memo  # a draw is no answer for anybody else
         found = None if memo is None else memo.get(call.hash)
         if found is not None:
-            return found[0], _answered(replace(call, memo=True), *found, self._model)
+            return found[0], answered(replace(call, memo=True), *found, self._model)
         started = time.perf_counter()
         response = self._engine.complete(self._model.addressed(request, call.t))
         seconds = time.perf_counter() - started
         if memo is not None:
             memo.put(call.hash, response, seconds)
-        return response, _answered(call, response, seconds, self._model)
+        return response, answered(call, response, seconds, self._model)
 
     def _replay(self, call: Call, known: Call) -> Response:
         from dspy._vendor.lm15.serde import response_from_dict
@@ -335,65 +364,3 @@ def _may_memo(model: Model) -> bool:
 
 def _where(call: Call) -> str:
     return f"{call.phase}, task {call.t}, step {call.step!r}, call {call.ordinal}"
-
-
-def request_hash(request: Request) -> str:
-    """sha256 of everything in a request that may change its answer."""
-    from dspy._vendor.lm15.serde import request_to_dict
-
-    return digest(request_to_dict(request))
-
-
-def _text(message: Message) -> str:
-    """A message's text, "" where it holds anything else; most have one part, whose text is theirs."""
-    only = message.parts[0]
-    return only.text if len(message.parts) == 1 and only.type == "text" else message.text or ""
-
-
-def _prompt(request: Request) -> tuple[tuple[str, str], ...]:
-    messages = tuple((message.role, _text(message)) for message in request.messages)
-    if request.system is None:
-        return messages
-    system = request.system if isinstance(request.system, str) else "".join(part.text for part in request.system)
-    return (("system", system), *messages)
-
-
-def _answered(call: Call, response: Response, seconds: float, model: Model) -> Call:
-    from dspy._vendor.lm15.serde import response_to_dict
-
-    told: Mapping[str, Any] = response.provider_data or {}
-    used = response.usage
-    wire: dict[str, Any] = response_to_dict(response)  # without provider_data
-    return replace(
-        call,
-        status="truncated" if response.finish_reason == "length" else "ok",
-        answer=response.text or "",
-        response=canonical(wire),
-        usage=Usage(
-            calls=1,
-            input_tokens=used.input_tokens or 0,
-            output_tokens=used.output_tokens or 0,
-            reused_tokens=used.cache_read_tokens or 0,
-            reasoning_tokens=used.reasoning_tokens or 0,
-            seconds=max(0.0, seconds - float(told.get("waited", 0.0))),
-            dollars=priced(response, model),
-        ),
-        server=str(told.get("server", "")),
-        adapted=_adapted(response),
-    )
-
-
-def priced(response: Response, model: Model) -> float:
-    """What an answer cost: as the engine says, else by the model's prices; NaN where neither is known."""
-    told: Mapping[str, Any] = response.provider_data or {}
-    if "dollars" in told:
-        return math.nan if told["dollars"] is None else float(told["dollars"])
-    read, wrote = response.usage.input_tokens or 0, response.usage.output_tokens or 0
-    return (read * (model.dollars_in or 0.0) + wrote * (model.dollars_out or 0.0)) / 1e6
-
-
-def _adapted(response: Response) -> tuple[str, ...]:
-    """Settings that did not reach the model as they were asked for; those that the client makes good are none."""
-    lost = ("dropped", "clamped", "substituted")
-    notes = (note for note in response.adaptations if note.action in lost)
-    return tuple(dict.fromkeys(f"{note.field.removeprefix('config.')} {note.action}" for note in notes))

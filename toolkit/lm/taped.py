@@ -48,6 +48,8 @@ class Taped(Model, abstract=True):
         Its ways of choosing among closed options.
     plays
         Whether it was a scripted one.
+    labels
+        Labelled tasks that it was trained on.
     """
 
     ways: tuple[Deciding, ...]  # type: ignore[misc]
@@ -64,11 +66,13 @@ class Taped(Model, abstract=True):
         retries: int = 3,
         offered: tuple[Deciding, ...] = (),
         plays: bool = False,
+        labels: int = 0,
     ) -> None:
         self.name, self.identity, self.adapter = name, identity, adapter
         self.temperature, self.max_tokens, self.retries = temperature, max_tokens, retries
         self.offered = self.ways = tuple(offered)
         self.plays = self.scripted = plays
+        self.labels = labels
 
     @property
     def label(self) -> str:
@@ -105,4 +109,5 @@ def described(model: Model) -> Config:
         "retries": model.retries,
         "offered": list(model.ways),
         "plays": model.scripted,
+        **({"labels": model.labels} if model.labels else {}),  # plans that were made before know nothing of it
     }

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolkit.component import digest
+from toolkit.lm.metered import priced
 from toolkit.lm.model import TURN, Deciding, Engine, Model, Style, directed
-from toolkit.lm.tape import priced
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -47,6 +47,9 @@ class TakingTurns(Model):
             raise ValueError(f"TakingTurns.models must be two models or more but is {self.models!r}")
         for one in self.models:
             one.check()
+        if trained := [one for one in self.models if one.labels]:
+            told = "which is trained beforehand, has an arm of its own"
+            raise ValueError(f"{type(self).__name__}.models must all stay as they are: {trained[0]!r}, {told}")
         for name in ("adapter", "temperature", "max_tokens"):
             values = [getattr(one, name) for one in self.models]
             if len(set(values)) > 1:
