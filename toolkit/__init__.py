@@ -29,6 +29,7 @@ _FACE = {
     ),
     "agents.designs": ("Factorial", "by_channel", "factorial"),
     "agents.live": ("Answer", "LiveAgent"),
+    "agents.role_import": ("Imported", "import_role", "roles_in"),
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "agents.routing": ("OnModel", "Routed"),
     "analysis": (
