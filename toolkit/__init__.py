@@ -16,6 +16,7 @@ _FACE = {
     "agents.abstaining": ("Abstaining",),
     "agents.agent": ("Agent",),
     "agents.arm": ("Arm", "floors", "static_arms", "world_rivals"),
+    "agents.controls": ("RoleArms", "role_controls"),
     "agents.decider": (
         "Always",
         "ByModel",

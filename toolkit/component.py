@@ -13,7 +13,7 @@ import json
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
@@ -174,7 +174,11 @@ class Component:
         """What identifies this component in a run's id: kind, name, config, version, and for user code its source."""
         cls = type(self)
         source = "" if is_shipped(cls) else _source(cls)  # type: ignore[arg-type]
-        nested = [getattr(self, name).fingerprint() for name in self.parameters() if _nested(getattr(self, name))]
+        own = [getattr(self, name) for name in self.parameters()]
+        nested = [one.fingerprint() for one in own if isinstance(one, Component)]
+        # Shipped ones in a tuple stand in the config already; of a user's own, the source counts.
+        several = [one for value in own if isinstance(value, tuple | list) for one in value]
+        nested += [one.fingerprint() for one in several if isinstance(one, Component) and not is_shipped(type(one))]
         return digest([self.kind, self.config(), cls.version, source, nested])
 
     def __repr__(self) -> str:
@@ -203,6 +207,15 @@ def registered(kind: str) -> dict[str, type[Component]]:
 def watch_registry(told: Callable[[type[Component]], None]) -> None:
     """Call ``told`` with every class that registers itself from now on: a form offers what was just defined."""
     _watchers.append(told)
+
+
+def parts_of(component: Component) -> Iterator[Component]:
+    """The components that a component was given, alone or several in one parameter; not theirs in turn."""
+    for name in component.parameters():
+        value = getattr(component, name, None)
+        yield from (
+            one for one in (value if isinstance(value, tuple | list) else (value,)) if isinstance(one, Component)
+        )
 
 
 def kinds() -> tuple[str, ...]:
@@ -308,11 +321,9 @@ def _to_plain(value: object) -> object:
     return value
 
 
-def _nested(value: object) -> bool:
-    return isinstance(value, Component)
-
-
 def _cloned(value: object) -> object:
+    if isinstance(value, tuple):
+        return tuple(_cloned(one) for one in value)
     return value.clone() if isinstance(value, Component) else value
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from toolkit.agents.agent import Agent
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Decision
-from toolkit.component import Component, digest
+from toolkit.component import Component, digest, parts_of
 from toolkit.errors import AnswerError
 from toolkit.ledger.call import Call
 from toolkit.ledger.events import Event, EventKind, Stage
@@ -276,9 +276,7 @@ def draws(policy: MemoryPolicy) -> bool:
 
 
 def _inside(part: Component) -> list[MemoryPolicy]:
-    values = [getattr(part, name) for name in part.parameters()]
-    listed = [one for value in values for one in (value if isinstance(value, tuple | list) else (value,))]
-    return [one for one in listed if isinstance(one, MemoryPolicy)]
+    return [one for one in parts_of(part) if isinstance(one, MemoryPolicy)]
 
 
 def mark(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.diary import Seeds
-from toolkit.component import Component, build, canonical
+from toolkit.component import Component, build, canonical, parts_of
 from toolkit.errors import Outage, SpecError, ToolkitError
 from toolkit.lm.model import Deciding, Engine, Model, model
 from toolkit.lm.taped import Absent, Taped, described
@@ -127,11 +127,8 @@ def embedders(part: Component) -> list[str]:
     """Fingerprints of the embedders that a policy, or one inside it, was given; none where it has the toolkit's own."""
     own = getattr(part, "embedder", None)
     found = [own.fingerprint()] if isinstance(own, Component) else []
-    for name in part.parameters():
-        value = getattr(part, name)
-        for one in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(one, Component) and one is not own:
-                found += embedders(one)
+    for one in parts_of(part):
+        found += embedders(one) if one is not own else []
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from toolkit.component import Component
+from toolkit.component import Component, parts_of
 from toolkit.errors import nearest
 
 
@@ -18,11 +18,8 @@ def thinks(part: Component) -> Iterator[str]:
     ['lesson']
     """
     yield from getattr(part, "thinks", ())
-    for name in part.parameters():
-        value = getattr(part, name)
-        for one in value if isinstance(value, tuple | list) else (value,):
-            if isinstance(one, Component):
-                yield from thinks(one)
+    for one in parts_of(part):
+        yield from thinks(one)
 
 
 def refuse_unknown(wanted: Iterable[str], parts: Iterable[Component], who: str) -> None:

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from toolkit.agents.arm import Arm
-from toolkit.component import Component, is_shipped
+from toolkit.component import Component, is_shipped, parts_of
 
 PACKAGES = (
     "adaptive-agents-toolkit",
@@ -72,8 +72,7 @@ def _all_parts(parts: Iterable[Component], arms: Sequence[Arm]) -> Iterator[Comp
     while waiting:
         part = waiting.pop()
         yield part
-        nested = (getattr(part, name, None) for name in part.parameters())
-        waiting += [value for value in nested if isinstance(value, Component)]
+        waiting += parts_of(part)
 
 
 def _commit() -> str:

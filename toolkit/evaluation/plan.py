@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from toolkit.agents.arm import Arm
-from toolkit.component import Component
+from toolkit.component import Component, parts_of
 from toolkit.evaluation.design import Run, labels
 from toolkit.evaluation.environment import copy_code, environment
 from toolkit.evaluation.hypotheses import registrations
@@ -18,6 +18,7 @@ from toolkit.evaluation.unchanged import model_rows, stream_row, stream_rows
 from toolkit.ledger.store import write_atomically
 from toolkit.lm.taped import described
 from toolkit.traits.learning.detectors import Detector
+from toolkit.traits.role import Role
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -112,13 +113,13 @@ def _taped(study: Study) -> dict[str, Any]:
 def _arm(arm: Arm) -> dict[str, Any]:
     told: dict[str, Any] = {"on": arm.on, "repr": _told(arm), "fingerprint": arm.fingerprint()}
     told |= {"watched": True} if _watched(arm.memory) or _watched(arm.learning) else {}
+    told |= {"role": arm.role.told()} if isinstance(arm.role, Role) else {}
     return told | ({"channel": repr(arm.channel)} if arm.channel is not None else {})
 
 
 def _watched(part: Component) -> bool:
     """Whether a part holds a detector of drift."""
-    held = [getattr(part, name) for name in part.parameters()]
-    return any(isinstance(one, Detector) or (isinstance(one, Component) and _watched(one)) for one in held)
+    return any(isinstance(one, Detector) or _watched(one) for one in parts_of(part))
 
 
 def _told(arm: Arm) -> str:

@@ -122,7 +122,7 @@ class Role(RolePolicy):
             raise ValueError(f"Role.name must say who the agent is but is {self.name!r}")
         must_be_positive("Role.budget", self.budget)
         for number, rule in enumerate(self.rules, start=1):
-            if not isinstance(rule, str | Rule) or not told(rule).strip():
+            if not isinstance(rule, str | Rule) or not rule_text(rule).strip():
                 raise ValueError(f"role {self.name!r}, Role.rules, number {number}: must be a text but is {rule!r}")
             if isinstance(rule, Rule):
                 rule.check()
@@ -163,7 +163,7 @@ class Role(RolePolicy):
         ValueError
             If there are not as many rules as before.
         """
-        texts = worded.get("rules", [told(rule) for rule in self.rules])
+        texts = worded.get("rules", [rule_text(rule) for rule in self.rules])
         if len(texts) != len(self.rules):
             raise ValueError(f"rules must be {len(self.rules)} texts, one for each rule, but are {texts!r:.200}")
         rules = [
@@ -208,6 +208,10 @@ class Role(RolePolicy):
         """
         return tuple(_example(self.name, number, table) for number, table in enumerate(self.examples, start=1))
 
+    def told(self) -> dict[str, str]:
+        """Which role it is, to the letter: its name, its edition, and a hash of all of it, for a study's plan."""
+        return {"name": self.name, "edition": self.edition, "fingerprint": self.fingerprint()}
+
     def prompt(self) -> str:
         """All of it as one plain system prompt, for use elsewhere.
 
@@ -240,7 +244,7 @@ class Role(RolePolicy):
     def _spelt(self) -> dict[str, str]:
         """Each part as it stands in a prompt."""
         name, objective = within(self.name.strip()), within(self.objective.strip())
-        rules = [f"- {within(told(rule).strip())}" for rule in self.rules]
+        rules = [f"- {within(rule_text(rule).strip())}" for rule in self.rules]
         cases = [f"{text}\n" for one in self.worked() for text in (*_lines(one.inputs), one.answer)]
         return {
             "objective": (f"You are: {name}. {objective}".strip() if name else objective),
@@ -260,11 +264,11 @@ class Role(RolePolicy):
                 if rule.kept(Said(one.inputs, one.answer)) is False:
                     raise ValueError(
                         f"role {self.name!r}, Role.examples, number {number}: its answer {one.answer[:60]!r} breaks "
-                        f"the role's own rule {told(rule)!r}: mend the example or the rule"
+                        f"the role's own rule {rule_text(rule)!r}: mend the example or the rule"
                     )
 
 
-def told(rule: str | Rule) -> str:
+def rule_text(rule: str | Rule) -> str:
     """A rule's text."""
     return rule if isinstance(rule, str) else rule.text
 
