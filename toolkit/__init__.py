@@ -207,7 +207,8 @@ _FACE = {
     "widgets.chat": ("Chat",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
-    "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm", "RoleForm"),
+    "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm"),
+    "widgets.role_form": ("RoleForm",),
     "widgets.live": ("LiveStudy",),
     "widgets.study_form": ("StudyForm",),
 }

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import ipywidgets
 
 from toolkit.component import Component, Prose, build, fits
+from toolkit.errors import SpecError
+from toolkit.widgets.help import quiet
 
 _LABEL = {"description_width": "9.5em"}
 _WIDTHS = {"wide": "46em", "line": "34em", "number": "20em"}
@@ -190,15 +192,21 @@ class ListField(_Line):
 
     def spell(self, value: Sequence[str]) -> str:
         """One on a line."""
-        return "\n".join(json.dumps(one, ensure_ascii=False) if _needs_quotes(one) else one for one in value)
+        return "\n".join(self._said(one) for one in value)
 
     def read(self, text: str) -> tuple[str, ...]:
         """Empty lines are left out."""
-        return tuple(_unquoted(line.strip(), place) for place, line in enumerate(text.split("\n"), 1) if line.strip())
+        return tuple(self._meant(line.strip(), place) for place, line in enumerate(text.split("\n"), 1) if line.strip())
+
+    def _said(self, one: Any) -> str:
+        return json.dumps(one, ensure_ascii=False) if _needs_quotes(one) else str(one)
+
+    def _meant(self, line: str, place: int) -> Any:
+        return _unquoted(line, place)
 
 
 def _needs_quotes(text: str) -> bool:
-    return text != text.strip() or text == "" or "\n" in text or "\r" in text or text.startswith('"')
+    return text != text.strip() or text == "" or "\n" in text or "\r" in text or text.startswith(('"', "{"))
 
 
 def _unquoted(line: str, place: int) -> str:
@@ -211,6 +219,26 @@ def _unquoted(line: str, place: int) -> str:
     if not isinstance(found, str):
         raise ValueError(f"line {place} begins with a double quote but is no text in JSON: {line!r}")
     return found
+
+
+class MixedField(ListField):
+    """Several texts or components of a kind, one on a line: a component as its table in JSON, as in a file."""
+
+    def __init__(self, name: str, kind: str, help_text: str = "") -> None:
+        super().__init__(name, f'{help_text} {{"use": ...}} is a component.'.strip(), rows=5)
+        self._kind = kind
+
+    def _said(self, one: Any) -> str:
+        return json.dumps(one.config(), ensure_ascii=False) if isinstance(one, Component) else super()._said(one)
+
+    def _meant(self, line: str, place: int) -> Any:
+        if not line.startswith("{"):
+            return super()._meant(line, place)
+        try:
+            return build(self._kind, _frozen(json.loads(line)), f"line {place}")
+        except ValueError as error:
+            told = "; ".join(error.mistakes) if isinstance(error, SpecError) else f"line {place} must be JSON: {error}"
+            raise ValueError(told) from error
 
 
 class PlainField(_Line):
@@ -331,8 +359,9 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         return ChoiceField(name, inner, help_text)
     if origin in (tuple, list, Sequence) and inner and inner[0] is str and set(inner[1:]) <= {Ellipsis}:
         return ListField(name, help_text)
-    if origin in (tuple, Sequence) and inner and isinstance(inner[0], type) and issubclass(inner[0], Component):
-        return ComponentsField(name, inner[0].kind, help_text)
+    kinds = _kinds(inner[0]) if inner and origin in (tuple, Sequence) else []
+    if kinds:
+        return (MixedField if str in typing.get_args(inner[0]) else ComponentsField)(name, kinds[0], help_text)
     if isinstance(hint, type) and issubclass(hint, Component):
         return OneComponentField(name, hint.kind, help_text)
     if hint is type(None):
@@ -345,6 +374,11 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         named = {_named(one): field_for("", one) for one in inner}
         return UnionField(name, named, inner, help_text)
     return PlainField(name, help_text)
+
+
+def _kinds(hint: Any) -> list[str]:
+    """The kinds of component that are of a type, or of a union."""
+    return [one.kind for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and issubclass(one, Component)]
 
 
 def _named(hint: Any) -> str:
@@ -365,9 +399,3 @@ def _under_the_control(text: str) -> str:
 def _layout(width: str) -> ipywidgets.Layout:
     """A layout of its own for each widget: they can be changed, and a shared one would change for all."""
     return ipywidgets.Layout(width=_WIDTHS[width], max_width="98%")
-
-
-def quiet(text: str) -> str:
-    """A docstring's words as HTML in a fainter colour; what stands between backquotes as code."""
-    marked = re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", html.escape(text))
-    return f'<span style="color: var(--jp-ui-font-color2, #555)">{marked}</span>'

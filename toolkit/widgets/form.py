@@ -16,8 +16,8 @@ import ipywidgets
 from toolkit.component import Component, Config, build, read_toml, registered, watch_registry
 from toolkit.errors import SpecError
 from toolkit.widgets.code import source
-from toolkit.widgets.fields import Field, field_for, quiet
-from toolkit.widgets.help import parameter_help, summary
+from toolkit.widgets.fields import Field, field_for
+from toolkit.widgets.help import parameter_help, quiet, summary
 
 _INDENTED = {"margin": "0 0 0 1.5em", "padding": "0 0 0 0.5em", "border_left": "2px solid #d4d5d6"}
 _CODE_ONLY = {"Wrapped"}  # a program of one's own: it has no parameters that a form could show
