@@ -158,7 +158,7 @@ def test_rules_may_be_components(tmp_path: Path) -> None:
     form.fields["rules"].control.value = rule.replace("OnlyAfter", "OnlyAftr")
     assert "did you mean 'OnlyAfter'" in form.fields["rules"].marked
     form.fields["rules"].control.value = "{torn"
-    assert "begins with a brace but is no JSON" in form.fields["rules"].marked
+    assert "must be JSON" in form.fields["rules"].marked
 
 
 @pytest.mark.parametrize(

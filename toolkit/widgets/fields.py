@@ -13,8 +13,6 @@ from typing import Annotated, Any
 import ipywidgets
 
 from toolkit.component import Component, Prose, build, fits
-from toolkit.errors import SpecError
-from toolkit.widgets.help import quiet
 
 _LABEL = {"description_width": "9.5em"}
 _WIDTHS = {"wide": "46em", "line": "34em", "number": "20em"}
@@ -190,23 +188,36 @@ class ListField(_Line):
     def __init__(self, name: str, help_text: str = "", rows: int = 3) -> None:
         super().__init__(name, f"{help_text} One on each line.".strip(), rows)
 
-    def spell(self, value: Sequence[str]) -> str:
+    def spell(self, value: Sequence[str | Component]) -> str:
         """One on a line."""
-        return "\n".join(self._said(one) for one in value)
+        return "\n".join(map(_spelt, value))
 
     def read(self, text: str) -> tuple[str, ...]:
         """Empty lines are left out."""
-        return tuple(self._meant(line.strip(), place) for place, line in enumerate(text.split("\n"), 1) if line.strip())
-
-    def _said(self, one: Any) -> str:
-        return json.dumps(one, ensure_ascii=False) if _needs_quotes(one) else str(one)
-
-    def _meant(self, line: str, place: int) -> Any:
-        return _unquoted(line, place)
+        return tuple(_unquoted(line.strip(), place) for place, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
-def _needs_quotes(text: str) -> bool:
-    return text != text.strip() or text == "" or "\n" in text or "\r" in text or text.startswith(('"', "{"))
+class MixedField(ListField):
+    """Texts and components of a kind, one on a line: a component as a table in JSON, as it would stand in a file."""
+
+    def __init__(self, name: str, kind: str, help_text: str = "") -> None:
+        super().__init__(name, help_text)
+        self._kind = kind
+
+    def read(self, text: str) -> tuple[Any, ...]:
+        """A line that begins with a brace is a component."""
+        lines = [(place, line.strip()) for place, line in enumerate(text.split("\n"), start=1) if line.strip()]
+        return tuple(
+            build(self._kind, _loaded(line), f"line {place}") if line.startswith("{") else _unquoted(line, place)
+            for place, line in lines
+        )
+
+
+def _spelt(one: str | Component) -> str:
+    if isinstance(one, Component):
+        return json.dumps(one.config(), ensure_ascii=False, default=_table)
+    plain = one == one.strip() and one and not set("\n\r") & set(one) and one[0] not in '"{'
+    return one if plain else json.dumps(one, ensure_ascii=False)
 
 
 def _unquoted(line: str, place: int) -> str:
@@ -221,26 +232,6 @@ def _unquoted(line: str, place: int) -> str:
     return found
 
 
-class MixedField(ListField):
-    """Several texts or components of a kind, one on a line: a component as its table in JSON, as in a file."""
-
-    def __init__(self, name: str, kind: str, help_text: str = "") -> None:
-        super().__init__(name, f'{help_text} {{"use": ...}} is a component.'.strip(), rows=5)
-        self._kind = kind
-
-    def _said(self, one: Any) -> str:
-        return json.dumps(one.config(), ensure_ascii=False) if isinstance(one, Component) else super()._said(one)
-
-    def _meant(self, line: str, place: int) -> Any:
-        if not line.startswith("{"):
-            return super()._meant(line, place)
-        try:
-            return build(self._kind, _frozen(json.loads(line)), f"line {place}")
-        except ValueError as error:
-            told = "; ".join(error.mistakes) if isinstance(error, SpecError) else f"line {place} must be JSON: {error}"
-            raise ValueError(told) from error
-
-
 class PlainField(_Line):
     """Any other plain value (tables, lists of tables), as JSON."""
 
@@ -253,10 +244,7 @@ class PlainField(_Line):
 
     def read(self, text: str) -> Any:
         """Lists become tuples, as in a component read from a file."""
-        try:
-            return _frozen(json.loads(text))
-        except ValueError as error:
-            raise ValueError(f"must be JSON: {error}") from error
+        return _loaded(text)
 
 
 class ComponentsField(PlainField):
@@ -298,6 +286,13 @@ def _table(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"cannot be written as JSON: {value!r:.80}")
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return _frozen(json.loads(text))
+    except ValueError as error:
+        raise ValueError(f"must be JSON: {error}") from error
 
 
 def _frozen(value: Any) -> Any:
@@ -359,9 +354,11 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         return ChoiceField(name, inner, help_text)
     if origin in (tuple, list, Sequence) and inner and inner[0] is str and set(inner[1:]) <= {Ellipsis}:
         return ListField(name, help_text)
-    kinds = _kinds(inner[0]) if inner and origin in (tuple, Sequence) else []
-    if kinds:
-        return (MixedField if str in typing.get_args(inner[0]) else ComponentsField)(name, kinds[0], help_text)
+    if origin in (tuple, Sequence) and inner and isinstance(inner[0], type) and issubclass(inner[0], Component):
+        return ComponentsField(name, inner[0].kind, help_text)
+    mixed = typing.get_args(inner[0]) if origin in (tuple, Sequence) and inner else ()
+    if mixed[:1] == (str,) and isinstance(mixed[-1], type) and issubclass(mixed[-1], Component):
+        return MixedField(name, mixed[-1].kind, help_text)
     if isinstance(hint, type) and issubclass(hint, Component):
         return OneComponentField(name, hint.kind, help_text)
     if hint is type(None):
@@ -374,11 +371,6 @@ def field_for(name: str, hint: Any, help_text: str = "") -> Field:
         named = {_named(one): field_for("", one) for one in inner}
         return UnionField(name, named, inner, help_text)
     return PlainField(name, help_text)
-
-
-def _kinds(hint: Any) -> list[str]:
-    """The kinds of component that are of a type, or of a union."""
-    return [one.kind for one in (hint, *typing.get_args(hint)) if isinstance(one, type) and issubclass(one, Component)]
 
 
 def _named(hint: Any) -> str:
@@ -399,3 +391,9 @@ def _under_the_control(text: str) -> str:
 def _layout(width: str) -> ipywidgets.Layout:
     """A layout of its own for each widget: they can be changed, and a shared one would change for all."""
     return ipywidgets.Layout(width=_WIDTHS[width], max_width="98%")
+
+
+def quiet(text: str) -> str:
+    """A docstring's words as HTML in a fainter colour; what stands between backquotes as code."""
+    marked = re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", html.escape(text))
+    return f'<span style="color: var(--jp-ui-font-color2, #555)">{marked}</span>'

@@ -16,8 +16,8 @@ import ipywidgets
 from toolkit.component import Component, Config, build, read_toml, registered, watch_registry
 from toolkit.errors import SpecError
 from toolkit.widgets.code import source
-from toolkit.widgets.fields import Field, field_for
-from toolkit.widgets.help import parameter_help, quiet, summary
+from toolkit.widgets.fields import Field, field_for, quiet
+from toolkit.widgets.help import parameter_help, summary
 
 _INDENTED = {"margin": "0 0 0 1.5em", "padding": "0 0 0 0.5em", "border_left": "2px solid #d4d5d6"}
 _CODE_ONLY = {"Wrapped"}  # a program of one's own: it has no parameters that a form could show
@@ -111,7 +111,9 @@ class Form(Field):
                 if not isinstance(field, Form):
                     field.mark("")
                 values[name] = field.get()
-            except SpecError as error:  # a form within: it has marked its own fields
+            except SpecError as error:
+                if not isinstance(field, Form):  # a form within has marked its own fields
+                    field.mark("; ".join(error.mistakes))
                 mistakes += error.mistakes
             except ValueError as error:
                 field.mark(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import inspect
 import re
 
@@ -62,9 +61,3 @@ def _section(lines: list[str]) -> list[tuple[str, str]]:
         elif line.strip() and found:
             found[-1][1].append(line.strip())
     return [(name, " ".join(text)) for names, text in found for name in names]
-
-
-def quiet(text: str) -> str:
-    """A docstring's words as HTML in a fainter colour; what stands between backquotes as code."""
-    marked = re.sub(r"`{1,2}([^`]+)`{1,2}", r"<code>\1</code>", html.escape(text))
-    return f'<span style="color: var(--jp-ui-font-color2, #555)">{marked}</span>'
