@@ -4,6 +4,7 @@ from toolkit.analysis.abstentions import Abstentions, abstentions
 from toolkit.analysis.across import Across
 from toolkit.analysis.alarms import Detections, Watching, detections
 from toolkit.analysis.attribution import Attribution, attribution
+from toolkit.analysis.catching import CatchUp, catch_up
 from toolkit.analysis.comparing import compare
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.cost import payoff
@@ -15,9 +16,12 @@ from toolkit.analysis.probe_scores import ProbeScores, probe_scores
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
 from toolkit.analysis.retention import day_one, transfer
+from toolkit.analysis.role_matrix import RoleMatrix, role_matrix
 from toolkit.analysis.second import SecondPass, second_pass
 from toolkit.analysis.utility import Utility, UtilityRow, utility
 from toolkit.analysis.versions import Versions, versions
+from toolkit.analysis.violations import Violations
+from toolkit.analysis.wordings import WordingEffect, wording_effect
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 
 __all__ = [
@@ -25,6 +29,7 @@ __all__ = [
     "Across",
     "ArmRow",
     "Attribution",
+    "CatchUp",
     "Comparison",
     "Detections",
     "Initiative",
@@ -32,15 +37,19 @@ __all__ = [
     "Payoff",
     "PayoffRow",
     "ProbeScores",
+    "RoleMatrix",
     "SecondPass",
     "TraitEffect",
     "TraitEffects",
     "Utility",
     "UtilityRow",
     "Versions",
+    "Violations",
     "Watching",
+    "WordingEffect",
     "abstentions",
     "attribution",
+    "catch_up",
     "compare",
     "day_one",
     "detections",
@@ -55,9 +64,11 @@ __all__ = [
     "read_results",
     "recovery",
     "regret",
+    "role_matrix",
     "second_pass",
     "slopes",
     "transfer",
     "utility",
     "versions",
+    "wording_effect",
 ]

@@ -17,6 +17,7 @@ from toolkit.report.facts import Facts, count, plain, signed, with_interval
 from toolkit.report.initiative import initiative_section
 from toolkit.report.page import Html, element, figure, folded, paragraphs, portable, section, table
 from toolkit.report.passes import exam_section, second_section
+from toolkit.report.roles import role_section
 from toolkit.report.sweep import sweep
 from toolkit.report.uses import use_section
 from toolkit.report.versions import version_section
@@ -184,6 +185,7 @@ def _outcome(facts: Facts, drawings: Mapping[str, Drawn]) -> Html:
         initiative_section(facts, drawings["utility"]),
         change_section(facts),
         effects_section(facts),
+        role_section(facts),
         exam_section(facts),
         second_section(facts),
         use_section(facts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,25 +11,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import figures
+from toolkit.agents.controls import RoleArms
 from toolkit.analysis import (
     Comparison,
     Initiative,
     Payoff,
     Utility,
+    Violations,
+    WordingEffect,
     compare,
     initiative,
     learning_curves,
     payoff,
     plan,
     utility,
+    wording_effect,
 )
+from toolkit.errors import SpecError
+from toolkit.evaluation.violations import NoRules, rule_violations
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
+from toolkit.report.page import portable
 from toolkit.stats import CurveBand, Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_CHECKED = re.compile(r"rules=\(.*?[A-Z]\w*\(", re.DOTALL)  # a component among the texts: what follows opens the study
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,34 @@ class Facts:
             return utility(self.name, ledger=self.ledger) if self.initiative else None
         except LedgerError:  # no ticks
             return None
+
+    @property
+    def roles(self) -> tuple[RoleArms, ...]:
+        """Roles with controls, recognised by the names of their arms."""
+        return RoleArms.among(self.planned["arms"])
+
+    @cached_property
+    def wordings(self) -> tuple[WordingEffect, ...]:
+        """What each role is worth over its wordings, where it was run against placebos."""
+        there = {row.arm for row in self.comparison.rows} if self.comparison else set()
+        texts = [((one.own, *one.wordings), one.placebos) for one in self.roles if one.placebos]
+        return tuple(
+            wording_effect(self.name, wordings=role, placebos=placebos, ledger=self.ledger)
+            for role, placebos in texts
+            if there.issuperset([*role, *placebos])
+        )
+
+    @cached_property
+    def violations(self) -> Violations | str | None:
+        """How often arms broke the rules of a role, or why that cannot be told; None where no role has any to check."""
+        if self.comparison is None or not any(_CHECKED.search(told["repr"]) for told in self.planned["arms"].values()):
+            return None
+        try:
+            return rule_violations(self.name, ledger=self.ledger)
+        except NoRules:
+            return None
+        except (LedgerError, SpecError) as error:
+            return portable(error)
 
     @property
     def papers(self) -> tuple[str, ...]:

@@ -188,7 +188,23 @@ def _statistics(facts: Facts) -> Iterator[Sentence]:
     if any(not band.reason for band in facts.bands.values()):
         span = "all tasks so far" if facts.window is None else f"the last {facts.window} tasks"
         yield (f"Learning curves are means over {span}, with t intervals over runs at each point by itself.",)
+    yield from _roles(facts)
     yield from _initiative(facts)
+
+
+def _roles(facts: Facts) -> Iterator[Sentence]:
+    """How the worth of roles was measured; only what was computed is spoken of."""
+    if any(not math.isnan(one.estimate.low) for one in facts.wordings):
+        yield (
+            "The worth of a role's text is its mean over several wordings less that over several placebos of equal "
+            "length; wordings are a random factor, nested in either text and crossed with runs and tasks",
+            cite("clark1973", "judd2012"), ".",
+        )  # fmt: skip
+    if facts.violations is not None and not isinstance(facts.violations, str):
+        yield (
+            "Rules of roles were checked by a program on what every arm said, those without the role included; rates "
+            "are ratios of totals over episodes, made linear by the delta method", cite("deng2018"), ".",
+        )  # fmt: skip
 
 
 def _initiative(facts: Facts) -> Iterator[Sentence]:

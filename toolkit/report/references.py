@@ -59,6 +59,11 @@ REFERENCES = {
             "29(2), 238--249",
         ),
         Reference(
+            "clark1973", "article", "Clark, Herbert H.",
+            "The language-as-fixed-effect fallacy: A critique of language statistics in psychological research",
+            "Journal of Verbal Learning and Verbal Behavior", 1973, "12(4), 335--359",
+        ),
+        Reference(
             "deng2018", "inproceedings", "Deng, Alex and Knoblich, Ulf and Lu, Jiannan",
             "Applying the delta method in metric analytics: A practical guide with novel ideas",
             "Proceedings of the 24th ACM SIGKDD International Conference on Knowledge Discovery & Data Mining", 2018,
@@ -83,6 +88,12 @@ REFERENCES = {
             "horowitz2000", "article", "Horowitz, Joel L. and Manski, Charles F.",
             "Nonparametric analysis of randomized experiments with missing covariate and outcome data",
             "Journal of the American Statistical Association", 2000, "95(449), 77--84",
+        ),
+        Reference(
+            "judd2012", "article", "Judd, Charles M. and Westfall, Jacob and Kenny, David A.",
+            "Treating stimuli as a random factor in social psychology: A new and comprehensive solution to a pervasive "
+            "but largely ignored problem",
+            "Journal of Personality and Social Psychology", 2012, "103(1), 54--69",
         ),
         Reference(
             "khattab2024", "inproceedings", "Khattab, Omar and Singhvi, Arnav and Maheshwari, Paridhi and others",

@@ -1,6 +1,7 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
 from toolkit.stats.alarms import Delay, detection_delays, false_alarms, steepest_fall
+from toolkit.stats.averaged import average
 from toolkit.stats.bootstrap import crossed_bootstrap
 from toolkit.stats.cost import BreakEven, break_even, front, ratio
 from toolkit.stats.curves import CurveBand, cumulative_band, curve_band, prequential_mean, slope_last_third
@@ -11,6 +12,7 @@ from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import sign_flip, two_way
 from toolkit.stats.initiative import Pooled, ask_f1, break_even_cost, f1, pass_hat, pooled, utilities
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
+from toolkit.stats.reaching import Reaching, exam_time, reaching_time
 from toolkit.stats.sequential import (
     ConfidenceSequence,
     Crossing,
@@ -23,6 +25,7 @@ from toolkit.stats.signs import sign_test
 from toolkit.stats.single import one_way
 from toolkit.stats.transfer import backward_transfer, forgetting
 from toolkit.stats.variance import Components, binary_prior, variance_components
+from toolkit.stats.wordings import Spread, WordingContrast, wording_contrast
 
 __all__ = [
     "BreakEven",
@@ -36,8 +39,12 @@ __all__ = [
     "Estimate",
     "Planned",
     "Pooled",
+    "Reaching",
     "Recovery",
+    "Spread",
+    "WordingContrast",
     "ask_f1",
+    "average",
     "backward_transfer",
     "binary_prior",
     "break_even",
@@ -49,6 +56,7 @@ __all__ = [
     "curve_band",
     "detectable_effect",
     "detection_delays",
+    "exam_time",
     "f1",
     "false_alarms",
     "forgetting",
@@ -62,6 +70,7 @@ __all__ = [
     "pooled",
     "prequential_mean",
     "ratio",
+    "reaching_time",
     "recovery_time",
     "running_difference",
     "shapley",
@@ -76,5 +85,6 @@ __all__ = [
     "two_way",
     "utilities",
     "variance_components",
+    "wording_contrast",
     "worst_case",
 ]

@@ -120,14 +120,16 @@ def recovery_time(
 
 def _time(row: Floats, at: int, window: int, tolerance: float) -> float:
     before = row[at - window : at]
-    if np.isnan(before).all():
-        return math.nan
-    after = row[at:]
-    sums, count = (np.concatenate([[0.0], np.cumsum(part)]) for part in (np.nan_to_num(after), ~np.isnan(after)))
+    return math.nan if np.isnan(before).all() else first_reach(row[at:], float(np.nanmean(before)) - tolerance, window)
+
+
+def first_reach(scores: Floats, target: float, window: int) -> float:
+    """Tasks at the end of the first window whose mean is at the target or above; ``inf`` where none is."""
+    sums, count = (np.concatenate([[0.0], np.cumsum(part)]) for part in (np.nan_to_num(scores), ~np.isnan(scores)))
     total, number = sums[window:] - sums[:-window], count[window:] - count[:-window]
     means = np.divide(total, number, out=np.full(len(total), -math.inf), where=number > 0)
-    back = np.flatnonzero(means >= np.nanmean(before) - tolerance - 1e-9)  # sums in another order differ in last bits
-    return float(back[0] + window) if len(back) else math.inf
+    there = np.flatnonzero(means >= target - 1e-9)  # sums in another order differ in last bits
+    return float(there[0] + window) if len(there) else math.inf
 
 
 def _summary(times: Floats, followed: Floats, window: int, level: float) -> Recovery:
