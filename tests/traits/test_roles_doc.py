@@ -22,9 +22,11 @@ def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         made.check()
     assert names["guide"].instructions == "Suggest one place at a time, in Rome."
     assert names["again"].prompt() == names["text"] == names["clerk"].prompt()
-    told = {arm.name for arm in names["arms"]}
-    assert told - {"clerk", "clerk-no-instructions", "clerk-no-examples", "clerk-no-tools"} <= set(
-        re.findall(r"`(clerk-[a-z-]+|static)`", TEXT)
+    kinds = {re.sub(r"\d$", "1", arm.name) for arm in names["arms"]}
+    assert set(re.findall(r"^\| `(clerk-(?!w)[a-z-]+1?|static)`", TEXT, re.MULTILINE)) <= kinds
+    rest = {name for name in kinds if not name.startswith("clerk-no-")} - {"clerk"}
+    assert rest <= set(re.findall(r"`(clerk[a-z1-]*|static)`", TEXT))
+        re.findall(r"`(clerk[a-z1-]*|static)`", TEXT)
     )
 
 
