@@ -30,6 +30,7 @@ _FACE = {
     ),
     "agents.designs": ("Factorial", "by_channel", "factorial"),
     "agents.live": ("Answer", "LiveAgent"),
+    "agents.role_import": ("Imported", "import_role", "roles_in"),
     "agents.rivals": ("ChainOfThought", "SelfConsistency"),
     "agents.routing": ("OnModel", "Routed"),
     "analysis": (
@@ -216,7 +217,8 @@ _FACE = {
     "widgets.chat": ("Chat",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
-    "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm", "RoleForm"),
+    "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm"),
+    "widgets.role_form": ("RoleForm",),
     "widgets.live": ("LiveStudy",),
     "widgets.study_form": ("StudyForm",),
 }

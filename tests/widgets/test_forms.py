@@ -16,12 +16,14 @@ from toolkit.evaluation.spec import load
 from toolkit.lm.scripted import Scripted
 from toolkit.records import Recall
 from toolkit.traits.memory import MemoryPolicy, NoMemory, Retrieval, Shuffled
-from toolkit.traits.role import NoRole, Role
-from toolkit.traits.role_files import role
+from toolkit.traits.role import PARTS, NoRole, Role
+from toolkit.traits.role_files import role, wordings
+from toolkit.traits.rules import MustSay, OnlyAfter
 from toolkit.widgets.fields import ListField, NumberField, UnionField, field_for
 from toolkit.widgets.form import ComponentForm
-from toolkit.widgets.forms import ArmForm, MemoryForm, RoleForm
+from toolkit.widgets.forms import ArmForm, MemoryForm
 from toolkit.widgets.help import parameter_help, summary
+from toolkit.widgets.role_form import CasesField, RoleForm
 from toolkit.widgets.study_form import StudyForm
 
 
@@ -124,6 +126,112 @@ def test_a_saved_role_is_a_file_of_the_library(tmp_path: Path) -> None:
     other.load(saved)
     assert other.value == form.value
     assert other.value.rules[-1] == "Be <b>kind</b>."
+
+
+def test_parts_are_switched_off_and_keep_what_was_typed(tmp_path: Path) -> None:
+    form = RoleForm(Role("Clerk", "Files.", "Be quick.", ["Ask."], [{"inputs": {"a": "b"}, "answer": "c"}]))
+    whole = form.value
+    form.switches["rules"].value = False
+    assert form.value == whole.without("rules")
+    assert "rules" not in form.code()
+    with pytest.raises(SpecError, match="a file holds the whole role; switch on rules first"):
+        form.save(tmp_path / "role.toml")
+    for part in PARTS:
+        form.switches[part].value = False
+    assert form.value == NoRole()
+    form.value = whole
+    assert form.value == whole
+    assert all(switch.value for switch in form.switches.values())
+    library = RoleForm("service-desk")
+    library.switches["rules"].value = False
+    assert library.library.value == "service-desk"  # it is not another role that is shown
+
+
+def test_rules_may_be_components(tmp_path: Path) -> None:
+    rules = ("Ask {first}.", "{braces}", MustSay("Escalate threats.", "^escalate", when="sue"))
+    form = RoleForm(Role("Clerk", "Files.", rules=rules))
+    assert form.value.rules == rules
+    rule = '{"use": "OnlyAfter", "text": "Look first.", "tool": "refund", "first": "order"}'
+    form.fields["rules"].control.value += f"\n{rule}"
+    assert form.value.rules[-1] == OnlyAfter("Look first.", "refund", "order")
+    assert role(str(form.save(tmp_path / "clerk.toml"))) == form.value
+    form.fields["rules"].control.value = rule.replace("OnlyAfter", "OnlyAftr")
+    assert "did you mean 'OnlyAfter'" in form.fields["rules"].marked
+    form.fields["rules"].control.value = "{torn"
+    assert "must be JSON" in form.fields["rules"].marked
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        (),
+        ({"inputs": {"ticket": "It is late.", "user": "ann: b"}, "answer": "post"},) * 2,
+        (
+            {"inputs": {"the ticket": "two\n\nlines\n  deep"}, "answer": "a\nanswer: b"},
+            {"inputs": {"a": ""}, "answer": ""},
+        ),
+        ({"inputs": {"answer": "x"}, "answer": "y"},),
+        ({"inputs": {"a:b": "[x]"}, "answer": "y"},),
+        ({"inputs": {"a": "x\r\n "}, "answer": " y\n"}, {"inputs": {"a": "\n"}, "answer": "\n\n"}),
+        ({"inputs": {"a": 3}, "answer": "y", "more": ["z"]},),
+    ],
+    ids=range(7),
+)
+def test_cases_are_given_back_as_they_are(cases: tuple[object, ...]) -> None:
+    field = CasesField("examples")
+    field.set(cases)
+    assert field.get() == cases
+
+
+def test_a_case_that_is_none_is_marked() -> None:
+    form = RoleForm(Role("Clerk", "Files."))
+    form.fields["examples"].control.value = "ticket: a\nanswer: b\n\nticket: c"
+    assert form.fields["examples"].marked.startswith("case 2 needs lines such as 'ticket: It is late.'")
+    form.fields["examples"].control.value = "ticket: a\nanswer: b\n\n\nticket: c\nanswer: d\n"
+    assert [one.answer for one in form.value.worked()] == ["b", "d"]
+
+
+def test_a_role_keeps_its_wordings_through_a_form(tmp_path: Path) -> None:
+    file = tmp_path / "clerk.toml"
+    file.write_text(
+        'name = "Clerk"\nobjective = "Files."\nrules = ["Ask."]\n[[wordings]]\nobjective = "Sorts."\n'
+        '[[wordings]]\nname = "Aide"\nrules = ["Inquire."]\n',
+        encoding="utf-8",
+    )
+    form = RoleForm()
+    form.load(file)
+    form.fields["edition"].control.value = "2"
+    saved = str(form.save(tmp_path / "copy.toml"))
+    assert role(saved) == form.value
+    assert [one.but(edition="") for one in wordings(saved)] == [one.but(edition="") for one in wordings(str(file))]
+    form.fields["rules"].control.value += "\nGuess."
+    assert "1 are saved with it; 1 have another number of rules" in form.told.value
+    assert [one.objective for one in wordings(str(form.save(tmp_path / "more.toml")))] == ["Sorts."]
+    form.value = Role("Other", "Does other things.")
+    assert form.told.value == "<small></small>"
+    assert wordings(str(form.save(tmp_path / "other.toml"))) == ()
+
+
+def test_roles_are_imported_by_mouse_and_in_code(tmp_path: Path) -> None:
+    file = tmp_path / "agents.yaml"
+    file.write_text("a: {role: Analyst, goal: Reports., llm: x}\nb: {role: Boss, goal: Leads.}\n", encoding="utf-8")
+    form = RoleForm()
+    panel = form.elsewhere
+    panel.path.value = str(file)
+    assert panel.name.options == ("a", "b")
+    panel.button.click()
+    assert "say which" in panel.said.value
+    assert form.value == NoRole()
+    panel.name.value = "a"
+    panel.button.click()
+    assert form.value == Role("Analyst", "Reports.")
+    assert "left out: llm" in panel.said.value
+    panel.path.value = str(tmp_path / "absent.csv")
+    assert "no such file" in panel.said.value
+    panel.path.value, panel.text.value, panel.name.value = "", "Sort the letters. Be <b>quick</b>.", "Clerk"
+    panel.button.click()
+    assert form.value == Role("Clerk", "Sort the letters.", "Be <b>quick</b>.")
+    assert form.import_from(file, "b").role == form.value == Role("Boss", "Leads.")
 
 
 def test_there_is_no_role_to_save(tmp_path: Path) -> None:
@@ -349,7 +457,7 @@ def test_a_union_shows_the_type_of_its_value() -> None:
 def test_help_comes_from_the_docstring() -> None:
     assert summary(Retrieval).startswith("The ``k`` past tasks most similar")
     told = parameter_help(Role)
-    assert told["rules"] == "Decision rules, one sentence each."
+    assert told["rules"].startswith("Decision rules: texts, or components")
     from toolkit.lm.embedded import Gguf
 
     assert parameter_help(Gguf)["context"] == "Tokens that a prompt and its answer may have together."

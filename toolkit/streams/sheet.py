@@ -137,6 +137,18 @@ def read_sheet(data: str, encoding: str = "utf-8") -> Sheet:
     return sheet
 
 
+def read_text(data: str, encoding: str = "utf-8") -> str:
+    """The text of a file.
+
+    Raises
+    ------
+    SpecError
+        If it cannot be opened or decoded, with the line.
+    """
+    path = Path(expanduser(data))
+    return _decoded(Sheet(path.name), _raw(path, data, False), encoding)
+
+
 def _raw(path: Path, data: str, kept: bool) -> bytes:
     try:
         return path.read_bytes()

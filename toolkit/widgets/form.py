@@ -111,7 +111,9 @@ class Form(Field):
                 if not isinstance(field, Form):
                     field.mark("")
                 values[name] = field.get()
-            except SpecError as error:  # a form within: it has marked its own fields
+            except SpecError as error:
+                if not isinstance(field, Form):  # a form within has marked its own fields
+                    field.mark("; ".join(error.mistakes))
                 mistakes += error.mistakes
             except ValueError as error:
                 field.mark(str(error))

@@ -1,4 +1,4 @@
-"""The forms of an agent: its role, its memory, its learner, and the arm that holds all its traits."""
+"""The forms of an agent: its memory, its learner, and the arm that holds all its traits; see `role_form` too."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from typing import Any
 import ipywidgets
 
 from toolkit.agents.arm import Arm
-from toolkit.component import Component, Config, read_toml
-from toolkit.errors import SpecError
+from toolkit.component import read_toml
 from toolkit.lm.model import Model
 from toolkit.streams.channel import Channel
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory import MemoryPolicy
-from toolkit.traits.role import Role, RolePolicy
-from toolkit.traits.role_files import library, role
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
 from toolkit.widgets.form import ComponentForm, Form
-
-_OWN = "as written below"
+from toolkit.widgets.role_form import RoleForm
 
 
 class MemoryForm(ComponentForm):
@@ -63,59 +59,6 @@ class LearnerForm(ComponentForm):
 
     def __init__(self, value: Learner | None = None, name: str = "learning", nested: bool = False) -> None:
         super().__init__("learning", value, name, nested)
-
-
-class RoleForm(ComponentForm):
-    """A form for a role: from the library, changed, or written anew.
-
-    A role that is saved is a file as in the library: `toolkit.role` reads it, and an arm may name it.
-
-    Parameters
-    ----------
-    value
-        What to show first: a role, or the name of one in the library; None = no role.
-    """
-
-    def __init__(self, value: RolePolicy | str | None = None, name: str = "role", nested: bool = False) -> None:
-        self.library = ipywidgets.Dropdown(
-            description="library", options=[_OWN, *library()], style={"description_width": "9.5em"}
-        )
-        super().__init__("role", role(value) if isinstance(value, str) else value, name, nested)
-        self.children: tuple[ipywidgets.Widget, ...] = (self.library, *self.children)
-        self.library.observe(self._take, "value")
-
-    def set(self, value: Component) -> None:
-        """Show a role."""
-        super().set(value)
-        self.library.value = next((name for name in library() if role(name) == value), _OWN)
-
-    def save(self, path: str | Path) -> Path:
-        """Write the role as a file of the library's form."""
-        if not isinstance(self.value, Role):
-            raise SpecError([f"{path}: there is no role to save: choose Role, or one of the library, first"])
-        return super().save(path)
-
-    def config(self) -> Config:
-        """A role's file has its parameters without ``use``."""
-        found = super().config()
-        return {name: one for name, one in found.items() if name != "use"}
-
-    def read(self, file: Path) -> Component:
-        """A role's file."""
-        if file.suffix != ".toml":
-            raise SpecError([f"{file}: a role's file ends in .toml"])
-        return role(str(file))
-
-    def _take(self, _: object) -> None:
-        if self.library.value != _OWN:
-            self.set(role(self.library.value))
-
-    def _look(self) -> None:
-        """What was changed is no longer the library's."""
-        super()._look()
-        shown = self.library.value
-        if shown != _OWN and not self.mistakes and self.value != role(shown):
-            self.library.value = _OWN
 
 
 class ModelField(Form):

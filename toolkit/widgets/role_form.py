@@ -1,0 +1,249 @@
+"""The form of a role: from the library, from elsewhere or written anew; its parts can be switched off."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+
+from toolkit.agents.role_import import Imported, import_role, roles_in
+from toolkit.component import Component, Config, read_toml
+from toolkit.errors import SpecError
+from toolkit.traits.role import PARTS, Role, RolePolicy
+from toolkit.traits.role_files import library, role
+from toolkit.widgets.fields import Field, PlainField
+from toolkit.widgets.form import ComponentForm
+from toolkit.widgets.help import parameter_help
+
+_OWN = "as written below"
+_LABEL = {"description_width": "9.5em"}
+_INPUT = re.compile(r"([^\s:\"\[][^:\n]*): ?(.*)", re.DOTALL)
+
+
+class CasesField(PlainField):
+    """Worked cases as they stand in a prompt: a line for each input, the answer last, an empty line between cases.
+
+    Further lines of a text are indented by two blanks. Cases that cannot be written so are shown as JSON.
+
+    Examples
+    --------
+    >>> field = CasesField("examples")
+    >>> field.control.value = "ticket: It is late.\\nanswer: post\\n\\nticket: Torn!\\nanswer: repair"
+    >>> field.get()[1]
+    {'inputs': {'ticket': 'Torn!'}, 'answer': 'repair'}
+    """
+
+    def __init__(self, name: str, help_text: str = "") -> None:
+        super().__init__(name)
+        told = "A line for each input, as 'ticket: It is late.'; then 'answer: ...'; an empty line between cases."
+        self.control.tooltip, self.control.rows = f"{help_text} {told}".strip(), 6
+        self.control.placeholder = "ticket: It is late.\nanswer: post"
+
+    def spell(self, value: Any) -> str:
+        """The cases as lines, if they can be read back from them."""
+        try:
+            text = "\n\n".join(_lines(case) for case in value)
+            if list(self.read(text)) == list(value):
+                return text
+        except (AttributeError, KeyError, TypeError, ValueError):  # not of the common form: that is for the role to say
+            pass
+        return super().spell(list(value))
+
+    def read(self, text: str) -> Any:
+        """One table a case."""
+        if text.lstrip().startswith("["):
+            return super().read(text)
+        cases = [case for case in re.split(r"\n[^\S\n]*(?:\n(?!  ))+", text.strip("\n")) if case.strip()]
+        return tuple(_case(case, number) for number, case in enumerate(cases, start=1))
+
+
+def _lines(case: Mapping[str, Any]) -> str:
+    fields = [*case["inputs"].items(), ("answer", case["answer"])]
+    return "\n".join(f"{name}: " + text.replace("\n", "\n  ") for name, text in fields)
+
+
+def _case(text: str, number: int) -> dict[str, Any]:
+    found = [_INPUT.fullmatch(line) for line in re.split(r"\n(?!  )", text)]
+    named = [(one[1].strip(), one[2].replace("\n  ", "\n")) for one in found if one]
+    if len(named) < len(found) or len(named) < 2 or named[-1][0] != "answer":
+        wanted = "needs lines such as 'ticket: It is late.', the last of them 'answer: ...'"
+        raise ValueError(f"case {number} {wanted}; further lines of a text begin with two blanks: {text!r:.80}")
+    return {"inputs": dict(named[:-1]), "answer": named[-1][1]}
+
+
+class RoleForm(ComponentForm):
+    """A form for a role: from the library, from elsewhere, changed, or written anew.
+
+    A role that is saved is a file as in the library: `toolkit.role` reads it, and an arm may name it. The wordings of
+    the file that it came from are saved with it, as they are.
+
+    Parameters
+    ----------
+    value
+        What to show first: a role, or the name of one in the library; None = no role.
+
+    Attributes
+    ----------
+    switches
+        By part of the role a checkbox: what is switched off stays in its field and is not in `value`.
+
+    Examples
+    --------
+    >>> form = RoleForm("service-desk")
+    >>> form.switches["rules"].value = False
+    >>> form.value == role("service-desk").without("rules")
+    True
+    """
+
+    def __init__(self, value: RolePolicy | str | None = None, name: str = "role", nested: bool = False) -> None:
+        self.library = ipywidgets.Dropdown(description="library", options=[_OWN, *library()], style=_LABEL)
+        self.switches = {part: ipywidgets.Checkbox(True, description=part, indent=False) for part in PARTS}
+        for switch in self.switches.values():
+            switch.layout.width = "8em"
+        self.elsewhere = _Elsewhere(self)
+        self.told = ipywidgets.HTML()
+        self._wordings: tuple[Config, ...] = ()
+        self._whole: Component | None = None
+        super().__init__("role", role(value) if isinstance(value, str) else value, name, nested)
+        parts = ipywidgets.HBox([ipywidgets.Label("parts", layout={"width": "9.5em"}), *self.switches.values()])
+        self.children: tuple[ipywidgets.Widget, ...] = (
+            self.library, parts, self.children[0], self.told, *self.children[1:], self.elsewhere,
+        )  # fmt: skip
+        self.library.observe(self._take, "value")
+        for switch in self.switches.values():
+            switch.observe(self.changed, "value")
+
+    def set(self, value: Component) -> None:
+        """Show a role, with all its parts."""
+        named = next((name for name in library() if role(name) == value), _OWN)
+        self._wordings = _wordings(library()[named]) if named != _OWN else ()
+        for switch in self.switches.values():
+            switch.value = True
+        super().set(value)
+        self.library.value = named
+
+    def get(self) -> Component:
+        """The role, without the parts that are switched off."""
+        found = self._whole = super().get()
+        off = [part for part, switch in self.switches.items() if not switch.value]
+        return found.without(*off) if isinstance(found, Role) and off else found
+
+    def save(self, path: str | Path) -> Path:
+        """Write the role as a file of the library's form, with the wordings that it came with.
+
+        Raises
+        ------
+        SpecError
+            If there is no role, or a part is switched off: a file holds the whole role.
+        """
+        value, off = self.value, [part for part, switch in self.switches.items() if not switch.value]
+        if not isinstance(self._whole, Role):
+            raise SpecError([f"{path}: there is no role to save: choose Role, or one of the library, first"])
+        if off and value != self._whole:
+            raise SpecError([f"{path}: a file holds the whole role; switch on {', '.join(off)} first"])
+        return super().save(path)
+
+    def config(self) -> Config:
+        """A role's file has its parameters without ``use``, and its wordings."""
+        found = {name: one for name, one in super().config().items() if name != "use"}
+        fitting = self._fitting()
+        return {**found, "wordings": list(fitting)} if fitting else found
+
+    def read(self, file: Path) -> Component:
+        """A role's file."""
+        if file.suffix != ".toml":
+            raise SpecError([f"{file}: a role's file ends in .toml"])
+        return role(str(file))
+
+    def load(self, path: str | Path) -> None:
+        """Show the role of a TOML file; its wordings come with it."""
+        file = Path(path).expanduser()
+        super().load(file)
+        self._wordings = _wordings(file)
+        self._look()
+
+    def import_from(self, source: object, name: str = "", **options: Any) -> Imported:
+        """Show a role from elsewhere; what could not be carried over. As `toolkit.import_role`."""
+        found = import_role(source, name, **options)
+        self.set(found.role)
+        return found
+
+    def _made(self, cls: type[Component]) -> dict[str, Field]:
+        found = super()._made(cls)
+        if "examples" in found:
+            found["examples"] = CasesField("examples", parameter_help(cls).get("examples", ""))
+            found["examples"].set(())
+            found["examples"].on_change(self.changed)
+        return found
+
+    def _take(self, _: object) -> None:
+        if self.library.value != _OWN:
+            self.set(role(self.library.value))
+
+    def _look(self) -> None:
+        """What was changed is no longer the library's."""
+        super()._look()
+        shown = self.library.value
+        if shown != _OWN and not self.mistakes and self._whole != role(shown):
+            self.library.value = _OWN
+        kept, all_ = len(self._fitting()), len(self._wordings)
+        lost = f"; {all_ - kept} have another number of rules and are not" if kept < all_ else ""
+        told = f"It comes in {all_} other wordings; {kept} are saved with it{lost}." if all_ else ""
+        self.told.value = f"<small>{html.escape(told)}</small>"
+
+    def _fitting(self) -> tuple[Config, ...]:
+        """The wordings that still have as many rules as the role."""
+        rules = len(self._whole.rules) if isinstance(self._whole, Role) else 0
+        return tuple(one for one in self._wordings if len(one.get("rules", [None] * rules)) == rules)
+
+
+def _wordings(file: Path) -> tuple[Config, ...]:
+    return tuple(read_toml(file).get("wordings", ()))
+
+
+class _Elsewhere(ipywidgets.Accordion):
+    """The part of a role's form that imports: a text that is pasted, or a file and which of its roles."""
+
+    def __init__(self, form: RoleForm) -> None:
+        self._form = form
+        wide = {"width": "46em", "max_width": "98%"}
+        self.text = ipywidgets.Textarea(
+            description="system prompt", placeholder="paste a text", rows=4, style=_LABEL, layout=wide
+        )
+        self.path = ipywidgets.Text(
+            description="or a file", placeholder="agents.yaml, prompts.csv, prompt.txt", continuous_update=False,
+            style=_LABEL, layout=wide,
+        )  # fmt: skip
+        self.name = ipywidgets.Combobox(description="name", placeholder="which, or how called", style=_LABEL)
+        self.button = ipywidgets.Button(description="Import")
+        self.said = ipywidgets.HTML()
+        self.path.observe(self._offer, "value")
+        self.button.on_click(self._take)
+        row = ipywidgets.HBox([self.name, self.button])
+        super().__init__([ipywidgets.VBox([self.text, self.path, row, self.said])], titles=("from elsewhere",))
+        self.selected_index = None
+
+    def _offer(self, _: object) -> None:
+        """Offer the names in the file, where it has names."""
+        try:
+            self.name.options, self.said.value = roles_in(self.path.value), ""
+        except SpecError as error:
+            self.name.options = ()
+            file = Path(self.path.value)
+            self.said.value = _told(str(error), True) if file.suffix in (".yaml", ".yml", ".csv", ".tsv") else ""
+
+    def _take(self, _: object) -> None:
+        try:
+            source = Path(self.path.value) if self.path.value.strip() else f"{self.text.value}\n"
+            self.said.value = _told(str(self._form.import_from(source, self.name.value.strip())), False)
+        except SpecError as error:
+            self.said.value = _told(str(error), True)
+
+
+def _told(text: str, wrong: bool) -> str:
+    style = "color: var(--jp-error-color1, #b00020)" if wrong else ""
+    return f'<pre style="white-space: pre-wrap; {style}" {"role=alert" if wrong else ""}>{html.escape(text)}</pre>'
