@@ -26,7 +26,7 @@ def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(re.findall(r"^\| `(clerk-(?!w)[a-z-]+1?|static)`", TEXT, re.MULTILINE)) <= kinds
     rest = {name for name in kinds if not name.startswith("clerk-no-")} - {"clerk"}
     assert rest <= set(re.findall(r"`(clerk[a-z1-]*|static)`", TEXT))
-        re.findall(r"`(clerk[a-z1-]*|static)`", TEXT)
+
 
 def test_the_file_of_the_page_is_a_role_with_a_wording(tmp_path: Path) -> None:
     file = tmp_path / "clerk.toml"
