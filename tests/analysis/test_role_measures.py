@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
-import pandas as pd
 import pytest
 from errands import Errands, finish
 
 import toolkit as tk
+from toolkit.figures import Drawn
 from toolkit.records import Learned
+from toolkit.report.content import content
+from toolkit.report.facts import gather
+from toolkit.report.methods import methods
+from toolkit.report.roles import role_section
 from toolkit.traits.learning import Learner
 from toolkit.traits.rules import MustNotSay
 
@@ -159,11 +164,21 @@ def test_the_ledger_says_how_often_each_arm_broke_the_role_s_rules(study: tk.Stu
 
 
 def test_a_report_tells_of_roles_where_there_are_any(study: tk.Study) -> None:
-    page = study.report().read_text(encoding="utf-8")
+    facts = gather(study.ledger, study.name)
+    blank = dict.fromkeys(("differences", "curves", "costs", "worth", "utility"), Drawn())
+    page = "".join(content(facts, blank))
     for told in ("<h3>Roles</h3>", "clerk: in other words", "Rules that were broken", "Never name the bank."):
         assert told in page
-    methods = (study.folder / "methods.md").read_text(encoding="utf-8")
-    assert "wordings are a random factor" in methods
-    assert "Clark, Herbert H." in methods
-    assert "Rules of roles were checked by a program" in methods
-    assert pd.read_csv(study.folder / "figures" / "differences.csv").size
+    written = methods(facts)
+    assert "wordings are a random factor" in "".join(written.texts)
+    assert {"clark1973", "judd2012", "deng2018"} <= set(written.keys)
+    assert "Rules of roles were checked by a program" in "".join(written.texts)
+
+
+def test_a_report_says_nothing_of_roles_where_there_are_none(tmp_path: Path) -> None:
+    arms = [tk.Arm("static"), tk.Arm("clerk", role=tk.Role("Clerk", rules=["Never guess."]))]
+    made = finish(tk.Study("bare", Errands(4), arms=arms, seeds=1, ledger=tmp_path, lm=tk.Scripted()))
+    facts = gather(made.ledger, made.name)
+    assert facts.violations is None
+    assert role_section(facts) == ""
+    assert "Rules of roles" not in "".join(methods(facts).texts)

@@ -70,9 +70,9 @@ def test_rules_that_are_kept_early_and_forgotten_later_are_found_so() -> None:
 
 
 def test_over_some_studies_rates_are_covered_and_a_null_is_none() -> None:
-    held, null = covered(15, seed=82)
-    assert held >= 0.8  # P(fewer than 12 of 15 at .95) = .005
-    assert null >= 0.8
+    held, null = covered(8, seed=82)
+    assert held >= 0.75  # P(fewer than 6 of 8 at .95) = .006
+    assert null >= 0.75
 
 
 @pytest.mark.validate
