@@ -1,7 +1,7 @@
 """Write the studies of this folder from the library of roles: ``python experiments/roles/make.py``.
 
-A role and its controls are some twenty arms, whose texts stand in each ``study.toml`` in full: what is run there is what
-the library said when it was written, whatever it says later.
+A role and its controls are some twenty arms, whose texts stand in each ``study.toml`` in full: what is run is what the
+library said when it was written, whatever it says later.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from toolkit.evaluation.spec import save
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[2] / "shared" / "data"
-LABELS = (16, 64, 256)
 
 
 def controlled(name: str, short: str, wrong: str, **other: object) -> tuple[tk.Arm, ...]:
     """A role of the library and all its controls."""
     role = tk.role(name)
     arm = tk.Arm(short, role=role, **other)
-    return tk.role_controls(arm, wordings=tk.wordings(name), placebos=tk.placebos(role), wrong=tk.role(wrong))
+    general = tk.Arm("general", role=tk.role("general-assistant"), **other)
+    return (
+        *tk.role_controls(arm, wordings=tk.wordings(name), placebos=tk.placebos(role), wrong=tk.role(wrong)),
+        general,
+    )
 
 
-def trained() -> tuple[tk.Arm, ...]:
-    """The same model fine-tuned, and what has seen the same labels without any training."""
-    tuned = [tk.Arm(f"tuned-{labels}", lm=tk.FineTuned(examples=labels)) for labels in LABELS]
+def trained(*labels: int) -> tuple[tk.Arm, ...]:
+    """The same model fine-tuned on so many labelled tasks, and rivals that have seen 8 or 64 without any training."""
+    tuned = [tk.Arm(f"tuned-{number}", lm=tk.FineTuned(examples=number)) for number in labels]
     compiled = tk.Compiled("random-search", labels=64, budget=24)
     return (
         tk.Arm("untouched", lm=tk.FineTuned(examples=0)),
@@ -50,7 +53,7 @@ def studies() -> Sequence[tuple[str, tk.Study]]:
     banking = tk.Study(
         "roles-banking77",
         tk.Banking77(str(DATA / "banking77"), options=8, tasks=48),
-        arms=(*controlled("banking-triage", "triage", "twenty-questions-interviewer"), *trained()),
+        arms=(*controlled("banking-triage", "triage", "twenty-questions-interviewer"), *trained(16, 64, 256)),
         seeds=4,
         exams=tk.Exams(before=True, every=8, tasks=24),
         hypotheses=hypotheses("triage", *rivals),
@@ -58,7 +61,7 @@ def studies() -> Sequence[tuple[str, tk.Study]]:
     desk = tk.Study(
         "roles-desk",
         tk.Desk(tasks=48, queues=8),
-        arms=(*controlled("service-desk", "agent", "banking-triage"), *trained()),
+        arms=(*controlled("service-desk", "agent", "banking-triage"), *trained(16, 64)),
         seeds=4,
         exams=tk.Exams(before=True, every=8, tasks=24),
         hypotheses=hypotheses("agent", ("tuned-64", "compiled-64"), ("tuned-64", "agent")),
@@ -78,5 +81,7 @@ def studies() -> Sequence[tuple[str, tk.Study]]:
 if __name__ == "__main__":
     for folder, study in studies():
         (HERE / folder).mkdir(exist_ok=True)
-        print(save(study, HERE / folder / "study.toml"))
-        print(study.plan())
+        file = save(study, HERE / folder / "study.toml")
+        text = file.read_text(encoding="utf-8").replace(str(DATA), "../../../../shared/data")
+        file.write_text(text, encoding="utf-8")
+        print(file.relative_to(HERE))
