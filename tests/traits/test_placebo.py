@@ -14,7 +14,7 @@ from toolkit.streams.case_world import case_texts
 from toolkit.streams.company import wordings as desk_words
 from toolkit.streams.questions import things
 from toolkit.traits.placebo import TOLERANCE, personas, placebos
-from toolkit.traits.role import NoRole, Role, told
+from toolkit.traits.role import NoRole, Role, rule_text
 from toolkit.traits.role_files import library, role, wordings
 from toolkit.traits.rules import MustSay
 
@@ -45,7 +45,7 @@ def test_a_placebo_has_the_shape_and_the_length_of_its_role(name: str) -> None:
         assert (one.examples, one.tools, one.memory) == (original.examples, original.tools, original.memory)
         assert not one.checked
         for rule, own in zip(one.rules, original.rules, strict=True):
-            assert abs(len(told(rule)) - len(told(own))) < 25
+            assert abs(len(rule_text(rule)) - len(rule_text(own))) < 25
     handbook = original.without("identity")
     if handbook != NoRole():
         assert all(_near(handbook, one) and not one.name for one in placebos(handbook))

@@ -19,7 +19,7 @@ from toolkit.streams.benchmarks import Banking77
 from toolkit.streams.channel import NoFeedback
 from toolkit.streams.conversations import Locomo
 from toolkit.traits.goals import GoalPolicy
-from toolkit.traits.role import Role, told
+from toolkit.traits.role import Role, rule_text
 from toolkit.traits.role_files import library, role, wordings
 from toolkit.traits.rules import Said
 
@@ -71,7 +71,7 @@ def test_it_is_in_order(name: str) -> None:
     found = role(name)
     found.check()
     assert found.text().startswith(f"You are: {found.name}. {found.objective}")
-    assert all(told(rule) in found.text() for rule in found.rules)
+    assert all(rule_text(rule) in found.text() for rule in found.rules)
     assert Role.from_config(found.config()) == found
     assert found.tokens <= 500 < found.budget
     assert [line.split(":")[0] for line in found.history] == [str(n + 1) for n in range(int(found.edition))]
@@ -92,7 +92,7 @@ def test_it_has_five_other_wordings_and_no_sentence_in_two(name: str) -> None:
 
 
 def _sentences(one: Role) -> list[str]:
-    said = (one.name, one.objective, one.instructions, *map(told, one.rules))
+    said = (one.name, one.objective, one.instructions, *map(rule_text, one.rules))
     return [text.casefold() for text in said if text]
 
 
@@ -119,7 +119,7 @@ def test_whoever_knows_the_answers_breaks_no_rule_of_it(name: str, study: Callab
     assert (rows.status == "ok").all()
     assert (rows.score >= rows.oracle - 1e-9).all()
     for said in (one for row in rows.itertuples() for one in _occasions(stream, row)):
-        assert not [told(rule) for rule in found.checked if rule.kept(said) is False], said
+        assert not [rule_text(rule) for rule in found.checked if rule.kept(said) is False], said
 
 
 def _occasions(stream: Stream, row) -> Iterator[Said]:
@@ -194,8 +194,8 @@ def test_each_rule_that_can_be_checked_is_kept_once_and_broken_once(name: str) -
     found = role(name)
     for one in (found, *wordings(name)):
         for rule, (right, wrong) in zip(one.checked, OCCASIONS[name], strict=True):
-            assert rule.kept(right) is True, told(rule)
-            assert rule.kept(wrong) is False, told(rule)
+            assert rule.kept(right) is True, rule_text(rule)
+            assert rule.kept(wrong) is False, rule_text(rule)
 
 
 def test_the_page_holds_the_table_of_the_files() -> None:
