@@ -100,9 +100,10 @@ def _world_mistakes(study: Study) -> Iterator[str]:
 def _tool_mistakes(study: Study) -> Iterator[str]:
     """Of roles that restrict themselves to tools: a name that no world here has restricts to nothing."""
     restricted = [arm for arm in study.arms if arm.role.unknown_tools(())]
-    if not restricted:
+    worlds = [stream for stream in study.streams if isinstance(stream, WorldStream)]
+    if not restricted or not worlds:  # where answers are texts, there is nothing to restrict
         return
-    known = {tool.name: tool for stream in study.streams if isinstance(stream, WorldStream) for tool in stream.tools()}
+    known = {tool.name: tool for stream in worlds for tool in stream.tools()}
     for arm in restricted:
         for mistake in arm.role.unknown_tools(list(known.values())):
             yield f"arm {arm.name!r}: {mistake}"
