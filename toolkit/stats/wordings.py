@@ -120,7 +120,8 @@ def wording_contrast(
     chi-square distribution of s_g**2, V_both taken as known.
 
     In simulations (``tests/recovery/test_wordings.py``) a nominal .95 covers .94 to .99 with 5 wordings of either text,
-    whether wordings differ or not; an interval over runs and tasks alone covered .6 where they did.
+    whether wordings differ or not. An interval over runs and tasks alone covered .68 where wordings differed by a
+    standard deviation of .3, the noise of a score being .7, in 5 runs of 40 tasks.
 
     References
     ----------
