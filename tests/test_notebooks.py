@@ -13,9 +13,10 @@ from errands import ROOT
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 PARAMETERS = "{}\ntasks, seeds = {}\n"
 SCRIPTED = {"04_goals": "import toolkit\nlm = toolkit.ScriptedActor()"}  # knows what to do in worlds
-SIZES = {"03_learning": "60, 3", "04_goals": "4, 2"}  # versions need time to come and go
+SIZES = {"03_learning": "60, 3", "04_goals": "4, 2", "05_roles": "4, 1"}  # versions need time to come and go
 TOLD = {
     "03_learning": ("what the prompts carry anyway", "was better", "rejected", "60 answers behind it", "6 of 6"),
+    "05_roles": ("a first request", "role - placebo", "clerk-handbook", "clerk breaks it on 0.", "tasks (median)"),
     "04_goals": ("no offer was made", "prompts per goal reached", "pays over polled", "patient ("),
 }
 
