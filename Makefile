@@ -37,8 +37,8 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 lock:  ## the versions that resolve today, for Python 3.11 to 3.13, without addresses
-	uv pip compile -q --universal --python-version 3.11 --all-extras --no-annotate --no-header --no-emit-index-url \
-	  pyproject.toml -o constraints.txt
+	uv pip compile -q --universal --python-version 3.11 --extra cluster --extra dev --extra worlds \
+	  --no-annotate --no-header --no-emit-index-url pyproject.toml -o constraints.txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -21,7 +21,9 @@ def tables() -> ModuleType:
     return made
 
 
-@pytest.mark.parametrize(("experiment", "number", "figure"), [("memory", 8, "0.407"), ("learning", 6, "0.198")])
+@pytest.mark.parametrize(
+    ("experiment", "number", "figure"), [("memory", 8, "0.407"), ("learning", 6, "0.198"), ("goals", 4, "0.185")]
+)
 def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     tables: ModuleType, experiment: str, number: int, figure: str
 ) -> None:
