@@ -21,10 +21,10 @@ from toolkit.traits.learning import Learner
 from toolkit.traits.rules import MustNotSay
 
 GAINS = {"Clerk one": 0.3, "Clerk two": 0.4, "Clerk three": 0.5, "Clerk & parcel": -0.6}
-"""Of three wordings, in the mean .4; on parcels, which are not its own, that much less."""
+"""Of three wordings, in the mean .4; on sendings, which are not its own, that much less."""
 
 
-class Parcels(Errands):
+class Sendings(Errands):
     """The same with other notes."""
 
     def load(self):
@@ -57,7 +57,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tk.Study:
     roles |= {name: tk.Role(text) for name, text in bland.items()}
     arms = [tk.Arm("static"), *(tk.Arm(name, role=role, repeat=n + 1) for n, (name, role) in enumerate(roles.items()))]
     folder = tmp_path_factory.mktemp("roles") / "ledger"
-    streams = [Errands(20, sessions=False), Parcels(20, sessions=False)]
+    streams = [Errands(20, sessions=False), Sendings(20, sessions=False)]
     lm = tk.Scripted(0.4, 0.4, gains=GAINS)
     return finish(tk.Study("roles", streams=streams, arms=arms, baseline="static", seeds=4, lm=lm, ledger=folder))
 
@@ -76,7 +76,7 @@ def test_the_worth_of_a_role_is_found_over_its_wordings(study: tk.Study) -> None
     whole = found.frame.set_index("wording")
     assert whole.loc["role - placebo"].value == pytest.approx(found.estimate.value)
     assert "Of these wordings alone" in str(found)
-    other = tk.wording_effect("roles", wordings=ROLE, placebos=PLACEBOS, stream="parcels", ledger=study.ledger)
+    other = tk.wording_effect("roles", wordings=ROLE, placebos=PLACEBOS, stream="sendings", ledger=study.ledger)
     assert other.estimate.low <= -0.2 <= other.estimate.high
 
 
@@ -95,12 +95,12 @@ def test_a_planted_zero_is_none_and_one_wording_says_nothing(study: tk.Study) ->
 
 
 def test_what_a_role_costs_elsewhere_stands_beside_what_it_gains(study: tk.Study) -> None:
-    found = tk.role_matrix(study, {"clerk": "errands", "clerk-w2": "parcels", "clerk-placebo1": ""})
+    found = tk.role_matrix(study, {"clerk": "errands", "clerk-w2": "sendings", "clerk-placebo1": ""})
     clerk = found.row("clerk")
     assert clerk.gain.low <= 0.3 <= clerk.gain.high
     assert clerk.elsewhere.low <= -0.3 <= clerk.elsewhere.high
     assert found.cell("clerk", "errands") == clerk.gain
-    plain = tk.compare(study, stream="parcels").row("clerk").difference
+    plain = tk.compare(study, stream="sendings").row("clerk").difference
     assert (clerk.elsewhere.value, clerk.elsewhere.low) == pytest.approx((plain.value, plain.low))
     both = found.row("clerk-placebo1")
     assert both.gain is None
@@ -115,8 +115,8 @@ def test_cells_that_were_not_run_are_not_available(study: tk.Study, tmp_path: ob
     other = finish(
         tk.Study("kitchen", Errands(6, sessions=False), arms=arms, seeds=2, ledger=tmp_path, lm=tk.Scripted())
     )
-    found = tk.role_matrix([study, other], {"clerk": "errands", "cook": "parcels"})
-    assert found.cell("cook", "parcels") is None
+    found = tk.role_matrix([study, other], {"clerk": "errands", "cook": "sendings"})
+    assert found.cell("cook", "sendings") is None
     assert "n/a*" in str(found)
     assert found.frame.reason.eq("not run").sum() == 1
     with pytest.raises(tk.ToolkitError, match="no study has a stream 'errand'"):

@@ -51,6 +51,17 @@ from toolkit.traits.memory import (
     SlidingWindow,
 )
 from toolkit.traits.role import Role
+from toolkit.traits.rules import (
+    AmongOptions,
+    AtMostTimes,
+    AtMostWords,
+    MustNotSay,
+    MustSay,
+    NotAgain,
+    OnlyAfter,
+    Rule,
+    SilentUnless,
+)
 
 WITH = {
     "Abstaining": Abstaining(SelfConsistency(3), worth=0.3),
@@ -76,6 +87,14 @@ WITH = {
     "Several": Several((Scripted(p=0.2), Scripted(p=0.6))),
     "Shuffled": Shuffled(Retrieval(k=2)),
     "PermutedLabels": PermutedLabels(Retrieval(k=3, store="correct")),
+    "AmongOptions": AmongOptions("Name one of them."),
+    "AtMostTimes": AtMostTimes("Ask once.", "ask"),
+    "AtMostWords": AtMostWords("Be brief.", 3),
+    "MustNotSay": MustNotSay("Promise nothing.", "promise", when="lamp"),
+    "MustSay": MustSay("Say please.", "please"),
+    "NotAgain": NotAgain("Never ask twice.", "ask"),
+    "OnlyAfter": OnlyAfter("Look first.", "close", "look"),
+    "SilentUnless": SilentUnless("Be silent unless there is smoke.", "smoke"),
     "ToyText": ToyText("slippery_lake", tasks=2, turns=20),
     "TwentyQuestions": TwentyQuestions(tasks=3, things=8),
 }
@@ -151,12 +170,30 @@ def test_every_kind_is_crossed() -> None:
         "lm",
         "memory",
         "role",
+        "rule",
         "scorer",
         "stream",
     }
     assert {c.kind for c in shipped()} == kinds_known
     assert "Table" in registered("stream")
     assert Table is registered("stream")["Table"]
+
+
+class Moody(Rule):
+    """Counts how often it was asked."""
+
+    def __init__(self, text: str = "Be kind.") -> None:
+        self.text = text
+        self.asked = 0
+
+    def kept(self, said):
+        self.asked += 1
+        return self.asked > 3
+
+
+def test_a_rule_that_remembers_is_caught() -> None:
+    with pytest.raises(ContractError, match="a rule remembers nothing"):
+        check(Moody())
 
 
 class Forgetful(MemoryPolicy):

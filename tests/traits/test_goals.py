@@ -35,6 +35,7 @@ from toolkit.traits.goals.agenda import changes_of, goals_of, met
 from toolkit.traits.goals.asking import lessons
 from toolkit.traits.goals.thoughtful import parts_of, says
 from toolkit.traits.learning import Bandit
+from toolkit.traits.role import NoRole
 
 WHO = Tool("who", "Ask whose it is.", asks=True, cost=0.5)
 OPEN = Tool("open", "Open a door.", {"door": {"type": "string"}})
@@ -356,7 +357,7 @@ def test_static_arms_know_nothing_of_any_policy(stream: WorldStream) -> None:
             for move in life.stages[t].moves:
                 plan = arm.goals.prompted is None
                 if move.prompts:
-                    step, here = situated(stream.step, task, stage, None, "", plan)
+                    step, here = situated(stream.step, task, stage, None, "", plan, NoRole())
                     decision.decide(step, here, Context())
                 stage.act(Act(move.action, "ask", refused=move.refused))
         assert [one.prompt for one in life.calls] == [one.prompt for one in bare]

@@ -20,12 +20,13 @@ from toolkit.agents.diary import draws
 from toolkit.checks import lives, worlds
 from toolkit.checks.lives import HOSTILE, NOTES, SECRET
 from toolkit.component import Component, build, digest
-from toolkit.moves import AUTONOMY, Act
+from toolkit.moves import AUTONOMY, Act, Move
 from toolkit.records import Experience, Feedback, Learned, Recall, Task
 from toolkit.streams.channel import Channel
 from toolkit.traits.goals import GoalPolicy
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
+from toolkit.traits.rules import Rule, Said
 from toolkit.traits.trait import Trait
 from toolkit.traits.wording import READ
 
@@ -77,6 +78,8 @@ def checks(component: Component) -> tuple[Check, ...]:
     if isinstance(component, GoalPolicy):
         found += [plays_a_world, begins_each_task_anew, same_seed_same_acts, keeps_within_bounds]
         found += [nonsense_of_the_model_is_survived, acting_teaches_nothing]
+    if isinstance(component, Rule):
+        found += [judges_by_what_was_said_alone]
     if isinstance(component, Trait):
         found += [state_is_plain]
     if isinstance(component, Channel):
@@ -101,6 +104,21 @@ def survives_pickling(component: Component) -> None:
     """It can be pickled, so that a run can go to another process."""
     copied = pickle.loads(pickle.dumps(component))
     _insist(copied == component and hash(copied) == hash(component), f"{component!r} is not the same after pickling")
+
+
+def judges_by_what_was_said_alone(component: Component) -> None:
+    """On whatever occasion a rule is kept, broken or does not apply, and is so again when it is asked again."""
+    _insist(bool(rule.text.strip()), f"{component!r} has no text that could stand in a prompt")
+    if not isinstance(component, Rule):
+        raise TypeError(f"{component!r} is no rule")
+    _insist(bool(component.text.strip()), f"{component!r} has no text that could stand in a prompt")
+    for answer in ("close", "ask", 'look {"at": 1}', *HOSTILE):
+        before = (Move("prompt", "smoke", "look"), Move("result", answer, "ask", refused="no"))
+        for said in (Said({}, answer), Said({"task": answer}, answer, ("close",), "smoke", "tick", before)):
+            found = [copy.deepcopy(component).kept(said), component.kept(said), component.kept(said)]
+            known = found[0] is None or isinstance(found[0], bool)
+            _insist(known, f"{component!r} says {found[0]!r} of {answer!r}: not True, False or None")
+            _insist(found == found[:1] * 3, f"{component!r} says {found} of {answer!r}: a rule remembers nothing")
 
 
 def new_life(component: Component) -> None:
