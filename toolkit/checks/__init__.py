@@ -108,7 +108,6 @@ def survives_pickling(component: Component) -> None:
 
 def judges_by_what_was_said_alone(component: Component) -> None:
     """On whatever occasion a rule is kept, broken or does not apply, and is so again when it is asked again."""
-    _insist(bool(rule.text.strip()), f"{component!r} has no text that could stand in a prompt")
     if not isinstance(component, Rule):
         raise TypeError(f"{component!r} is no rule")
     _insist(bool(component.text.strip()), f"{component!r} has no text that could stand in a prompt")
