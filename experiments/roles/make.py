@@ -15,6 +15,10 @@ from toolkit.evaluation.spec import save
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[2] / "shared" / "data"
+LM = tk.Embedded(threads=1, reuse=64)
+"""Every task repeats its role: pieces that prompts share are read once. One core each, so that two studies can run."""
+SIZE = {"seeds": 3, "exams": tk.Exams(before=True, every=10, tasks=16)}
+"""A seed draws the order of the tasks, and what a learner or an optimiser draws; to other arms it makes no difference."""
 
 
 def controlled(name: str, short: str, wrong: str, **other: object) -> tuple[tk.Arm, ...]:
@@ -30,10 +34,10 @@ def controlled(name: str, short: str, wrong: str, **other: object) -> tuple[tk.A
 
 def trained(*labels: int) -> tuple[tk.Arm, ...]:
     """The same model fine-tuned on so many labelled tasks, and rivals that have seen 8 or 64 without any training."""
-    tuned = [tk.Arm(f"tuned-{number}", lm=tk.FineTuned(examples=number)) for number in labels]
+    tuned = [tk.Arm(f"tuned-{number}", lm=tk.FineTuned(examples=number, threads=1)) for number in labels]
     compiled = tk.Compiled("random-search", labels=64, budget=24)
     return (
-        tk.Arm("untouched", lm=tk.FineTuned(examples=0)),
+        tk.Arm("untouched", lm=tk.FineTuned(examples=0, threads=1)),
         *tuned,
         tk.Arm("few-shot", learning=tk.FixedExamples(8)),
         tk.Arm("compiled-64", learning=compiled),
@@ -52,26 +56,27 @@ def studies() -> Sequence[tuple[str, tk.Study]]:
     rivals = (("tuned-64", "compiled-64"), ("tuned-64", "triage"))
     banking = tk.Study(
         "roles-banking77",
-        tk.Banking77(str(DATA / "banking77"), options=8, tasks=48),
+        tk.Banking77(str(DATA / "banking77"), options=8, tasks=40),
         arms=(*controlled("banking-triage", "triage", "twenty-questions-interviewer"), *trained(16, 64, 256)),
-        seeds=4,
-        exams=tk.Exams(before=True, every=8, tasks=24),
+        lm=LM,
+        **SIZE,
         hypotheses=hypotheses("triage", *rivals),
     )
     desk = tk.Study(
         "roles-desk",
-        tk.Desk(tasks=48, queues=8),
+        tk.Desk(tasks=40, queues=8),
         arms=(*controlled("service-desk", "agent", "banking-triage"), *trained(16, 64)),
-        seeds=4,
-        exams=tk.Exams(before=True, every=8, tasks=24),
+        lm=LM,
+        **SIZE,
         hypotheses=hypotheses("agent", ("tuned-64", "compiled-64"), ("tuned-64", "agent")),
     )
     prompted = tk.Reactive("turns")
     cases = tk.Study(
         "roles-cases",
-        tk.DeskCases(tasks=24, watch=0.0, turns=12),
+        tk.DeskCases(tasks=12, watch=0.0, turns=12),
         arms=controlled("service-desk-cases", "agent", "text-adventure-player", goals=prompted),
-        seeds=3,
+        lm=LM,
+        seeds=2,
         baseline="static",
         hypotheses=hypotheses("agent", ("agent", "agent-no-rules"), ("agent", "agent-no-examples")),
     )

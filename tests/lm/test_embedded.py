@@ -351,6 +351,66 @@ def test_threads_change_nothing(engine: LlamaEngine, plain: Plain) -> None:
         single.close()
 
 
+@pytest.fixture(scope="module")
+def thrifty() -> Iterator[LlamaEngine]:
+    made = LlamaEngine(weights.fetch("smollm2-135m"), threads=2, reuse=32)
+    yield made
+    made.close()
+
+
+def anew(engine: LlamaEngine, request: Request) -> Any:
+    """The answer of an engine that remembers no prompt."""
+    engine._server._held = []
+    return answers(engine, [request])
+
+
+def test_pieces_that_are_kept_change_no_answer(thrifty: LlamaEngine) -> None:
+    """However much two prompts share, and though an answer that was written stands behind the one before."""
+    chance = random.Random(1)
+    told = " ".join(chance.choice(LABELS) for _ in range(90))
+    for number in range(12):
+        text = f"{told[: chance.randrange(len(told))]} {number}\nLabel:"
+        deciding = chance.choice(["likelihood", "grammar"])
+        asked = chance.choice(
+            [choice(text, deciding=deciding, style="completion"), *(ask(text, answer=a) for a in ("line", "number"))]
+        )
+        warm = answers(thrifty, [asked])
+        more = choice(text + " card", style="completion")
+        weighed = thrifty.likelihoods(more)
+        assert warm == anew(thrifty, asked), number
+        thrifty._server._held = []
+        assert thrifty.likelihoods(more) == weighed
+
+
+def test_only_the_new_end_of_a_prompt_is_read(thrifty: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, read, send = "Cards that are lost are blocked at once. " * 20, [], thrifty._server.ask
+    monkeypatch.setattr(thrifty._server, "ask", lambda *what: read.append(send(*what)) or read[-1])
+    anew(thrifty, ask(told + "One?", answer="number"))
+    whole = sum(each["timings"]["prompt_n"] for each in read if "timings" in each)
+    read.clear()
+    answers(thrifty, [ask(told + "Two?", answer="number")])
+    rest = sum(each["timings"]["prompt_n"] for each in read if "timings" in each)
+    assert whole > 180
+    assert rest <= 32 + 32 + 1  # what is shared of the last piece, the new end, one foreign token
+    assert answers(thrifty, [ask(told + "Two?", answer="number")])[0][1] > 180  # and all of it is charged
+
+
+def test_a_slot_that_was_not_left_as_it_seems_is_read_from_its_beginning(thrifty: LlamaEngine) -> None:
+    told = "Cards that are lost are blocked at once. " * 20
+    expected = anew(thrifty, asked := ask(told + "Two?", answer="line"))
+    thrifty._server.ask("/completion", {"prompt": [7, 8, 9], "n_predict": 1, "cache_prompt": False, "id_slot": 0})
+    assert answers(thrifty, [asked]) == expected
+
+
+def test_threads_change_nothing_with_pieces_either(thrifty: LlamaEngine) -> None:
+    single = LlamaEngine(weights.fetch("smollm2-135m"), threads=1, reuse=32)
+    try:
+        asked = [choice("The customer wrote again about card number 17. " * 26 + end) for end in ("", "Now.", "Then.")]
+        assert [thrifty.likelihoods(r) for r in asked] == [single.likelihoods(r) for r in asked]
+    finally:
+        single.close()
+
+
 SECOND = """
 import json, sys
 sys.path[:0] = {path!r}
@@ -504,6 +564,9 @@ def test_parameters_out_of_range() -> None:
         Embedded(threads=-1).open()
     with pytest.raises(SpecError, match="did you mean 'smollm2-135m'"):
         Embedded("smollm-135m").open()
+    for wrong in (0, 8, 513, True, 64.0):
+        with pytest.raises(ValueError, match=f"reuse must be an integer from 16 to 512, or None, but is {wrong}"):
+            Embedded(reuse=wrong).check()  # type: ignore[arg-type]
 
 
 def test_without_the_library_there_is_a_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -523,12 +586,13 @@ def test_fingerprints_follow_the_answers(tmp_path: Path) -> None:
         Gguf(str(one), adapter="completion"),
         Gguf(str(one), temperature=0.5),
         Gguf(str(one), context=512),
+        Gguf(str(one), reuse=64),
         Embedded(),
     ]
     with two.open("r+b") as file:
         file.seek(50_000_000)
         file.write(b"?")
-    assert len({m.fingerprint() for m in [*different, Gguf(str(two))]}) == 6
+    assert len({m.fingerprint() for m in [*different, Gguf(str(two))]}) == 7
 
 
 def test_names(tmp_path: Path) -> None:

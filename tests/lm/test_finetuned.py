@@ -14,7 +14,7 @@ from pages import text_of
 
 import toolkit as tk
 from toolkit.errors import MissingExtra, SpecError
-from toolkit.lm import finetuned
+from toolkit.lm import finetuned, tape
 from toolkit.lm.finetuned import FineTuned
 from toolkit.lm.metered import request_hash
 from toolkit.lm.model import model
@@ -75,6 +75,7 @@ class Fake:
 @pytest.fixture
 def faked(monkeypatch: pytest.MonkeyPatch) -> type[Fake]:
     monkeypatch.setattr(Fake, "made", [])
+    tape.forget()
     monkeypatch.setattr(FineTuned, "engine", lambda self, stream: Fake())
     return Fake
 

@@ -107,6 +107,17 @@ def test_a_deterministic_model_may_answer_from_memo_at_full_cost() -> None:
     assert [turn.answer for turn in second] == [turn.answer for turn in first]
 
 
+def test_what_was_taught_otherwise_is_asked_anew() -> None:
+    skill = Sure(seed=43)
+    play(skill)
+    recorder = Recorder(skill, ScriptedEngine(skill, PAIRS), (0, 0), (calls := []).append)
+    recorder._taught = ((), "other weights")
+    decision = Decision(skill, "likelihood", recorder)
+    decision.at("stream", 0)
+    decision.decide(STREAM.step, PAIRS[0][0], Context())
+    assert [call.memo for call in calls] == [False]
+
+
 def test_a_sampling_model_has_no_memo() -> None:
     play(Scripted(seed=42))
     _, calls, _ = play(Scripted(seed=42))

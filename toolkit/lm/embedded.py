@@ -27,6 +27,21 @@ class _Llama(Model, abstract=True):
     temperature: float
     threads: int
     context: int
+    reuse: int | None
+
+    def check(self) -> None:
+        """A size of pieces that llama.cpp can read, if there is one.
+
+        Raises
+        ------
+        ValueError
+            If ``reuse`` is out of range.
+        """
+        given = self.reuse
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int) or not 16 <= given <= 512):
+            raise ValueError(
+                f"{type(self).__name__}.reuse must be an integer from 16 to 512, or None, but is {given!r}"
+            )
 
     def file(self) -> Path:
         """Where the weights are; fetched first if need be."""
@@ -38,12 +53,13 @@ class _Llama(Model, abstract=True):
 
     def open(self) -> LlamaEngine:
         """A new engine: loads the weights, well under a second for the embedded model."""
-        return LlamaEngine(self.file(), context=self.context, threads=self.threads, temperature=self.temperature)
+        return LlamaEngine(self.file(), self.context, self.threads, self.temperature, self.reuse)
 
     def fingerprint(self) -> str:
-        """Weights, layout, temperature, context and the version of llama.cpp; not where the file is, nor threads."""
+        """Weights, layout, temperature, context, reuse, version of llama.cpp; not where the file is, nor threads."""
         made = [type(self).__name__, type(self).version, self.sha256(), _engine_version()]
-        return digest([self.kind, *made, self.adapter, float(self.temperature), self.context])
+        pieces = [] if self.reuse is None else [self.reuse]
+        return digest([self.kind, *made, self.adapter, float(self.temperature), self.context, *pieces])
 
 
 class Embedded(_Llama):
@@ -63,6 +79,11 @@ class Embedded(_Llama):
         0 = the cores this process may use, at most 4. Changes the speed only, never an answer.
     context
         Tokens that a prompt and its answer may have together.
+    reuse
+        Read prompts in pieces of so many tokens, 16 to 512, and do not read those again with which the prompt before
+        began: a role, a handbook, the turns so far. 64 suits most. An answer depends as little on what was asked
+        before as without; but pieces are rounded otherwise than a whole, so this is part of what identifies the model.
+        None = every prompt is read from its beginning.
     """
 
     def __init__(
@@ -72,21 +93,25 @@ class Embedded(_Llama):
         temperature: float = 0.0,
         threads: int = 0,
         context: int = 4096,
+        reuse: int | None = None,
     ) -> None:
         known = weights.known.get(name)  # an unknown name is refused by `check`, which can say more
         self.adapter = adapter or (known.adapter if known else "turns")
         self.name, self.temperature = name, temperature
-        self.threads, self.context = threads, context
+        self.threads, self.context, self.reuse = threads, context, reuse
 
     def check(self) -> None:
-        """Refuse an unknown name before anything is spent.
+        """Refuse an unknown name, and pieces of no possible size, before anything is spent.
 
         Raises
         ------
         SpecError
             With the nearest known names.
+        ValueError
+            If ``reuse`` is out of range.
         """
         weights.lookup(self.name)
+        super().check()
 
     @property
     def label(self) -> str:
@@ -109,15 +134,21 @@ class Gguf(_Llama):
     ----------
     path
         The ``.gguf`` file; ``~`` is understood.
-    adapter, temperature, threads, context
+    adapter, temperature, threads, context, reuse
         As of `Embedded`.
     """
 
     def __init__(
-        self, path: str, adapter: Style = "turns", temperature: float = 0.0, threads: int = 0, context: int = 4096
+        self,
+        path: str,
+        adapter: Style = "turns",
+        temperature: float = 0.0,
+        threads: int = 0,
+        context: int = 4096,
+        reuse: int | None = None,
     ) -> None:
         self.path, self.adapter, self.temperature = path, adapter, temperature
-        self.threads, self.context = threads, context
+        self.threads, self.context, self.reuse = threads, context, reuse
 
     @property
     def label(self) -> str:

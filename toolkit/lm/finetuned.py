@@ -69,6 +69,7 @@ class FineTuned(Model):
     ('smollm2-135m-tuned-16', 'smollm2-135m-untouched')
     """
 
+    deterministic: ClassVar[bool] = True  # within one process: nothing is known of another machine's last bits
     ways: ClassVar[tuple[Deciding, ...]] = ("likelihood", "grammar", "generation")
 
     def __init__(

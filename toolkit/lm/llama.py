@@ -50,7 +50,7 @@ class LlamaEngine:
     ----------
     path
         The ``.gguf`` file.
-    context, threads
+    context, threads, reuse
         As of `Embedded`.
     temperature
         For requests that name none.
@@ -59,7 +59,8 @@ class LlamaEngine:
     -----
     Usage of a response: ``input_tokens`` are the prompt's; ``output_tokens`` those generated or, for a choice by
     likelihood, the distinct option tokens whose probability was read. What one decision reuses of its own prompt is
-    work done once and counted once, so ``cache_read_tokens`` is 0. A request without a seed has seed 0.
+    work done once and counted once, so ``cache_read_tokens`` is 0; so is what ``reuse`` saves, or the tokens of a run
+    would depend on what else was run. A request without a seed has seed 0.
     """
 
     supports_response_schema = True
@@ -76,9 +77,16 @@ class LlamaEngine:
         ]
     )
 
-    def __init__(self, path: str | Path, context: int = 4096, threads: int = 0, temperature: float = 0.0) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        context: int = 4096,
+        threads: int = 0,
+        temperature: float = 0.0,
+        reuse: int | None = None,
+    ) -> None:
         self.context, self.temperature = context, temperature
-        self._server = LlamaServer(Path(path), context, threads)
+        self._server = LlamaServer(Path(path), context, threads, reuse)
         self._lock = threading.Lock()
         self._plain, self._end = self._server.tokens("\n")[-1], self._server.end()
         self._paths: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -141,9 +149,8 @@ class LlamaEngine:
 
     def _generate(self, request: Request, ask: Ask) -> Response:
         self._fits(len(ask.head), 1)
-        body = {**ask.sampling, **_form(request, ask), "prompt": ask.head, "cache_prompt": False, "id_slot": 0}
         room = min(ask.limit, self.context - len(ask.head))
-        answer = self._server.ask("/completion", {**body, "n_predict": room})
+        answer = self._server.begin(ask.head, {**ask.sampling, **_form(request, ask), "n_predict": room})
         text, cut = str(answer["content"]).removeprefix(ask.lead), answer["stop_type"] == "limit"
         return responded(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
 
@@ -211,8 +218,7 @@ class LlamaEngine:
     def _prime(self, ask: Ask) -> None:
         """Take in the prompt but for its last token, which every later step takes in a batch of its own."""
         if ask.head[:-1]:
-            body = {"prompt": ask.head[:-1], "n_predict": 1, "temperature": 0, "cache_prompt": False, "id_slot": 0}
-            self._server.ask("/completion", body)
+            self._server.begin(ask.head[:-1], {"n_predict": 1, "temperature": 0})
 
     def _fork(self, ask: Ask, made: tuple[int, ...], ways: set[int]) -> dict[int, float]:
         """Log-probability of each way on from here, in the order of token ids."""

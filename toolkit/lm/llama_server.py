@@ -1,7 +1,8 @@
 """llama.cpp on this machine: a model file opened behind a loopback port, in a form whose arithmetic repeats to the bit.
 
-What makes it repeat: one slot, no prefix cache across requests, no flash attention (its sums depend on the number of
-threads from about 256 tokens on), and nothing that tunes itself to the machine's memory.
+What makes it repeat: one slot, of whose prefix nothing is kept across prompts but whole pieces that were read as they
+would be read again, no flash attention (its sums depend on the number of threads from about 256 tokens on), and nothing
+that tunes itself to the machine's memory.
 """
 
 from __future__ import annotations
@@ -71,14 +72,17 @@ class LlamaServer:
         Tokens that a prompt and its answer may have together.
     threads
         See `threads_for`.
+    reuse
+        Tokens in a piece of a prompt; pieces that a prompt has in common with the one before are kept. None = none.
     """
 
-    def __init__(self, path: Path, context: int, threads: int) -> None:
+    def __init__(self, path: Path, context: int, threads: int, reuse: int | None = None) -> None:
         check_file(path)
         if context < 1:
             raise SpecError([f"context: at least 1 token, got {context}"])
         self._key = secrets.token_hex(16)  # the port is open to every user of the machine
-        self._server: Any = _start(path, context, threads_for(threads), self._key)
+        self._server: Any = _start(path, context, threads_for(threads), self._key, reuse)
+        self._piece, self._held = reuse, list[int]()
         self._address = urlsplit(self._server.listening_address).netloc
         self._connection: http.client.HTTPConnection | None = None
         self._process = os.getpid()
@@ -120,6 +124,40 @@ class LlamaServer:
         if status != 200:
             raise _error(status, answer)
         return dict(answer)
+
+    def begin(self, prompt: list[int], body: dict[str, Any]) -> dict[str, Any]:
+        """Have a prompt read that no step of this decision has read yet, and return the answer to it.
+
+        Raises
+        ------
+        dspy.lm15.LM15Error
+            As of `ask`.
+        """
+        kept, slot = self._cut(prompt), {"prompt": prompt, "id_slot": 0}
+        answer = self.ask("/completion", {**body, **slot, "cache_prompt": kept > 0})
+        if kept and answer["timings"]["prompt_n"] != len(prompt) - kept:  # the slot was not as it was left
+            answer = self.ask("/completion", {**body, **slot, "cache_prompt": False})
+        self._held = prompt
+        return answer
+
+    def _cut(self, prompt: list[int]) -> int:
+        """Leave in the slot the whole pieces that ``prompt`` begins with; how many tokens that are.
+
+        llama.cpp keeps all that two prompts have in common, and reads on from there: in pieces that begin elsewhere
+        than they do without a prompt before, so that sums differ in their last bits. One foreign token at the end of
+        the pieces makes it forget the rest. At least one token is left to be read.
+        """
+        held, self._held = self._held, []
+        if not self._piece:
+            return 0
+        shared = next((place for place, two in enumerate(zip(held, prompt, strict=False)) if two[0] != two[1]), None)
+        most = min(len(held), len(prompt)) if shared is None else shared
+        kept = min(most, len(prompt) - 1) // self._piece * self._piece
+        if kept:
+            foreign = int(prompt[kept] == 0)  # any token but the one that follows
+            body = {"prompt": [*prompt[:kept], foreign], "n_predict": 1, "temperature": 0}
+            self.ask("/completion", {**body, "cache_prompt": True, "id_slot": 0})
+        return kept
 
     def tokens(self, text: str, *, special: bool = False, parse: bool = False) -> list[int]:
         """Token ids: with ``special`` the model's own beginning, with ``parse`` control tokens read as such."""
@@ -189,11 +227,13 @@ class LlamaServer:
         return lost
 
 
-def _start(path: Path, context: int, threads: int, key: str) -> Any:
+def _start(path: Path, context: int, threads: int, key: str, reuse: int | None) -> Any:
     xllamacpp = _library()
     wanted = xllamacpp.CommonParams()
     wanted.model.path = str(path)
     wanted.n_ctx, wanted.n_parallel, wanted.verbosity = context, 1, -1
+    if reuse:
+        wanted.n_batch = wanted.n_ubatch = reuse
     wanted.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     wanted.fit_params, wanted.cache_ram_mib, wanted.ui = False, 0, False
     wanted.api_keys, wanted.hostnames, wanted.port = [key], ["127.0.0.1"], 0

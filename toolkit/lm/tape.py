@@ -312,14 +312,15 @@ class Recorder:
         if self._engine is None or isinstance(self._engine, Absent):
             self._ended(call)
         memo = None if call.seed else self._memo  # a draw is no answer for anybody else
-        found = None if memo is None else memo.get(call.hash)
+        key = call.hash + self._taught[1]  # what a model answers depends on what it was taught
+        found = None if memo is None else memo.get(key)
         if found is not None:
             return found[0], answered(replace(call, memo=True), *found, self._model)
         started = time.perf_counter()
         response = self._engine.complete(self._model.addressed(request, call.t))
         seconds = time.perf_counter() - started
         if memo is not None:
-            memo.put(call.hash, response, seconds)
+            memo.put(key, response, seconds)
         return response, answered(call, response, seconds, self._model)
 
     def _replay(self, call: Call, known: Call) -> Response:
