@@ -18,7 +18,7 @@ DATA = HERE.parents[2] / "shared" / "data"
 LM = tk.Embedded(threads=1, reuse=64)
 """Every task repeats its role: pieces that prompts share are read once. One core each, so that two studies can run."""
 SIZE = {"seeds": 3, "exams": tk.Exams(before=True, every=10, tasks=16)}
-"""A seed draws the order of the tasks, and what a learner or an optimiser draws; to other arms it makes no difference."""
+"""A seed draws the order of the tasks, and what a learner or an optimiser draws; else it makes no difference."""
 
 
 def controlled(name: str, short: str, wrong: str, **other: object) -> tuple[tk.Arm, ...]:
