@@ -15,6 +15,7 @@ import loop
 import measure
 import memories
 import peers
+import prompts
 import resampling
 import startup
 import stores
@@ -25,6 +26,7 @@ SUBJECTS = {
     "replay": loop.measure_replay,
     "streams": loop.measure_streams,
     "hosted": hosted.measure_hosted,
+    "prompts": prompts.measure_prompts,
     "memories": stores.measure_memories,
     "words": memories.measure_words,
     "memory-peers": memories.measure_peers,

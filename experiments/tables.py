@@ -9,12 +9,14 @@ import argparse
 import math
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import toolkit as tk
 from toolkit.ledger.archive import read_archive, unpack
 from toolkit.ledger.store import Ledger
+from toolkit.lm.training import Trained
 
 HERE = Path(__file__).parent
 _PLACE = re.compile(r"(<!-- (?P<tape>[a-z0-9-]+): (?P<table>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -32,8 +34,73 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "recovery": lambda: _recovery(study, ledger),
         "initiative": lambda: _initiative(study, ledger),
         "utility": lambda: str(tk.utility(study, ledger=ledger)),
+        "parts": lambda: _parts(study, ledger),
+        "wordings": lambda: _wordings(study, ledger),
+        "catching": lambda: _catching(study, ledger),
+        "rules": lambda: str(tk.rule_violations(study, turns=(1, 6), ledger=ledger)),
+        "training": lambda: _training(study, ledger),
     }
     return made[kind]()
+
+
+def _role(study: str, ledger: Ledger) -> tuple[tk.RoleArms, tk.Comparison]:
+    """The role of a study with its controls, and all arms set against it."""
+    names = [row.arm for row in tk.compare(study, ledger=ledger).rows]
+    role = tk.RoleArms.among(names)[0]
+    return role, tk.compare(study, baseline=role.own, ledger=ledger)
+
+
+def _parts(study: str, ledger: Ledger) -> str:
+    """The role, and what is left of it without each part; other words, placebos and rivals stand elsewhere."""
+    role, found = _role(study, ledger)
+    kept = {role.own, role.none, *role.without.values(), role.wrong, "general"}
+    return str(replace(found, rows=tuple(row for row in found.rows if row.arm in kept), hypotheses=(), notes=()))
+
+
+def _wordings(study: str, ledger: Ledger) -> str:
+    """The role in all its wordings against all placebos."""
+    role, _ = _role(study, ledger)
+    own = [role.own, *role.wordings]
+    return str(tk.wording_effect(study, wordings=own, placebos=role.placebos, ledger=ledger))
+
+
+def _catching(study: str, ledger: Ledger) -> str:
+    """When the arm that learns was where the role, and where the best rival without learning, was on day one."""
+    role, _ = _role(study, ledger)
+    found = [tk.catch_up(study, generalist="learner", role=one, ledger=ledger) for one in (role.own, "tuned-64")]
+    return "\n\n".join(map(str, found))
+
+
+_TRAINED = """
+SELECT r.arm, any_value(c.response) AS response FROM calls c JOIN runs r USING (study, run)
+WHERE c.phase = 'prepare' AND c.step = 'train' GROUP BY r.arm
+"""
+
+
+def _training(study: str, ledger: Ledger) -> str:
+    """What each rival that was prepared with labels scored, and what its training took."""
+    told = {arm: Trained.read(response) for arm, response in ledger.sql(_TRAINED).itertuples(index=False)}
+    found = tk.compare(study, baseline="untouched", ledger=ledger)
+    lines = [["arm", "labels", "score", "over untouched", "trained on", "minutes", "loss of first and last epoch"]]
+    for row in found.rows:
+        if row.arm not in ("untouched", "few-shot", "compiled-64", "learner", *told):
+            continue
+        gap = row.difference
+        over = "" if gap is None else f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+        one = told.get(row.arm)
+        took = ("", "", "")
+        if one is not None:
+            took = (f"{one.tokens:,} tokens", f"{one.seconds / 60:.1f}", f"{one.losses[0]:.2f}, {one.losses[-1]:.2f}")
+        lines.append([row.arm, f"{row.labels:.0f}", f"{row.score.value:.3f}", over, *took])
+    return _columns(lines)
+
+
+def _columns(lines: Sequence[Sequence[str]]) -> str:
+    """Cells under one another."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(wide) for cell, wide in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
 
 
 _ACTING = (
@@ -57,10 +124,7 @@ def _initiative(study: str, ledger: Ledger) -> str:
     cells = [["arm", *(titles[one] for one in kept)]]
     for arm in dict.fromkeys(row.arm for row in found.rows):
         cells.append([arm, *(_cell(rows[arm, one].estimate) for one in kept)])
-    widths = [max(len(line[place]) for line in cells) for place in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(wide) for cell, wide in zip(line, widths, strict=True)).rstrip() for line in cells
-    )
+    return _columns(cells)
 
 
 def _cell(estimate: tk.Estimate) -> str:
