@@ -73,7 +73,7 @@ def studies() -> Sequence[tuple[str, tk.Study]]:
     prompted = tk.Reactive("turns")
     cases = tk.Study(
         "roles-cases",
-        tk.DeskCases(tasks=12, watch=0.0, turns=12),
+        tk.DeskCases(tasks=12, watch=0.0, turns=8),
         arms=controlled("service-desk-cases", "agent", "text-adventure-player", goals=prompted),
         lm=LM,
         seeds=2,
