@@ -64,3 +64,34 @@ def test_a_long_past_is_cut(agent: LiveAgent) -> None:
     chat = agent.chat()
     assert len(chat.turns.children) == 20
     assert "3 earlier turns" in chat.children[0].value
+
+
+def test_another_arm_answers_beside_it_and_nothing_of_that_is_kept(agent: LiveAgent) -> None:
+    agent.feedback(agent.answer("where is it?"), correction="in <i>Ghent</i>")
+    before = agent.state()
+    alone = agent.beside("where is it?")
+    assert agent.state() == before
+    assert (alone.id, alone.recalled) == ("", ())
+    assert alone.usage.calls == 1
+    chat = agent.chat(against="static")
+    turn = chat.send("where is it?")
+    assert alone.text in turn.said.value
+    assert "static, with nothing behind it" in turn.said.value
+    last = agent.history()[-1]
+    assert last.answer in turn.said.value
+    assert last.answer != alone.text  # a memory stood in one prompt and not in the other
+    assert len(agent.history()) == 2
+    assert "<b>▸ where is it? → in &lt;i&gt;Ghent&lt;/i&gt;</b>" in chat.memory.value
+
+
+def test_what_cannot_answer_beside_it_is_refused(agent: LiveAgent) -> None:
+    for wrong in ("nobody", Arm("b", lm=Parrot("other"))):
+        with pytest.raises(ValueError, match="against must"):
+            agent.chat(against=wrong)
+
+
+def test_what_nobody_can_see_is_shown(agent: LiveAgent) -> None:
+    agent.answer("\x1b[31mred\u202edab")
+    shown = agent.chat().turns.children[0].said.value
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown

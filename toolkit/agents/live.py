@@ -16,53 +16,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.agents.answer import Answer, recalled
+from toolkit.agents.beside import answered_beside
 from toolkit.agents.diary import Diary, draws, relive
 from toolkit.agents.forgetting import forgotten
 from toolkit.agents.identity import Identity
 from toolkit.errors import AnswerError
 from toolkit.ledger.agents import AgentFile
 from toolkit.ledger.events import Event
-from toolkit.records import Experience, Feedback, Memory, Task, Turn, Usage
+from toolkit.records import Experience, Feedback, Memory, Task, Usage
 from toolkit.traits.memory.policy import Forgotten
 
 if TYPE_CHECKING:
+    from toolkit.agents.arm import Arm
     from toolkit.widgets.chat import Chat
 
 _MANY = 2_000  # events from which on living through them again shows how far it is
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a live agent answered. Prints as the answer.
-
-    Parameters
-    ----------
-    id
-        What `LiveAgent.feedback` is given, today or next month.
-    text
-        The answer; empty where there is none.
-    status, error
-        ``"ok"``, ``"truncated"`` (cut off by the limit of tokens); without an answer ``"unparsed"`` or ``"overflow"``
-        (the prompt did not fit the model), and what was wrong.
-    recalled
-        Ids of the memories that stood in the prompt.
-    usage
-        What it cost, memory and learning included.
-    """
-
-    id: str
-    text: str
-    status: str = "ok"
-    error: str = ""
-    recalled: tuple[str, ...] = ()
-    usage: Usage = field(default_factory=Usage)
-
-    def __str__(self) -> str:
-        return self.text or f"(no answer: {self.error})"
 
 
 class LiveAgent:
@@ -126,6 +99,38 @@ class LiveAgent:
             task = self._task(given, user, session, tuple(options))
             with self._working(task, asked=True) as life:
                 return self._answered(life, task)
+
+    def beside(
+        self,
+        given: Task | Mapping[str, str] | str,
+        *,
+        against: Arm | str = "static",
+        user: str = "",
+        session: str = "",
+        options: Sequence[str] = (),
+    ) -> Answer:
+        """What another arm that has met nothing says to the same, by the same model and with the same luck.
+
+        Nothing of it is kept, learned or charged to the agent. Asked before `answer`, it is about the same task.
+
+        Parameters
+        ----------
+        given, user, session, options
+            As of `answer`.
+        against
+            ``"static"``, which is the model without any trait, or an arm.
+
+        Raises
+        ------
+        ValueError
+            If ``against`` is no arm, or one with a model of its own.
+        Outage
+            If the model cannot be reached.
+        """
+        with self._lock:
+            self._living()
+            task = self._task(given, user, session, tuple(options))
+            return answered_beside(self.identity, against, task, self._next)
 
     def feedback(
         self, answer: Answer | str, *, score: float | None = None, correction: str | None = None, text: str = ""
@@ -219,11 +224,14 @@ class LiveAgent:
             self._file.copy(Path(path))
             return Path(path)
 
-    def chat(self, *, user: str = "") -> Chat:
-        """A conversation in the notebook, with the past turns above it."""
+    def chat(self, *, user: str = "", against: Arm | str = "") -> Chat:
+        """A conversation in the notebook, with the past turns above it and memory beside it.
+
+        With ``against="static"``, or an arm, everything is answered twice, as by `beside`.
+        """
         from toolkit.widgets.chat import Chat
 
-        return Chat(self, user=user)
+        return Chat(self, user=user, against=against)
 
     def close(self) -> None:
         """Let others open it. What was acknowledged is in the file already."""
@@ -250,12 +258,12 @@ class LiveAgent:
         except AnswerError as error:
             return Answer(name, "", error.status, str(error), usage=self._keep(life.take()))
         cut = life.decision.recorder.last_status == "truncated" and turns[-1].usage.calls > 0
-        recalled = _recalled(turns)
+        found = recalled(turns)
         used = replace(sum((turn.usage for turn in turns), Usage()), seconds=0.0)  # no agent is told the clock
         given, weighed = turns[-1].answer, turns[-1].weighed
-        life.observe(Experience(name, task, given, recalled=recalled, usage=used, weighed=weighed))
+        life.observe(Experience(name, task, given, recalled=found, usage=used, weighed=weighed))
         spent = self._keep(life.take())
-        return Answer(name, given, "truncated" if cut else "ok", "", recalled, spent)
+        return Answer(name, given, "truncated" if cut else "ok", "", found, spent)
 
     def _task(self, given: Task | Mapping[str, str] | str, user: str, session: str, options: tuple[str, ...]) -> Task:
         if isinstance(given, Task):
@@ -360,7 +368,3 @@ def _checked(score: float | None, correction: str | None, text: str) -> Feedback
     if score is not None and (isinstance(score, bool) or not 0 <= score <= 1):
         raise ValueError(f"score must be a number between 0 and 1 but is {score!r}")
     return Feedback(None if score is None else float(score), correction, text)
-
-
-def _recalled(turns: Sequence[Turn]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for turn in turns for one in turn.recalled))

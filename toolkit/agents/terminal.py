@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from toolkit.agents.agent import Agent
+from toolkit.agents.answer import Answer
 from toolkit.agents.arm import Arm
-from toolkit.agents.live import Answer, LiveAgent
+from toolkit.agents.live import LiveAgent
 from toolkit.agents.opening import path_of
 from toolkit.errors import ToolkitError, nearest
 from toolkit.ledger.store import Ledger

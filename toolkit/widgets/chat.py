@@ -1,17 +1,22 @@
-"""A conversation with a live agent in the notebook: a line to write on, what was said, and a word on each answer."""
+"""A conversation with a live agent in the notebook: a line to write on, what was said and kept, a word on answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import ipywidgets
 
-from toolkit.agents.live import Answer, LiveAgent
+from toolkit.agents.answer import Answer
+from toolkit.agents.arm import Arm
+from toolkit.agents.beside import rival
+from toolkit.agents.live import LiveAgent
+from toolkit.analysis.shown import visible
 from toolkit.errors import ToolkitError
 from toolkit.records import Experience, Feedback, Task
 
 _PAST = 20  # turns from before that are shown
+_KEPT = 12  # memories that are shown, the latest
 
 
 class Turn(ipywidgets.VBox):
@@ -25,9 +30,11 @@ class Turn(ipywidgets.VBox):
         What was asked and answered, with the feedback so far.
     note
         What was wrong, where there is no answer.
+    other
+        What the other arm answered, which is nobody's to judge.
     """
 
-    def __init__(self, chat: Chat, seen: Experience, note: str = "") -> None:
+    def __init__(self, chat: Chat, seen: Experience, note: str = "", other: Answer | None = None) -> None:
         self._chat, self.id = chat, seen.id
         self.said = ipywidgets.HTML()
         self.good = ipywidgets.Button(description="👍", tooltip="this was right", layout={"width": "3.5em"})
@@ -37,9 +44,10 @@ class Turn(ipywidgets.VBox):
         self.right.continuous_update = False
         self.right.observe(lambda change: self._corrected(str(change["new"])), "value")
         row = ipywidgets.HBox([self.good, self.right, self.judged])
-        asked = "<br>".join(escape(text) for text in seen.task.inputs.values())
-        answered = escape(seen.answer) or f"<i>(no answer: {escape(note)})</i>"
-        self.said.value = f"<div style='opacity:.7'>{asked}</div><div style='white-space:pre-wrap'>{answered}</div>"
+        asked = "<br>".join(escape(visible(text)) for text in seen.task.inputs.values())
+        answered = escape(visible(seen.answer)) or f"<i>(no answer: {escape(note)})</i>"
+        both = _column(chat.agent.name, answered) if other is None else _columns(chat, answered, other)
+        self.said.value = f"<div style='opacity:.7'>{asked}</div>{both}"
         self.show(seen.feedback)
         super().__init__([self.said, row] if seen.answer else [self.said])
 
@@ -55,6 +63,21 @@ class Turn(ipywidgets.VBox):
             self._chat.heard(lambda: self._chat.judge(self, score=0.0, correction=right.strip()))
 
 
+def _column(name: str, words: str) -> str:
+    return f"<div style='white-space:pre-wrap' title='{escape(name)}'>{words}</div>"
+
+
+def _columns(chat: Chat, answered: str, other: Answer) -> str:
+    """Both answers side by side, under the names of who gave them."""
+    heads = (chat.agent.name, f"{chat.rival}, with nothing behind it")
+    said = (answered, escape(visible(str(other))))
+    cells = "".join(
+        f"<div style='flex:1;min-width:12em'><small>{escape(head)}</small>{_column(head, words)}</div>"
+        for head, words in zip(heads, said, strict=True)
+    )
+    return f"<div style='display:flex;gap:2em;flex-wrap:wrap'>{cells}</div>"
+
+
 class Chat(ipywidgets.VBox):
     """A conversation with a live agent; what was said before stands above it. Whatever a button does, a method does.
 
@@ -64,6 +87,13 @@ class Chat(ipywidgets.VBox):
         Open.
     user
         Who is speaking; can be changed in the view.
+    against
+        An arm, or ``"static"``, that answers everything too, as by `LiveAgent.beside`; empty = none.
+
+    Attributes
+    ----------
+    memory
+        What the agent has kept, the latest last; what stood in the last prompt is marked.
 
     Examples
     --------
@@ -77,8 +107,9 @@ class Chat(ipywidgets.VBox):
     'at the depot'
     """
 
-    def __init__(self, agent: LiveAgent, user: str = "") -> None:
+    def __init__(self, agent: LiveAgent, user: str = "", against: Arm | str = "") -> None:
         self.agent = agent
+        self._against = rival(against) if against else None
         past = agent.history()
         self._session = f"chat-{len(past)}"
         self.turns = ipywidgets.VBox([Turn(self, seen) for seen in past[-_PAST:]])
@@ -90,7 +121,15 @@ class Chat(ipywidgets.VBox):
         self.note = ipywidgets.HTML()
         head = [ipywidgets.HTML(f"<i>{len(past) - _PAST} earlier turns</i>")] if len(past) > _PAST else []
         row = ipywidgets.HBox([self.user, *self.inputs.values(), self.button])
-        super().__init__([*head, self.turns, row, self.note])
+        self.memory = ipywidgets.HTML()
+        aside = ipywidgets.Accordion([self.memory], titles=("What it has kept",), selected_index=None)
+        super().__init__([*head, self.turns, row, self.note, aside])
+        self._remembered(())
+
+    @property
+    def rival(self) -> str:
+        """The name of the other arm; empty where there is none."""
+        return "" if self._against is None else self._against.name
 
     def send(self, *given: str) -> Turn:
         """Say something, one text for each input of the agent's step; the turn that came of it.
@@ -103,15 +142,19 @@ class Chat(ipywidgets.VBox):
             If the model cannot be reached.
         """
         inputs = dict(zip(self.inputs, given, strict=True))
-        answer: Answer = self.agent.answer(inputs, user=self.user.value, session=self._session)
-        turn = Turn(self, Experience(answer.id, Task("", inputs), answer.text), answer.error)
+        where = {"user": self.user.value, "session": self._session}
+        other = None if self._against is None else self.agent.beside(inputs, against=self._against, **where)
+        answer: Answer = self.agent.answer(inputs, **where)
+        turn = Turn(self, Experience(answer.id, Task("", inputs), answer.text), answer.error, other)
         self.turns.children = (*self.turns.children, turn)
+        self._remembered(answer.recalled)
         return turn
 
     def judge(self, turn: Turn, *, score: float | None = None, correction: str | None = None) -> None:
         """Say how good an answer was, of an earlier day too; see `LiveAgent.feedback`."""
         self.agent.feedback(turn.id, score=score, correction=correction)
         turn.show(Feedback(score, correction))
+        self._remembered(())
 
     def heard(self, done: Callable[[], object]) -> None:
         """Do what a button was pressed for; what goes wrong is shown, since nobody sees an exception of a button."""
@@ -127,3 +170,15 @@ class Chat(ipywidgets.VBox):
             self.send(*given)
             for field in self.inputs.values():
                 field.value = ""
+
+    def _remembered(self, recalled: Sequence[str]) -> None:
+        """Show what memory keeps, and what of it stood in the last prompt."""
+        kept = self.agent.memories()
+        lines = [
+            f"<li>{'<b>▸ ' if one.id in recalled else ''}{escape(visible(one.text))} → {escape(visible(one.answer))}"
+            f"{'</b>' if one.id in recalled else ''}</li>"
+            for one in kept[-_KEPT:]
+        ]
+        more = f"<p>{len(kept) - _KEPT} earlier ones are not shown.</p>" if len(kept) > _KEPT else ""
+        told = f"{more}<ul>{''.join(lines)}</ul>" if kept else "<p>Nothing yet.</p>"
+        self.memory.value = told
