@@ -37,7 +37,7 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "parts": lambda: _parts(study, ledger),
         "wordings": lambda: _wordings(study, ledger),
         "catching": lambda: _catching(study, ledger),
-        "rules": lambda: str(tk.rule_violations(study, turns=(1, 6), ledger=ledger)),
+        "rules": lambda: _rules(study, ledger),
         "training": lambda: _training(study, ledger),
     }
     return made[kind]()
@@ -71,6 +71,15 @@ def _catching(study: str, ledger: Ledger) -> str:
     return "\n\n".join(map(str, found))
 
 
+def _rules(study: str, ledger: Ledger) -> str:
+    """How often the role's rules are broken: each by all turns, and all together early and late; the telling arms."""
+    role, _ = _role(study, ledger)
+    arms = (role.own, role.none, role.without.get("rules", ""), *role.placebos[:1], role.wrong)
+    found = tk.rule_violations(study, turns=(2, 5), ledger=ledger)
+    kept = [row for row in found.rows if row.arm in arms and (row.turns == "all" or row.rule == "all rules")]
+    return str(replace(found, rows=tuple(kept)))
+
+
 _TRAINED = """
 SELECT r.arm, any_value(c.response) AS response FROM calls c JOIN runs r USING (study, run)
 WHERE c.phase = 'prepare' AND c.step = 'train' GROUP BY r.arm
@@ -86,7 +95,8 @@ def _training(study: str, ledger: Ledger) -> str:
         if row.arm not in ("untouched", "few-shot", "compiled-64", "learner", *told):
             continue
         gap = row.difference
-        over = "" if gap is None else f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]"
+        spread = "" if gap is None or math.isnan(gap.low) else f" [{gap.low:+.3f}, {gap.high:+.3f}]"
+        over = "" if gap is None else f"{gap.value:+.3f}{spread}"
         one = told.get(row.arm)
         took = ("", "", "")
         if one is not None:

@@ -78,10 +78,10 @@ def test_stale_labels_recover_slower_than_a_window_and_the_truth_loses_nothing(s
     assert scores["truth"].tolist() == [1.0, 1.0]
     found = tk.recovery(made, window=40, tolerance=0.1)
     assert found["truth"].median == 40
-    assert found["window"].recovered == 6
+    assert found["window"].reached == 6
     assert 40 < found["window"].median < 140
-    assert found["stale"].recovered == 0
-    assert found["renewed"].recovered == 6
+    assert found["stale"].reached == 0
+    assert found["renewed"].reached == 6
     assert 40 < found["renewed"].median < 140
     lost = {arm: band.mean[-1] for arm, band in tk.regret(made, baseline="truth", since=200).items()}
     assert lost["renewed"] < lost["window"] < lost["stale"], "against the oracle, which switches at once"

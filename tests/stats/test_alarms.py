@@ -17,7 +17,7 @@ def test_of_runs_that_all_ring_the_delay_is_the_median(waits: list[int]) -> None
     [found] = detection_delays([[10 + wait, 45] for wait in waits], [10], [60] * len(waits))
     assert found.times.tolist() == waits
     assert found.median == np.median(waits)
-    assert (found.runs, found.found, found.missed) == (len(waits), len(waits), 0)
+    assert (found.runs, found.reached, found.missed) == (len(waits), len(waits), 0)
 
 
 def test_each_alarm_counts_for_the_change_before_it_and_one_at_a_change_for_what_was_before() -> None:
@@ -32,7 +32,7 @@ def test_misses_count_as_later_than_all_and_runs_that_never_came_so_far_do_not_c
     alarms = [[12], [13], [14], [15], [16], [], [17], []]
     [found] = detection_delays(alarms, [10], [40] * 7 + [9])
     assert (found.median, found.low, found.high) == (5, 2, math.inf)
-    assert (found.runs, found.found, found.missed) == (7, 6, 1)
+    assert (found.runs, found.reached, found.missed) == (7, 6, 1)
     assert math.isnan(found.times[-1])
     [none] = detection_delays([[]], [10], [10])
     assert (none.runs, none.reason) == (0, "no run has met the change; go on with the study")

@@ -22,7 +22,7 @@ def lost(wait: int, rng: np.random.Generator, runs: int = 11, tasks: int = 400) 
 @pytest.mark.parametrize("wait", [20, 60, 120])
 def test_a_planted_time_is_found(wait: int) -> None:
     found = recovery_time(lost(wait, np.random.default_rng(wait)), 200, window=25, tolerance=0.05)
-    assert found.recovered == found.runs == 11
+    assert found.reached == found.runs == 11
     assert wait <= found.median <= wait + 35, "the window lies wholly after the loss, but for chance"
     assert found.low <= found.median <= found.high
 
@@ -39,7 +39,7 @@ def test_of_certain_scores_the_time_is_the_wait_and_the_window(waits: list[int],
     found = recovery_time(scores, 6, window=window)
     np.testing.assert_array_equal(found.times, np.array(waits) + window)
     assert found.median == np.median(found.times)
-    assert found.recovered == found.runs == len(waits)
+    assert found.reached == found.runs == len(waits)
 
 
 def test_the_interval_covers_the_median_as_often_as_it_says() -> None:
@@ -56,7 +56,7 @@ def test_runs_that_are_not_back_count_as_later_than_all() -> None:
     waits = (5, 6, 7, 8, 9, 100, 100)
     found = recovery_time([[1] * 5 + ([0] * wait + [1] * 50)[:50] for wait in waits], 5, window=5)
     assert (found.median, found.low, found.high) == (13, 10, math.inf)
-    assert (found.recovered, found.runs) == (5, 7)
+    assert (found.reached, found.runs) == (5, 7)
     assert "5 of 7 runs were back: the upper bound is open" in found.reason
     found = recovery_time([[1] * 5 + ([0] * wait + [1] * 50)[:50] for wait in (5, 100, 100)], 5, window=5)
     assert math.isnan(found.median)

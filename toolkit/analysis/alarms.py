@@ -81,7 +81,7 @@ class Detections(ByArm[Watching]):
             rate = _told(row.false.value, row.false.low, row.false.high)
             for place, one in enumerate(row.delays or (None,)):
                 first = [row.arm if not place else "", "" if one is None else str(one.at)]
-                rest = [_told(one.median, one.low, one.high), f"{one.found} of {one.runs}"] if one else ["", ""]
+                rest = [_told(one.median, one.low, one.high), f"{one.reached} of {one.runs}"] if one else ["", ""]
                 doubts = [one.reason if one else "", row.false.reason if not place else ""]
                 body.append([*first, *rest, rate if not place else "", "; ".join(filter(None, doubts))])
         return head, body

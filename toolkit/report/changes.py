@@ -39,7 +39,7 @@ def _times(one: Recovery) -> str:
 
 
 def _back(one: Recovery) -> str:
-    return f"{one.recovered} of {one.runs}"
+    return f"{one.reached} of {one.runs}"
 
 
 def _lost(band: CurveBand | None) -> str:

@@ -10,50 +10,31 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toolkit.stats.drift import censored_median
+from toolkit.stats.censored import Censored, censored
 from toolkit.stats.estimate import Estimate, Floats, check_level
 
 _PER = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Delay:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay(Censored):
     """Tasks from one change to the first alarm after it, over runs.
 
     Parameters
     ----------
+    times, followed, median, low, high, level, runs, reached, reason
+        As of `Censored`: tasks met under the new truth before the alarm, at least 1, and those up to the next change or
+        the end; a run is left out that never met the change.
     at : int
         The first task under the new truth.
-    times : ndarray of float, shape (R,)
-        By run: tasks met under the new truth before the alarm, at least 1; ``inf`` = none rang before the next change
-        or the end; NaN = the run never met the change.
-    followed : ndarray of float, shape (R,)
-        Tasks that each run met from the change to the next, or to its end.
-    median, low, high : float
-        Median over runs and its interval; see `Recovery`, whose rules for what was missed are the same.
-    level : float
-        Coverage, at least, of the interval.
-    runs, found : int
-        Runs that met the change, and in how many of them an alarm rang.
-    reason : str
-        Empty when all is well; else what is missing or open, and why.
     """
 
     at: int
-    times: Floats
-    followed: Floats
-    median: float
-    low: float
-    high: float
-    level: float
-    runs: int
-    found: int
-    reason: str = ""
 
     @property
     def missed(self) -> int:
         """Runs in which nothing rang."""
-        return self.runs - self.found
+        return self.runs - self.reached
 
 
 def steepest_fall(values: ArrayLike) -> int:
@@ -129,12 +110,12 @@ def detection_delays(
 
     Notes
     -----
-    The interval of the median needs no distribution: it runs between order statistics of the runs, as of `Recovery`.
+    The interval of the median needs no distribution: it runs between order statistics of the runs (`recovery_time`).
 
     Examples
     --------
     >>> [found] = detection_delays([[12], [15, 18], [], [3, 11], [14], [13], [19]], [10], [20] * 7)
-    >>> found.median, found.low, found.high, found.found, found.runs
+    >>> found.median, found.low, found.high, found.reached, found.runs
     (4.0, 1.0, inf, 6, 7)
     """
     check_level(level)
@@ -145,7 +126,8 @@ def detection_delays(
         followed = np.maximum(0, ends - start)
         times = np.array([_first(own, start, stop) for own, stop in zip(alarms, ends, strict=True)])
         times[followed == 0] = math.nan
-        found.append(Delay(int(start), times, followed, *_told(times, followed, level)))
+        nobody = "no run has met the change; go on with the study"
+        found.append(Delay(**censored(times, followed, level, "alarmed", nobody), at=int(start)))
     return tuple(found)
 
 
@@ -224,10 +206,3 @@ def _checked(alarms: Sequence[Sequence[int]], changes: Sequence[int], tasks: Seq
 
 def _first(own: Sequence[int], start: float, stop: float) -> float:
     return next((float(place - start) for place in sorted(own) if start < place <= stop), math.inf)
-
-
-def _told(times: Floats, followed: Floats, level: float) -> tuple[float, float, float, float, int, int, str]:
-    if np.isnan(times).all():
-        return math.nan, math.nan, math.nan, level, 0, 0, "no run has met the change; go on with the study"
-    median, low, high, reason = censored_median(times, followed, level, "alarmed")
-    return median, low, high, level, int((~np.isnan(times)).sum()), int(np.isfinite(times).sum()), reason

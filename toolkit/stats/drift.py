@@ -8,49 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from toolkit.stats.censored import Censored, censored
 from toolkit.stats.estimate import Floats, check_level
 
-_FEWEST = "bounds from order statistics need more runs ({least} at {level:g}% and better more)"
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Recovery:
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Recovery(Censored):
     """Tasks until runs were back at their level before a change, with those that never were.
 
     Parameters
     ----------
-    times : ndarray of float, shape (R,)
-        By run: tasks after the change; ``inf`` = not back within the tasks it met; NaN = its level before is unknown.
-    followed : ndarray of int, shape (R,)
-        Tasks that each run met after the change.
-    median, low, high : float
-        Median over runs and its interval. `median` is NaN where half of the runs or more were not back; `high` is
-        ``inf`` where the data set no upper bound.
-    level : float
-        Coverage, at least, of the interval.
-    runs, recovered : int
-        Runs whose level before is known, and how many of them came back.
+    times, followed, median, low, high, level, runs, reached, reason
+        As of `Censored`: tasks after the change; a run is left out whose level before is unknown.
     window : int
         Tasks that a level is taken over.
-    reason : str
-        Empty when all is well; else what is missing or open, and why.
     """
 
-    times: Floats
-    followed: Floats
-    median: float
-    low: float
-    high: float
-    level: float
-    runs: int
-    recovered: int
     window: int
-    reason: str = ""
 
     def __repr__(self) -> str:
-        bounds = "n/a" if math.isnan(self.median) else f"{self.median:g} [{self.low:g}, {self.high:g}]"
         told = f"; {self.reason}" if self.reason else ""
-        return f"Recovery(after {bounds} tasks, {self.recovered} of {self.runs} runs by windows of {self.window}{told})"
+        return (
+            f"Recovery(after {self.bounds} tasks, {self.reached} of {self.runs} runs by windows of {self.window}{told})"
+        )
 
 
 def recovery_time(
@@ -97,7 +77,7 @@ def recovery_time(
     --------
     >>> lost = [[1] * 10 + [0] * wait + [1] * (30 - wait) for wait in (2, 4, 4, 5, 6, 9, 28)]
     >>> found = recovery_time(lost, 10, window=5)
-    >>> found.median, found.low, found.high, found.recovered, found.runs
+    >>> found.median, found.low, found.high, found.reached, found.runs
     (10.0, 7.0, inf, 6, 7)
     >>> recovery_time(lost[:6], 10, window=5)
     Recovery(after 9.5 [7, 14] tasks, 6 of 6 runs by windows of 5)
@@ -133,58 +113,5 @@ def first_reach(scores: Floats, target: float, window: int) -> float:
 
 
 def _summary(times: Floats, followed: Floats, window: int, level: float) -> Recovery:
-    runs, recovered = int((~np.isnan(times)).sum()), int(np.isfinite(times).sum())
-    median, low, high, reason = censored_median(times, followed, level, "back")
-    if not runs:
-        reason = "no run has a score both before and after the change; see which episodes failed"
-    return Recovery(times, followed, median, low, high, level, runs, recovered, window, reason)
-
-
-def censored_median(times: Floats, followed: Floats, level: float, did: str) -> tuple[float, float, float, str]:
-    """Median of times over runs, its bounds by order statistics, and what is missing; ``inf`` = not within `followed`.
-
-    ``did`` says in a word what runs have been by then: "back", "alarmed".
-    """
-    known = np.sort(times[~np.isnan(times)])
-    runs = len(known)
-    censored = followed[np.isinf(times)]
-    shortest = float(censored.min()) if len(censored) else math.inf
-    middle = _mean(known[(runs - 1) // 2], known[runs // 2]) if runs else math.nan
-    place = _place(runs, level)
-    low, high = (float(known[place]), float(known[runs - 1 - place])) if place >= 0 else (math.nan, math.nan)
-    reason = _why(level, place, known, middle, did)
-    if math.isfinite(middle) and shortest < middle:
-        middle, low, high = math.nan, math.nan, math.nan
-        reason = f"a run was followed for {shortest:g} tasks only, and not {did} by then: go on with it"
-    elif math.isfinite(low) and shortest < low:
-        low = math.nan
-    elif math.isfinite(high) and shortest < high:
-        high = math.inf
-    return (middle if math.isfinite(middle) else math.nan), (low if math.isfinite(low) else math.nan), high, reason
-
-
-def _why(level: float, place: int, known: Floats, middle: float, did: str) -> str:
-    runs = len(known)
-    if not runs:
-        return "no run says anything"
-    were = f"{int(np.isfinite(known).sum())} of {runs} runs were {did}"
-    if math.isinf(middle):
-        return f"{were}: the median lies beyond the end; use a longer stream"
-    if place < 0:
-        least = next(number for number in range(1, 10_000) if _place(number, level) >= 0)
-        return f"{runs} runs: " + _FEWEST.format(least=least, level=100 * level)
-    if math.isinf(known[runs - 1 - place]):
-        return f"{were}: the upper bound is open; use a longer stream, or more runs"
-    return ""
-
-
-def _place(runs: int, level: float) -> int:
-    """Place of the lower bound among the sorted times; -1 where there are too few."""
-    from scipy.special import bdtr  # type: ignore[import-untyped, unused-ignore]
-
-    below = [float(bdtr(k, runs, 0.5)) for k in range((runs + 1) // 2)]
-    return sum(chance <= (1 - level) / 2 for chance in below) - 1
-
-
-def _mean(one: float, two: float) -> float:
-    return float(one) if one == two else float((one + two) / 2)
+    nobody = "no run has a score both before and after the change; see which episodes failed"
+    return Recovery(**censored(times, followed, level, "back", nobody), window=window)

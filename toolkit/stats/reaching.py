@@ -8,55 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toolkit.stats.drift import censored_median, first_reach
+from toolkit.stats.censored import Censored, censored
+from toolkit.stats.drift import first_reach
 from toolkit.stats.estimate import Floats, check_level
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Reaching:
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Reaching(Censored):
     """Tasks until runs reached a level, with those that never did.
 
     Parameters
     ----------
-    times : ndarray of float, shape (R,)
-        By run: tasks met when it had reached the level; ``inf`` = not within the tasks it met; NaN = it has no score.
-    followed : ndarray of float, shape (R,)
-        Tasks by which a run would have been seen to reach it.
-    median, low, high : float
-        Median over runs and its interval. `median` is NaN where half of the runs or more did not reach it; `high` is
-        ``inf`` where the data set no upper bound.
-    level : float
-        Coverage, at least, of the interval.
-    runs, reached : int
-        Runs with scores, and how many of them reached it.
+    times, followed, median, low, high, level, runs, reached, reason
+        As of `Censored`: tasks met when a run had reached the level; a run is left out that has no score.
     rule : str
         When a run counts as having reached it.
-    reason : str
-        Empty when all is well; else what is missing or open, and why.
     """
 
-    times: Floats
-    followed: Floats
-    median: float
-    low: float
-    high: float
-    level: float
-    runs: int
-    reached: int
     rule: str
-    reason: str = ""
 
     def __repr__(self) -> str:
         told = f"; {self.reason}" if self.reason else ""
         return f"Reaching({self.bounds} tasks, {self.reached} of {self.runs} runs: {self.rule}{told})"
-
-    @property
-    def bounds(self) -> str:
-        """Median and interval in words."""
-        if math.isnan(self.median):
-            return "n/a"
-        low, high = ("n/a" if math.isnan(one) else f"{one:g}" for one in (self.low, self.high))
-        return f"{self.median:g} [{low}, {high}]"
 
 
 def reaching_time(scores: ArrayLike, target: float, *, window: int = 20, level: float = 0.95) -> Reaching:
@@ -172,8 +145,5 @@ def _checked(scores: ArrayLike, target: float, level: float) -> Floats:
 
 
 def _summary(times: Floats, followed: Floats, level: float, rule: str) -> Reaching:
-    median, low, high, reason = censored_median(times, followed, level, "there")
-    runs, reached = int((~np.isnan(times)).sum()), int(np.isfinite(times).sum())
-    if not runs:
-        reason = "no run has scores enough; see which episodes failed"
-    return Reaching(times, followed, median, low, high, level, runs, reached, rule, reason)
+    nobody = "no run has scores enough; see which episodes failed"
+    return Reaching(**censored(times, followed, level, "there", nobody), rule=rule)
