@@ -103,11 +103,11 @@ class LedgerMagics(Magics):
             raise UsageError(visible(error)) from error
         studies = ledger.names()
         number = f"{len(studies)} stud{'y' if len(studies) == 1 else 'ies'}"
-        print(f"ledger: {visible(ledger.root)} ({number})")  # noqa: T201
+        print(f"ledger: {visible(ledger.root)} ({number})")
         width = max(map(len, views))
         for view, names in views.items():
             told = f"  {view:<{width}}  {', '.join(names)}"
-            print(textwrap.fill(told, 110, subsequent_indent=" " * (width + 4)))  # noqa: T201
+            print(textwrap.fill(told, 110, subsequent_indent=" " * (width + 4)))
 
     @cell_magic("ledger")
     @magic_arguments("ledger")
