@@ -33,6 +33,7 @@ SIDEWAYS = {
     ("cli", "doctor"),
     ("cli", "lab"),
     ("__main__", "cli"),
+    ("__init__", "widgets"),  # %load_ext toolkit, when it is called
 }
 HEAVY = {
     "dspy": {"lm/", "agents/decision.py", "agents/tuning.py", "agents/wrapped_tuning.py"},

@@ -90,7 +90,7 @@ class LedgerMagics(Magics):
 
     chosen: str | None = None
 
-    @line_magic("ledger")
+    @line_magic("ledger")  # type: ignore[arg-type]
     def choose(self, line: str) -> None:
         """Choose a ledger by its folder, ``%ledger PATH``; which one is asked, and its views with their columns."""
         path = _unquoted(line.strip())
@@ -123,7 +123,7 @@ class LedgerMagics(Magics):
             rows = Rows(read(self.ledger(given.ledger), cell, given.limit))
         except (ToolkitError, OSError) as error:
             raise UsageError(visible(error)) from error
-        if given.name:
+        if given.name and self.shell is not None:
             self.shell.push({given.name: rows})
         return rows
 
