@@ -10,7 +10,10 @@ Names are loaded when they are first used, so that importing the toolkit costs n
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 _FACE = {
     "agents.abstaining": ("Abstaining",),
@@ -240,3 +243,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *_FOLDERS})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%load_ext toolkit`` calls: adds ``%ledger`` and ``%%ledger`` to a session."""
+    from toolkit.widgets.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%unload_ext toolkit`` calls."""
+    from toolkit.widgets.magics import unload
+
+    unload(shell)
