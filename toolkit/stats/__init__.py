@@ -1,5 +1,6 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
+from toolkit.stats.agreement import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from toolkit.stats.alarms import Delay, detection_delays, false_alarms, steepest_fall
 from toolkit.stats.averaged import average
 from toolkit.stats.bootstrap import crossed_bootstrap
@@ -28,6 +29,7 @@ from toolkit.stats.variance import Components, binary_prior, variance_components
 from toolkit.stats.wordings import Spread, WordingContrast, wording_contrast
 
 __all__ = [
+    "Agreement",
     "BreakEven",
     "Components",
     "ConfidenceSequence",
@@ -49,6 +51,7 @@ __all__ = [
     "binary_prior",
     "break_even",
     "break_even_cost",
+    "cohen_kappa",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
@@ -59,9 +62,11 @@ __all__ = [
     "exam_time",
     "f1",
     "false_alarms",
+    "fleiss_kappa",
     "forgetting",
     "front",
     "holm",
+    "krippendorff_alpha",
     "main_effects",
     "needed",
     "one_way",
