@@ -13,6 +13,7 @@ from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import sign_flip, two_way
 from toolkit.stats.initiative import Pooled, ask_f1, break_even_cost, f1, pass_hat, pooled, utilities
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
+from toolkit.stats.predicted import Predicted, predicted_difference, predicted_mean
 from toolkit.stats.reaching import Reaching, exam_time, reaching_time
 from toolkit.stats.sequential import (
     ConfidenceSequence,
@@ -41,6 +42,7 @@ __all__ = [
     "Estimate",
     "Planned",
     "Pooled",
+    "Predicted",
     "Reaching",
     "Recovery",
     "Spread",
@@ -73,6 +75,8 @@ __all__ = [
     "pass_hat",
     "planned_power",
     "pooled",
+    "predicted_difference",
+    "predicted_mean",
     "prequential_mean",
     "ratio",
     "reaching_time",
