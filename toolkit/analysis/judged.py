@@ -165,8 +165,15 @@ class Judged(Opinions[JudgedRow]):
         pandas.DataFrame
             ``run``, ``t``, ``task``, ``asked`` (the task's text) and ``answer``; fill in a column ``human``, and
             give it to `corrected`. Who reads ``run`` could look the arm up: hide that column from the rater.
+
+        Raises
+        ------
+        ValueError
+            If no episode has a verdict.
         """
         kept = self.episodes[self.episodes.judged.notna()]
+        if kept.empty:
+            raise ValueError("no episode has a verdict: there is nothing to correct; see frame.why")
         parts = [own.sample(min(n, len(own)), random_state=seed) for _, own in kept.groupby("arm", sort=True)]
         import pandas as pd
 
