@@ -217,7 +217,7 @@ class _Asked:
     def notes(self, level: float) -> tuple[str, ...]:
         """Whose opinion it is and what it cost."""
         spent, lm = self._spent, self.rater.model
-        paid = f", {spent.dollars:.4g} dollars" if spent.dollars else ""
+        paid = f", {spent.dollars:.4g} dollars" if spent.dollars > 0 else ""
         told = (
             f"A model's opinion: {100 * level:g} % intervals say how it would judge other runs and tasks, not whether "
             "it is right. Hold it against human ratings.",
