@@ -23,7 +23,7 @@ from toolkit.ledger.log import LedgerError, Log, read_log
 from toolkit.ledger.planned import only
 from toolkit.ledger.rows import USABLE, call_of, call_row
 from toolkit.ledger.store import write_atomically
-from toolkit.lm.taped import described, taped
+from toolkit.lm.taped import Taped, described, taped
 from toolkit.records import Step, Task, Usage
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ class _Asked:
         self._scripted, self.anew, self._spent = lm.scripted, 0, Usage()
         self._said: dict[str, tuple[str, str]] = {}
         self._log = log
-        self._recorder = Recorder(lm, _Late(lm, stream), ("judging", mark), self._write, tape)
+        engine = lm.engine(stream) if isinstance(lm, Taped) else _Late(lm, stream)
+        self._recorder = Recorder(lm, engine, ("judging", mark), self._write, tape)
         self._decision = Decision(lm, lm.ways[0], self._recorder)
 
     def rating(self, row: dict[str, Any]) -> tuple[float, str]:
