@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from toolkit.stats.estimate import Estimate, Floats, check_level, t_quantile, t_two_sided
 from toolkit.stats.inference import two_way
@@ -199,7 +200,7 @@ def predicted_difference(
     return _predicted((one, base), values, alone, (y, y_base), runs, clusters, level, unit)
 
 
-def _counted(*pairs: tuple[ArrayLike, ArrayLike]) -> tuple[Floats, ...]:
+def _counted(*pairs: tuple[ArrayLike, ArrayLike]) -> tuple[NDArray[Any], ...]:
     """The ratings of episodes that count, flat, and last which they are."""
     arrays = [np.asarray(one, dtype=float) for pair in pairs for one in pair]
     for one in arrays:
@@ -235,8 +236,8 @@ def _predicted(
     values: Floats,
     alone: Floats,
     human: tuple[Floats, ...],
-    runs: Floats,
-    clusters: Floats,
+    runs: NDArray[Any],
+    clusters: NDArray[Any],
     level: float,
     unit: str,
 ) -> Predicted:
