@@ -222,12 +222,15 @@ _FACE = {
         "Said",
         "SilentUnless",
     ),
+    "widgets.answer_view": ("AnswerView",),
     "widgets.chat": ("Chat",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
     "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm"),
+    "widgets.program_diff": ("ProgramDiff",),
     "widgets.role_form": ("RoleForm",),
     "widgets.live": ("LiveStudy",),
+    "widgets.memory_view": ("AgentMemory", "MemoryInspector"),
     "widgets.study_form": ("StudyForm",),
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}
