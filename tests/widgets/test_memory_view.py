@@ -165,7 +165,7 @@ def test_a_live_agents_memory_is_corrected_and_forgotten(tmp_path) -> None:
         for user, said in (("mara", f"late {EVIL}"), ("tobias", "torn"), ("mara", "late again")):
             clerk.feedback(clerk.answer(said, user=user), score=0.0 if user == "mara" else 1.0)
         view = AgentMemory(clerk)
-        assert [one.id for one in view.rows] == ["stream/0", "stream/1", "stream/2"]
+        assert [one.id for one in view.rows] == [one.id for one in clerk.history()]
         first = view.rows[0]
         assert (first.n, first.score, first.n_others) == (2, 0.5, 0)
         assert "<script" not in view.html

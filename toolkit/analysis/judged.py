@@ -307,8 +307,8 @@ def preferred_rows(pairs: pd.DataFrame, level: float) -> Iterator[PreferredRow]:
     """What `Preferred` shows of pairs, arm by arm."""
     for arm, own in pairs.groupby("arm", sort=False):
         counts = [int((own.preferred == value).sum()) for value in (1, 0, -1)]
-        estimates = (crossed(own, values, level) for values in (own.preferred, own["first"]))
-        yield PreferredRow(str(arm), *estimates, *counts, int(own.flipped.sum()))
+        ahead, first = (crossed(own, values, level) for values in (own.preferred, own["first"]))
+        yield PreferredRow(str(arm), ahead, first, *counts, int(own.flipped.sum()))
 
 
 def _runs(frame: pd.DataFrame) -> list[str]:

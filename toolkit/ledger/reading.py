@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import threading
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ATTEMPTS = 5  # a log may be turned into Parquet between listing and reading
-_ONE_AT_A_TIME = (
-    threading.Lock()
-)  # no cursors: each has settings of its own, and those of a locked one stay as they are
+_ONE_AT_A_TIME = threading.Lock()
+"""In place of cursors: each has settings of its own, and those of a locked connection can no longer be made."""
+
 _VIEW = re.compile(r'Table with name "?(.+?)"? does not exist')
 _COLUMN = re.compile(r'(?:Referenced column|does not have a column named) "(.+?)"(?: not found|$)', re.MULTILINE)
 _END = re.compile(r"(;\s*(--[^\n]*(\n\s*|$))*)+$")  # of a statement: semicolons, comments after them
@@ -114,6 +115,9 @@ def _locked(root: Path, process: int) -> duckdb.DuckDBPyConnection:
         con.execute(f"SET {setting}")
     con.execute("SET lock_configuration = true")
     return con
+
+
+atexit.register(_locked.cache_clear)  # a connection that outlives the interpreter is complained of
 
 
 def _told(error: duckdb.Error, query: str, views: dict[str, tuple[str, ...]]) -> str:

@@ -80,7 +80,7 @@ class _Rated:
     @property
     def counts(self) -> Floats:
         """How often a unit was given each category, shape (units, categories)."""
-        return (self.codes[:, :, None] == np.arange(len(self.categories))).sum(1).astype(float)
+        return np.asarray((self.codes[:, :, None] == np.arange(len(self.categories))).sum(1), dtype=float)
 
 
 def cohen_kappa(table: ArrayLike, *, rng: np.random.Generator, draws: int = 2000, level: float = 0.95) -> Agreement:

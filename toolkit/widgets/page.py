@@ -106,7 +106,7 @@ def short(told: object, most: int = 80) -> str:
     Examples
     --------
     >>> short("one\\ntwo \\x1b[31m", 12)
-    'one two \\\\x1b[…'
+    'one two \\\\x1b…'
     """
     line = " ".join(str(told).split())
     return visible(line if len(line) <= most else line[: most - 3] + "…")
