@@ -26,7 +26,7 @@ bench: $(READY)  ## side-by-side ratios, measured in one run; BENCH='--only loop
 	PYTHONPATH=$(CURDIR) OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(BENCH)
 
 lab: $(READY)  ## JupyterLab on the first notebook; studies go to ./ledger, as from the command line
-	TOOLKIT_LEDGER="$${TOOLKIT_LEDGER:-$(CURDIR)/ledger}" $(BIN)/jupyter lab --ServerApp.root_dir=. notebooks/01_first_study.ipynb
+	$(BIN)/toolkit lab
 
 # uv is several times as fast; where it does not know the index that pip is set up for, pip does the same work.
 $(READY): pyproject.toml constraints.txt

@@ -19,7 +19,7 @@ FLOORS = [
     ("lm", "agents", "analysis"),
     ("evaluation",),
     ("checks", "report", "figures"),
-    ("widgets", "doctor", "cli", "__main__", "__init__"),
+    ("widgets", "doctor", "lab", "cli", "__main__", "__init__"),
 ]
 SIDEWAYS = {
     ("component", "errors"),
@@ -31,7 +31,9 @@ SIDEWAYS = {
     ("agents", "lm"),  # agents use models; models know no agents
     ("report", "figures"),
     ("cli", "doctor"),
+    ("cli", "lab"),
     ("__main__", "cli"),
+    ("__init__", "widgets"),  # %load_ext toolkit, when it is called
 }
 HEAVY = {
     "dspy": {"lm/", "agents/decision.py", "agents/tuning.py", "agents/wrapped_tuning.py"},

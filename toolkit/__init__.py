@@ -10,7 +10,10 @@ Names are loaded when they are first used, so that importing the toolkit costs n
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 _FACE = {
     "agents.abstaining": ("Abstaining",),
@@ -39,9 +42,12 @@ _FACE = {
         "Attribution",
         "CatchUp",
         "Comparison",
+        "Corrected",
         "Detections",
         "Initiative",
+        "Judged",
         "Payoff",
+        "Preferred",
         "ProbeScores",
         "RoleMatrix",
         "SecondPass",
@@ -80,7 +86,9 @@ _FACE = {
     "evaluation.hypotheses": ("Hypothesis",),
     "evaluation.exams": ("Exams",),
     "evaluation.judge": ("Judge",),
+    "evaluation.judging": ("judge", "judge_pairs"),
     "evaluation.learned": ("learned",),
+    "evaluation.rater": ("Rater",),
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),
@@ -214,12 +222,15 @@ _FACE = {
         "Said",
         "SilentUnless",
     ),
+    "widgets.answer_view": ("AnswerView",),
     "widgets.chat": ("Chat",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
     "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm"),
+    "widgets.program_diff": ("ProgramDiff",),
     "widgets.role_form": ("RoleForm",),
     "widgets.live": ("LiveStudy",),
+    "widgets.memory_view": ("AgentMemory", "MemoryInspector"),
     "widgets.study_form": ("StudyForm",),
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}
@@ -240,3 +251,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *_FOLDERS})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%load_ext toolkit`` calls: adds ``%ledger`` and ``%%ledger`` to a session."""
+    from toolkit.widgets.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """What ``%unload_ext toolkit`` calls."""
+    from toolkit.widgets.magics import unload
+
+    unload(shell)

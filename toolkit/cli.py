@@ -25,6 +25,7 @@ EPILOG = """examples:
   toolkit pack first-study --anonymous       one file of a study, for a reviewer
   toolkit replay first-study.zip             the same results from what was recorded, without any model?
   toolkit chat NAME                          talk with an agent that goes on remembering
+  toolkit lab                                JupyterLab on the numbered notebooks
   toolkit ui                                 look at their runs in MLflow
   toolkit doctor                             what is installed, what is missing, the line that mends it
 """
@@ -103,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     ui = commands.add_parser("ui", help="MLflow's pages on the ledger's runs, for this machine only")
     ui.add_argument("--port", type=_count, default=5000)
     ui.set_defaults(command=_ui)
+    told = "JupyterLab on the numbered notebooks, for this machine only"
+    beside = "Opens the first notebook in ./notebooks; where there is none, this folder, and says how to get them."
+    lab = commands.add_parser("lab", help=told, description=f"{told}. {beside}")
+    lab.add_argument("--port", type=_count, help="default: 8888, or the next that is free")
+    lab.add_argument("--no-browser", action="store_true", help="print the address only")
+    lab.add_argument("--copy", action="store_true", help="first copy the shipped notebooks to ./notebooks; yours stay")
+    lab.set_defaults(command=_lab)
     taking = commands.add_parser("import", help="take the studies of another ledger into this one")
     taking.add_argument("source", help="a ledger's folder, or that of one study")
     taking.add_argument("names", nargs="*", metavar="NAME", help="only these studies")
@@ -134,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     chat.add_argument("--role", help="what a new one is: a role's name (default: nothing in particular)")
     chat.add_argument("--user", default="", metavar="NAME", help="who is speaking")
     chat.set_defaults(command=_chat)
-    for command in (run, planning, report, listing, track, ui, taking, rescore, replay, rerun, pack, chat):
+    for command in (run, planning, report, listing, track, ui, lab, taking, rescore, replay, rerun, pack, chat):
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
     lm = commands.add_parser("lm", help="models").add_subparsers(metavar="ACTION", required=True)
     get = lm.add_parser("get", help="download a model's weights into the cache, checked by sha256")
@@ -260,6 +268,12 @@ def _ui(given: argparse.Namespace) -> int:
                 print(f"  {name}: {page(state, server)}", flush=True)
 
     return serve(ledger, given.port, tell)
+
+
+def _lab(given: argparse.Namespace) -> int:
+    from toolkit.lab import serve
+
+    serve(Path.cwd(), given.ledger, given.port, print, browser=not given.no_browser, copy=given.copy)
 
 
 def _report(given: argparse.Namespace) -> int:

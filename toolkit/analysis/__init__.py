@@ -12,6 +12,7 @@ from toolkit.analysis.cost_table import Payoff, PayoffRow
 from toolkit.analysis.courses import drifts, learning_curves, recovery, regret, slopes
 from toolkit.analysis.effects import main_effects
 from toolkit.analysis.initiative import Initiative, InitiativeRow, initiative
+from toolkit.analysis.judged import Corrected, Judged, Preferred
 from toolkit.analysis.probe_scores import ProbeScores, probe_scores
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
@@ -31,11 +32,14 @@ __all__ = [
     "Attribution",
     "CatchUp",
     "Comparison",
+    "Corrected",
     "Detections",
     "Initiative",
     "InitiativeRow",
+    "Judged",
     "Payoff",
     "PayoffRow",
+    "Preferred",
     "ProbeScores",
     "RoleMatrix",
     "SecondPass",

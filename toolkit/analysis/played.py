@@ -148,11 +148,16 @@ def chosen(found: Sequence[Which], **wanted: object) -> tuple[Which, ...]:
         fitting = tuple(one for one in found if getattr(one, name) == value)
         if not fitting:
             others = sorted({str(getattr(one, name)) for one in found})
-            raise LedgerError(
-                f"no such episode in a world is recorded: {name} {value!r}; {nearest(str(value), others)}"
-            )
+            raise LedgerError(f"no such episode is recorded: {name} {value!r}; {nearest(str(value), others)}")
         found = fitting
     return tuple(found)
+
+
+def beside_each_other(own: Sequence[Which], others: Sequence[Which]) -> tuple[Which, ...]:
+    """The first episode of one arm that the other has met, too, and the other's; alone if there is none."""
+    met = {one.case: one for one in others}
+    both = next(((one, met[one.case]) for one in own if one.case in met), None)
+    return both or tuple(own[:1])
 
 
 def played(ledger: Ledger, study: str, which: Which) -> Played:

@@ -1,5 +1,6 @@
 """Statistics of paired, streamed experiments: arrays in, estimates out. Imports no other part of the toolkit."""
 
+from toolkit.stats.agreement import Agreement, cohen_kappa, fleiss_kappa, krippendorff_alpha
 from toolkit.stats.alarms import Delay, detection_delays, false_alarms, steepest_fall
 from toolkit.stats.averaged import average
 from toolkit.stats.bootstrap import crossed_bootstrap
@@ -12,6 +13,7 @@ from toolkit.stats.factorial import Effect, Effects, main_effects, shapley
 from toolkit.stats.inference import sign_flip, two_way
 from toolkit.stats.initiative import Pooled, ask_f1, break_even_cost, f1, pass_hat, pooled, utilities
 from toolkit.stats.power import Planned, detectable_effect, needed, planned_power, sign_flip_limit, smallest_p
+from toolkit.stats.predicted import Predicted, predicted_difference, predicted_mean
 from toolkit.stats.reaching import Reaching, exam_time, reaching_time
 from toolkit.stats.sequential import (
     ConfidenceSequence,
@@ -28,6 +30,7 @@ from toolkit.stats.variance import Components, binary_prior, variance_components
 from toolkit.stats.wordings import Spread, WordingContrast, wording_contrast
 
 __all__ = [
+    "Agreement",
     "BreakEven",
     "Components",
     "ConfidenceSequence",
@@ -39,6 +42,7 @@ __all__ = [
     "Estimate",
     "Planned",
     "Pooled",
+    "Predicted",
     "Reaching",
     "Recovery",
     "Spread",
@@ -49,6 +53,7 @@ __all__ = [
     "binary_prior",
     "break_even",
     "break_even_cost",
+    "cohen_kappa",
     "confidence_sequence",
     "crossed_bootstrap",
     "crosses",
@@ -59,15 +64,19 @@ __all__ = [
     "exam_time",
     "f1",
     "false_alarms",
+    "fleiss_kappa",
     "forgetting",
     "front",
     "holm",
+    "krippendorff_alpha",
     "main_effects",
     "needed",
     "one_way",
     "pass_hat",
     "planned_power",
     "pooled",
+    "predicted_difference",
+    "predicted_mean",
     "prequential_mean",
     "ratio",
     "reaching_time",

@@ -1,10 +1,26 @@
 """The notebook's side: forms that are components, live views of studies, conversations."""
 
+from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.chat import Chat
 from toolkit.widgets.episode import EpisodeView
 from toolkit.widgets.forms import ArmForm, LearnerForm, MemoryForm
 from toolkit.widgets.live import LiveStudy
+from toolkit.widgets.memory_view import AgentMemory, MemoryInspector
+from toolkit.widgets.program_diff import ProgramDiff
 from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
 
-__all__ = ["ArmForm", "Chat", "EpisodeView", "LearnerForm", "LiveStudy", "MemoryForm", "RoleForm", "StudyForm"]
+__all__ = [
+    "AgentMemory",
+    "AnswerView",
+    "ArmForm",
+    "Chat",
+    "EpisodeView",
+    "LearnerForm",
+    "LiveStudy",
+    "MemoryForm",
+    "MemoryInspector",
+    "ProgramDiff",
+    "RoleForm",
+    "StudyForm",
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from toolkit.analysis.played import Played, Which, chosen, playable, played
+from toolkit.analysis.played import Played, Which, beside_each_other, chosen, playable, played
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
@@ -119,7 +119,7 @@ class EpisodeView(anywidget.AnyWidget):
                 return self
             own = chosen(found, **{name: value for name, value in wanted.items() if name != "beside"})
             other = wanted.get("beside", "")
-            pair = _pair(own, chosen(found, arm=other)) if other else own[:1]
+            pair = beside_each_other(own, chosen(found, arm=other)) if other else own[:1]
             self._put(tuple(played(self._ledger, self.name, one) for one in pair), found, wanted)
             self.turn = 0
         return self
@@ -175,13 +175,6 @@ class EpisodeView(anywidget.AnyWidget):
     def __repr__(self) -> str:
         shown = ", ".join(f"{side.which.arm} ({len(side.stops)} turns)" for side in self.sides) or "nothing yet"
         return f"EpisodeView({self.name!r}: {shown})"
-
-
-def _pair(own: Sequence[Which], others: Sequence[Which]) -> tuple[Which, ...]:
-    """The first episode of one arm that the other has met, too; alone if there is none."""
-    met = {one.case: one for one in others}
-    both = next(((one, met[one.case]) for one in own if one.case in met), None)
-    return both or tuple(own[:1])
 
 
 def _menu(found: Sequence[Which], sides: Sequence[Played]) -> dict[str, Any]:
