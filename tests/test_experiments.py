@@ -22,7 +22,8 @@ def tables() -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    ("experiment", "number", "figure"), [("memory", 8, "0.407"), ("learning", 6, "0.198"), ("goals", 4, "0.185")]
+    ("experiment", "number", "figure"),
+    [("memory", 8, "0.407"), ("learning", 6, "0.198"), ("goals", 4, "0.185"), ("roles", 10, "0.975")],
 )
 def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     tables: ModuleType, experiment: str, number: int, figure: str
