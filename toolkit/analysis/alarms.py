@@ -69,7 +69,7 @@ class Detections(ByArm[Watching]):
             alone = {"arm": row.arm, "alarms": row.alarms, "false": row.false.value}
             alone |= {"false_low": row.false.low, "false_high": row.false.high, "false_n": row.false.n}
             for one in row.delays or (None,):
-                told = ("at", "median", "low", "high", "level", "runs", "found", "missed", "reason")
+                told = ("at", "median", "low", "high", "level", "runs", "reached", "missed", "reason")
                 rows.append(alone | ({name: getattr(one, name) for name in told} if one is not None else {}))
         return pd.DataFrame(rows)
 

@@ -306,9 +306,9 @@ def judged_rows(frame: pd.DataFrame, arms: Sequence[str], baseline: str, level: 
 def preferred_rows(pairs: pd.DataFrame, level: float) -> Iterator[PreferredRow]:
     """What `Preferred` shows of pairs, arm by arm."""
     for arm, own in pairs.groupby("arm", sort=False):
-        counts = [int((own.preferred == value).sum()) for value in (1, 0, -1)]
+        won, tied, lost = (int((own.preferred == value).sum()) for value in (1, 0, -1))
         ahead, first = (crossed(own, values, level) for values in (own.preferred, own["first"]))
-        yield PreferredRow(str(arm), ahead, first, *counts, int(own.flipped.sum()))
+        yield PreferredRow(str(arm), ahead, first, won, tied, lost, int(own.flipped.sum()))
 
 
 def _runs(frame: pd.DataFrame) -> list[str]:
