@@ -10,9 +10,9 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from threading import Event
 
 import pytest
+from ports import await_port, free_port
 
 from toolkit import lab
 from toolkit.cli import main
@@ -20,27 +20,10 @@ from toolkit.cli import main
 ROOT = Path(__file__).parents[1]
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 def asked(port: int, path: str, token: str) -> dict:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", headers={"Authorization": f"token {token}"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)
-
-
-def await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(2400):
-        if process.poll() is not None:
-            break
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        Event().wait(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def test_it_serves_the_notebooks_to_who_has_the_token(tmp_path: Path) -> None:
@@ -63,7 +46,7 @@ def test_it_serves_the_notebooks_to_who_has_the_token(tmp_path: Path) -> None:
     with open(log, "wb") as out:
         process = subprocess.Popen(command, env=os.environ | own, cwd=place, stdout=out, stderr=subprocess.STDOUT)
     try:
-        await_port(port, process, log)
+        await_port(port, process, log, looks=2400)
         found = asked(port, "api/contents/notebooks", token)
         assert {one["name"] for one in found["content"]} == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
         with pytest.raises(urllib.error.HTTPError, match="403"):

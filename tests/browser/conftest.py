@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from errands import ROOT
+from ports import await_port, free_port
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -109,9 +109,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     settings = tmp_path / "home" / ".jupyter" / "lab" / "settings"
     settings.mkdir(parents=True)
     (settings / "overrides.json").write_text(SETTINGS, encoding="utf-8")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     token = secrets.token_hex(8)
     cache = os.environ.get("TOOLKIT_CACHE") or str(_cache())
     own = {"HOME": str(tmp_path / "home"), "TOOLKIT_LEDGER": str(tmp_path / "ledger"), "TOOLKIT_CACHE": cache}
@@ -126,7 +124,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with open(log, "wb") as out:
         process = subprocess.Popen(command, env=os.environ | own, stdout=out, stderr=subprocess.STDOUT, cwd=tmp_path)
     try:
-        _await_port(port, process, log)
+        await_port(port, process, log)
         yield Lab(tmp_path / "notebooks", port, token)
     finally:
         process.terminate()
@@ -137,16 +135,3 @@ def _cache() -> Path:
     from toolkit.lm.weights import cache_folder
 
     return cache_folder()
-
-
-def _await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    from threading import Event
-
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        Event().wait(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-2000:]}")
