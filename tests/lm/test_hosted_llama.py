@@ -37,7 +37,7 @@ def llama() -> Serving:
         file = weights.fetch("smollm2-135m")
     except ToolkitError as error:
         pytest.skip(f"the embedded weights cannot be had: {error}")
-    library = llama_server._start(file, 4096, 2, KEY)
+    library = llama_server._start(file, 4096, 2, KEY, None)
     return Serving(library, f"{library.listening_address}/v1")
 
 
