@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from html import unescape
 from pathlib import Path
 
 import nbclient
@@ -57,3 +59,30 @@ def test_it_runs_from_top_to_bottom(
     assert [words for words in TOLD.get(name, ()) if words not in told] == []
     assert (tmp_path / "ledger" / "studies").is_dir()
     assert [name for name in os.listdir(tmp_path) if name not in ("ledger",)] == []
+
+
+def _letters(text: str) -> str:
+    """What code consists of, without spaces: the page has its own."""
+    return "".join(text.split())
+
+
+def test_its_rendered_copy_is_of_this_notebook_and_stands_by_itself(notebook: nbformat.NotebookNode, request) -> None:
+    name = request.node.callspec.params["notebook"].stem
+    page = (ROOT / "docs" / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
+    shown = _letters(unescape(re.sub(r"<[^>]+>", "", page)))
+    stale = [cell.source for cell in notebook.cells if cell.cell_type == "code" and _letters(cell.source) not in shown]
+    assert stale == [], f"run: python notebooks/render.py {name[:2]}"
+    assert re.findall(r"<(?:script|link|iframe)\b[^>]*", page) == []
+    assert [where for where in re.findall(r"""src=["']([^"']{0,60})""", page) if not where.startswith("data:")] == []
+    assert [words for words in ("/tmp/", "/home/", "/root/", "Traceback") if words in page] == []
+
+
+@pytest.mark.validate
+def test_it_runs_on_the_embedded_model(
+    notebook: nbformat.NotebookNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+    place = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(notebook, timeout=3600, kernel_name="python3", resources=place).execute()
+    studies = tmp_path / "ledger" / "studies"
+    assert [study.name for study in studies.iterdir() if not (study / "plan.json").exists()] == []

@@ -334,9 +334,14 @@ def test_a_run_lives_on(ledger: Ledger, opened: Open, form: str, second: str) ->
     agent.close()
     again = opened("s-full")
     assert (again.state(), again.identity.origin["seed"]) == (state, 1)
-    study.agent("sham").close()
+    sham = study.agent("sham")
+    sham.answer(first.inputs["note"], session="since then")
+    sham.close()
+    on = study.agent("sham")  # the same agent, not a new one
+    assert on.history()[-1].task.session == "since then"
+    on.close()
     with pytest.raises(LedgerError, match=r"called 's-sham' .* already"):
-        study.agent("sham")
+        study.agent("sham", seed=1)
     with pytest.raises(SpecError, match="did you mean 'full'"):
         study.agent("ful")
 

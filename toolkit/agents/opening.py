@@ -88,17 +88,20 @@ def made(
     ledger: Ledger,
     vectors: Mapping[tuple[str, str], bytes] | None = None,
 ) -> LiveAgent:
-    """A new agent with a past, and with what was embedded in it.
+    """An agent with a past, and with what was embedded in it; one that was made of the same past goes on.
 
     Raises
     ------
     LedgerError
-        If there is one of that name.
+        If there is another one of that name.
     """
     path = path_of(name, ledger)
     file = AgentFile(path)
     try:
-        if "arm" in file.meta():
+        known = file.meta()
+        if "arm" in known and identity.origin is not None and known["origin"] == dict(identity.origin):
+            return _again(file, known, identity.arm, identity.model, None, identity.stream, (), False)
+        if "arm" in known:
             raise LedgerError(
                 f"there is an agent called {name!r} in {ledger.root} already: open it (tk.Agent.open({name!r})), or "
                 "give the new one another name"

@@ -34,7 +34,8 @@ def live_agent(
 ) -> LiveAgent:
     """An agent in live use that has behind it what a finished run has: its memory and what it learned.
 
-    Feedback that was still on its way when the stream ended is delivered. The run itself stays as it is.
+    Feedback that was still on its way when the stream ended is delivered. The run itself stays as it is. The second time
+    the same agent goes on, with all that it has met since.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def live_agent(
         If the study has no such run.
     LedgerError
         If the run is not finished, if it does not come to the same again (its code has changed since), or if there is
-        an agent of that name.
+        another agent of that name.
     """
     run = _run(study, arm, seed, stream, order)
     folder = study.folder / "runs" / run.folder

@@ -1,0 +1,73 @@
+"""Run notebooks on the embedded model and write each as a page of docs/notebooks: ``python notebooks/render.py 00 05``.
+
+Without names all of them are run. A page stands by itself: no script, no address but links that a reader may follow.
+The notebooks themselves are kept without outputs, and are not changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import tempfile
+from html import escape
+from pathlib import Path
+
+import nbclient
+import nbformat
+from nbconvert import HTMLExporter
+
+HERE = Path(__file__).parent
+PAGES = HERE.parent / "docs" / "notebooks"
+_VIEW = "application/vnd.jupyter.widget-view+json"  # lives by its kernel; what is shown instead stands beside it
+_HOUR = 3600
+_STYLE = """
+body { max-width: 62em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 system-ui, sans-serif; color: #222; }
+pre { overflow-x: auto; font-size: 13px; line-height: 1.35; }
+.jp-CodeCell .jp-InputArea pre { background: #f4f4f5; padding: .7em; border-radius: 4px; }
+.jp-OutputArea-output { overflow-x: auto; }
+.jp-InputPrompt, .jp-OutputPrompt, .anchor-link { display: none; }
+table { border-collapse: collapse; font-size: 13px; } td, th { padding: .2em .6em; text-align: right; }
+img, svg { max-width: 100%; }
+"""
+
+
+def executed(notebook: Path, folder: Path) -> nbformat.NotebookNode:
+    """The notebook with its outputs, run from top to bottom in a folder, its ledger there too."""
+    found = nbformat.read(notebook, as_version=4)
+    os.environ["TOOLKIT_LEDGER"] = str(folder / "ledger")
+    place = {"metadata": {"path": str(folder)}}
+    nbclient.NotebookClient(found, timeout=_HOUR, kernel_name="python3", resources=place).execute()
+    return found
+
+
+def page(notebook: nbformat.NotebookNode, title: str, folder: Path) -> str:
+    """A notebook as HTML; the folder that it ran in is left out of what it says."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop(_VIEW, None)
+    exporter = HTMLExporter(template_name="basic")
+    body, _ = exporter.from_notebook_node(notebook)
+    told = f"<p>Made from <code>notebooks/{escape(title)}.ipynb</code>, run on the model that it names.</p>"
+    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
+    whole = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{told}\n{body}</body></html>\n'
+    return re.sub(rf"{re.escape(str(folder.resolve()))}/?", "", whole).replace(f"{folder}/", "")
+
+
+def main() -> None:
+    """Write the pages of the notebooks named, or of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="the first letters of notebooks, such as 00; default: all")
+    names = tuple(parser.parse_args().names) or ("",)
+    PAGES.mkdir(exist_ok=True)
+    for notebook in sorted(HERE.glob("[0-9]*.ipynb")):
+        if notebook.name.startswith(names):
+            with tempfile.TemporaryDirectory() as made:
+                folder = Path(made)
+                text = page(executed(notebook, folder), notebook.stem, folder)
+            (PAGES / f"{notebook.stem}.html").write_text(text, encoding="utf-8")
+            print(f"docs/notebooks/{notebook.stem}.html: {len(text) // 1024} kB", flush=True)
+
+
+if __name__ == "__main__":
+    main()
