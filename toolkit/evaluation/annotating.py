@@ -24,6 +24,7 @@ from toolkit.evaluation.sheet import Sheet
 from toolkit.ledger.disk import held, writing
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rated import Place, RaterFile, Rating, all_standing, standing
+from toolkit.ledger.rows import Row
 from toolkit.ledger.store import write_atomically
 from toolkit.randomness import generator
 
@@ -301,10 +302,8 @@ def drawn(rows: pd.DataFrame, sheet: Sheet, arms: Sequence[str]) -> dict[str, An
     for arm in chosen:
         if arm not in arms:
             raise LedgerError(f"the arm {arm!r} has no episodes; {nearest(arm, list(arms))}")
-    own = rows[rows.arm.isin(chosen) & (rows.status != "failed")]
-    cells = [cell for _, cell in own.groupby(_CELL, sort=True) if len(cell) == len(chosen)]
-    cells = [cell.set_index("arm").loc[chosen] for cell in cells]
-    differ = [cell for cell in cells if not sheet.pair or len(set(map(_answer, cell.to_dict("records")))) > 1]
+    cells = _cells(rows, chosen)
+    differ = [cell for cell in cells if not sheet.pair or _answer(cell[0]) != _answer(cell[1])]
     if not differ:
         what = "answers differ at" if cells else "recorded answers have"
         raise LedgerError(f"there is nothing to rate: the {what} no task in common of {', '.join(chosen)}")
@@ -319,16 +318,23 @@ def drawn(rows: pd.DataFrame, sheet: Sheet, arms: Sequence[str]) -> dict[str, An
     return {"sheet": asdict(sheet), "arms": chosen, **counts, "items": kept}
 
 
-def _items(cell: pd.DataFrame, pair: bool) -> list[Item]:
+def _cells(rows: pd.DataFrame, arms: Sequence[str]) -> list[list[Row]]:
+    """The arms' episodes of each task (of one seed and order) that all of them have, in an order of names alone."""
+    found: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in rows[rows.arm.isin(arms) & (rows.status != "failed")].to_dict("records"):
+        found.setdefault(tuple(row[name] for name in _CELL), {})[row["arm"]] = {str(name): row[name] for name in row}
+    return [[cell[arm] for arm in arms] for _, cell in sorted(found.items()) if len(cell) == len(arms)]
+
+
+def _items(rows: Sequence[Row], pair: bool) -> list[Item]:
     """What is asked of the episodes of one task: all of them in one item, or each in its own."""
-    rows = cell.to_dict("records")
     if pair:
         one, other = rows
         return [Item(asked_of(one), (_answer(one), _answer(other)), (Place(one["run"], one["t"], other["run"]),))]
     return [Item(asked_of(row), (_answer(row),), (Place(row["run"], row["t"]),)) for row in rows]
 
 
-def _answer(row: dict[Any, Any]) -> str | None:
+def _answer(row: Row) -> str | None:
     return str(row["answer"]) if row["usable"] else None
 
 
@@ -336,11 +342,11 @@ def _kept(folder: Path, rows: pd.DataFrame) -> Queue:
     """A queue as it was drawn, with the texts of the ledger."""
     told = json.loads((folder / "queue.json").read_text(encoding="ascii"))
     sheet = Sheet(**{name: tuple(one) if isinstance(one, list) else one for name, one in told["sheet"].items()})
-    episodes = {(row["run"], row["t"]): row for row in rows.to_dict("records")}
+    episodes: dict[tuple[str, int], Row] = {(row["run"], row["t"]): row for row in rows.to_dict("records")}
     return Queue(sheet, folder, [_found(one, episodes, folder) for one in told["items"]])
 
 
-def _found(told: dict[str, Any], episodes: dict[tuple[str, int], dict[Any, Any]], folder: Path) -> Item:
+def _found(told: dict[str, Any], episodes: dict[tuple[str, int], Row], folder: Path) -> Item:
     places = tuple(Place(**place) for place in told["places"])
     try:
         one = episodes[places[0].run, places[0].t]

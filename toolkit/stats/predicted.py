@@ -121,8 +121,8 @@ def predicted_mean(
     fitted, and the degrees of freedom are at most n - 2 and the rated clusters less one.
 
     In simulations (``tests/recovery/test_predicted.py``: 1500 studies of 5 runs of 40 tasks, with 10, 20, 40 or 100
-    human ratings) a nominal .95 covers .946 to .963 where runs and tasks shift the ratings, whether the judge is biased,
-    useless or perfect. Where they do not it covers .969 to .991, wider than it need be as `two_way` is there.
+    human ratings) a nominal .95 covers .946 to .963 where runs and tasks shift the ratings, whether the judge is
+    biased, useless or perfect. Where they do not it covers .969 to .991: wider than it need be, as `two_way` is there.
 
     References
     ----------

@@ -8,7 +8,7 @@ from typing import ClassVar
 import traitlets
 
 from toolkit.analysis.rated import Rated
-from toolkit.evaluation.annotating import Look, Sitting, queue, ratings
+from toolkit.evaluation.annotating import Item, Look, Sitting, queue, ratings
 from toolkit.evaluation.sheet import Choice, Sheet
 from toolkit.evaluation.study import Study
 from toolkit.ledger.rated import Overtaken
@@ -105,6 +105,11 @@ class AnnotationQueue(Page):
         if rater:
             self._sitting = self._queue.rater(rater)
         self.draw()
+
+    @property
+    def item(self) -> Item | None:
+        """What is shown; None = nothing waits, or nobody has given a name."""
+        return self._sitting.look().item if self._sitting is not None else None
 
     def begin(self, rater: str) -> None:
         """Let somebody rate, or go on.
