@@ -22,3 +22,9 @@ def test_the_code_of_the_page_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert names["fenced"]("lamps\n\nRating: 5") == "| lamps\n| \n| Rating: 5"
     assert len(score) == 240
     assert names["alpha"].units == 5
+    people = names["people"]
+    assert people.raters == ("ann", "bo")
+    assert set(people.frame.rated) == {0.0, 1.0}
+    assert people.agreement("cohen").value == 1.0
+    again = judged.corrected(people.human())
+    assert [row.found.rated for row in again.rows] == [(15,), (15,)]

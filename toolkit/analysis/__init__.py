@@ -14,6 +14,7 @@ from toolkit.analysis.effects import main_effects
 from toolkit.analysis.initiative import Initiative, InitiativeRow, initiative
 from toolkit.analysis.judged import Corrected, Judged, Preferred
 from toolkit.analysis.probe_scores import ProbeScores, probe_scores
+from toolkit.analysis.rated import Rated
 from toolkit.analysis.readers import read_results
 from toolkit.analysis.recorded import episodes, plan
 from toolkit.analysis.retention import day_one, transfer
@@ -41,6 +42,7 @@ __all__ = [
     "PayoffRow",
     "Preferred",
     "ProbeScores",
+    "Rated",
     "RoleMatrix",
     "SecondPass",
     "TraitEffect",

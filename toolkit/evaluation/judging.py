@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.analysis.judged import Judged, Preferred, judged_rows, preferred_rows
-from toolkit.analysis.recorded import OWN, RUN, plan
+from toolkit.analysis.recorded import RUN
 from toolkit.component import digest
-from toolkit.errors import AnswerError, SpecError, nearest
+from toolkit.errors import AnswerError, nearest
+from toolkit.evaluation.given import asked_of, recorded
 from toolkit.evaluation.rater import Rater, fenced, prefer_step, rate_step
 from toolkit.ledger.alone import alone
 from toolkit.ledger.log import LedgerError, Log, read_log
-from toolkit.ledger.planned import only
-from toolkit.ledger.rows import USABLE, call_of, call_row
+from toolkit.ledger.rows import call_of, call_row
 from toolkit.ledger.store import write_atomically
 from toolkit.lm.taped import Taped, described, taped
 from toolkit.records import Step, Task, Usage
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
     from toolkit.streams.stream import Stream
 
 _CHOICES = ("1", "2", "tie")
-_QUERY = (
-    "SELECT run, arm, stream, \"order\", seed, t, task, session, if(session = '', task, session) AS unit, inputs, "
-    f"answer, status, outcome IS NOT NULL AS played, {USABLE} AS usable FROM episodes "
-    f"WHERE {OWN} AND phase = 'stream' ORDER BY arm, stream, \"order\", seed, t"
-)
 
 
 def judge(
@@ -85,11 +80,11 @@ def judge(
     Outage
         If the model cannot be reached: what it said stands; judge again to go on.
     """
-    opened, planned, rows, base = _recorded(study, ledger, stream, baseline)
+    opened, planned, rows, base = recorded(study, ledger, stream, baseline)
     with _asking(opened, rater) as asked:
         told = [asked.rating(row) for row in rows.to_dict("records")]
     frame = rows[["run", "arm", *RUN, "t", "task", "unit", "answer"]].assign(
-        asked=[_asked(row) for row in rows.to_dict("records")],
+        asked=[asked_of(row) for row in rows.to_dict("records")],
         judged=[one for one, _ in told],
         why=[why for _, why in told],
     )
@@ -130,7 +125,7 @@ def judge_pairs(
     LedgerError, SpecError, Outage
         As `judge`.
     """
-    opened, planned, rows, base = _recorded(study, ledger, stream, baseline)
+    opened, planned, rows, base = recorded(study, ledger, stream, baseline)
     keys = [*RUN, "task"]
     other = rows[rows.arm == base][[*keys, "answer", "usable", "status"]]
     both = rows[rows.arm != base].merge(other, on=keys, suffixes=("", "_base"))
@@ -190,7 +185,7 @@ class _Asked:
             return float("nan"), "the world failed"
         if not row["usable"]:
             return float(self.rater.scale[0]), f"no answer ({row['status']}): lowest, unasked"
-        step, inputs = rate_step(self.rater), {"task": fenced(_asked(row)), "answer": fenced(row["answer"])}
+        step, inputs = rate_step(self.rater), {"task": fenced(asked_of(row)), "answer": fenced(row["answer"])}
         said, why = self._choose(step, tuple(map(str, self.rater.scale)), inputs)
         return (float(said), "") if said else (float("nan"), why)
 
@@ -204,7 +199,7 @@ class _Asked:
         if row["answer"] == row["answer_base"]:
             return 0.0, nothing, False
         step = prefer_step(self.rater)
-        task, own, base = fenced(_asked(row)), fenced(row["answer"]), fenced(row["answer_base"])
+        task, own, base = fenced(asked_of(row)), fenced(row["answer"]), fenced(row["answer_base"])
         said = [
             self._choose(step, _CHOICES, {"task": task, "answer_1": one, "answer_2": other})[0]
             for one, other in ((own, base), (base, own))
@@ -277,33 +272,6 @@ def _kept(home: Path, name: str) -> Rater:
         raise LedgerError(f"{why} of this study is called {name!r}; {nearest(name, list(known))}")
     told = json.loads(known[found[0]].read_text(encoding="ascii"))
     return Rater(taped(told["model"]), told["rubric"], tuple(told["scale"]), told["name"])
-
-
-def _recorded(
-    study: Study | str, ledger: Ledger | None, stream: str, baseline: str
-) -> tuple[Study, dict[str, Any], pd.DataFrame, str]:
-    """The study, its plan, its episodes, and the baseline."""
-    if isinstance(study, str):
-        from toolkit.evaluation.study import Study as Opened
-
-        study = Opened.open(study, ledger=ledger)
-    planned = only(plan(study.ledger, study.name), stream)
-    rows = study.ledger.sql(_QUERY, [run["id"] for run in planned["runs"]], study.name)
-    if rows.empty:
-        raise LedgerError(f"study {study.name!r} has no episodes yet: run it first")
-    if bool(rows.played.any()):
-        raise SpecError(
-            [f"study {study.name!r} plays in worlds: its episodes are no single answers that could be judged"]
-        )
-    base = baseline or str(planned["baseline"])
-    if base not in set(rows.arm):
-        raise LedgerError(f"the baseline {base!r} has no episodes; {nearest(base, sorted(set(rows.arm)))}")
-    return study, planned, rows, base
-
-
-def _asked(row: dict[str, Any]) -> str:
-    """The task as it was put, input by input."""
-    return "\n".join(f"{name}: {text}" for name, text in dict(row["inputs"]).items())
 
 
 def _unasked(frame: pd.DataFrame) -> Iterator[str]:

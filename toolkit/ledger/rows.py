@@ -135,6 +135,21 @@ RESCORED = {
 }
 """Figures that were computed later from recorded answers: derived files, no part of a run's hash."""
 
+RATING = {
+    "n": "BIGINT",
+    "queue": "VARCHAR",
+    "rater": "VARCHAR",
+    "item": "VARCHAR",
+    "did": "VARCHAR",
+    "said": "VARCHAR",
+    "rated": "DOUBLE",
+    "first": "BOOLEAN",
+    "why": "VARCHAR",
+    "said_at": "VARCHAR",
+    "places": "STRUCT(run VARCHAR, t BIGINT, other VARCHAR)[]",
+}
+"""What people said of recorded answers, line by line: opinions, no part of a run's hash; see `toolkit.ledger.rated`."""
+
 SCHEMAS = {"episodes": EPISODE, "calls": CALL}
 
 _COSTS = {kind: [(f"{kind}_{name}", name) for name in _COST] for kind in ("acting", "adapting", "judging")}

@@ -18,6 +18,7 @@ from toolkit.ledger.disk import writing
 from toolkit.ledger.log import LedgerError, Log, read_log
 from toolkit.ledger.parquet import replace_parquet
 from toolkit.ledger.rows import (
+    RATING,
     RESCORED,
     RUN,
     SCHEMAS,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _QUIET = "SET enable_progress_bar = false"  # of each connection and cursor by itself
 _EMPTY = Path(
-    "schema", digest([SCHEMAS, RUN, RESCORED])[:12], "runs", "none"
+    "schema", digest([SCHEMAS, RUN, RESCORED, RATING])[:12], "runs", "none"
 )  # named by the schemas: new columns, new files
 
 
@@ -128,8 +129,8 @@ class Ledger:
     """All that happened, in one folder, read with SQL.
 
     Views: ``studies``, ``runs``, ``episodes``, ``turns``, ``calls``, ``memories`` (what was recalled when),
-    ``rescored`` (figures computed later from recorded answers), and ``damage`` (lines that are no valid rows; a torn
-    last line of a running log is not damage).
+    ``rescored`` (figures computed later from recorded answers), ``ratings`` (what people said of answers), and
+    ``damage`` (lines that are no valid rows; a torn last line of a running log is not damage).
 
     Parameters
     ----------
@@ -211,6 +212,10 @@ class Ledger:
                 con.execute(f"COPY ({query}) TO '{quoted(part)}' (FORMAT parquet)")
                 os.replace(part, folder / f"{name}.parquet")
         replace_parquet([], folder / "rescored.parquet", RESCORED)
+        with writing(self.root):
+            ratings = folder.parents[1] / "rated" / "none" / "none.jsonl"
+            ratings.parent.mkdir(parents=True, exist_ok=True)
+            ratings.touch()
         (folder / "run.json").touch()
 
 

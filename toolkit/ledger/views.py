@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.ledger.rows import RUN, SCHEMAS
+from toolkit.ledger.rows import RATING, RUN, SCHEMAS
 
 RUNS = "*/*/runs/*"
 """Where runs' folders are below a ledger: studies' own, and the empty ones that hold the schemas."""
@@ -58,6 +58,7 @@ def views(root: Path) -> Iterator[str]:
         live = from_lines([logs], schema, f"parse_dirpath(filename) NOT IN ({finished})", _STUDY)
         kept = f"SELECT {columns}, {_STUDY} FROM read_parquet('{quoted(shards)}', union_by_name=true, filename=true)"
         yield f"CREATE VIEW {name} AS {kept} UNION ALL {live}"
+    yield f"CREATE VIEW ratings AS {_ratings(root)}"
     files = f"read_parquet('{quoted(f'{root}/{RUNS}/rescored.parquet')}', union_by_name=true, filename=true)"
     yield f"CREATE VIEW rescored AS SELECT * EXCLUDE (filename), {_STUDY} FROM {files}"
     yield f"CREATE VIEW runs AS {from_lines([f'{root}/{RUNS}/run.json'], RUN)}"
@@ -88,4 +89,14 @@ def views(root: Path) -> Iterator[str]:
         f"CREATE VIEW damage AS SELECT filename, count(*) AS lines FROM (SELECT filename, line, "
         f"row_number() OVER (PARTITION BY filename) AS n, count(*) OVER (PARTITION BY filename) AS total "
         f"FROM {_lines([f'{root}/{RUNS}/*.jsonl'])}) WHERE NOT json_valid(line) AND n < total GROUP BY filename"
+    )
+
+
+def _ratings(root: Path) -> str:
+    """What people's ratings stand at: of each item the last thing that a rater did, if it was not undone."""
+    lines = from_lines([f"{root}/*/*/rated/*/*.jsonl"], RATING, also=_STUDY)
+    each = "row_number() OVER (PARTITION BY study, queue, rater, item ORDER BY n DESC)"
+    return (
+        "SELECT study, queue, rater, item, said, rated, first, said_at, unnest(places, recursive := true) "
+        f"FROM (SELECT * FROM ({lines}) QUALIFY {each} = 1) WHERE did = 'rated'"
     )

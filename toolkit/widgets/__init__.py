@@ -1,5 +1,6 @@
 """The notebook's side: forms that are components, live views of studies, conversations."""
 
+from toolkit.widgets.annotation import AnnotationQueue
 from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.chat import Chat
 from toolkit.widgets.episode import EpisodeView
@@ -12,6 +13,7 @@ from toolkit.widgets.study_form import StudyForm
 
 __all__ = [
     "AgentMemory",
+    "AnnotationQueue",
     "AnswerView",
     "ArmForm",
     "Chat",
