@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import tempfile
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_two_notebooks_at_once_lose_and_mix_nothing(folder: Path, raters: tuple[
         assert {one.rater for one in lines} == {rater}
         assert [one.item for one in lines] == [f"{rater} {n}" for n in range(len(lines))]
     assert len(all_standing(folder)) == 24
+
+
+def test_nobody_else_writes_between_the_look_and_the_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    barred = []
+
+    def look(file: RaterFile) -> list[Rating]:
+        with open(folder / "lock", "ab") as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                barred.append(file.rater)
+        return []
+
+    monkeypatch.setattr(RaterFile, "lines", look)
+    RaterFile(folder, "ann").append(Rating("ann", "one", "rated", "4", 4.0), 0)
+    assert barred == ["ann"]
 
 
 def test_who_saw_something_older_records_nothing(folder: Path) -> None:
