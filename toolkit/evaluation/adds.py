@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import Wrapped
 from toolkit.agents.steps import thinks
-from toolkit.analysis.answered import Piece, head_of, pieces_of
+from toolkit.analysis.answered import BLOCKS, Piece, head_of, pieces_of
 from toolkit.component import Component, is_shipped, parts_of
 from toolkit.errors import names
 from toolkit.evaluation.design import Run
@@ -36,6 +36,7 @@ TASKS = 20
 """Sample tasks at most."""
 
 _CASES = 4  # of them in a world, where each has many turns
+_PLAIN = 4  # courses of the static arm that are kept
 _NONE = np.zeros(0)
 
 
@@ -70,7 +71,7 @@ class Adds:
     before
         Calls, tokens and labels that it takes before the first task.
     blocks
-        Which blocks of the prompt it writes and the static arm does not.
+        Which blocks of the prompt it writes and the static arm does not, in the order of the prompt.
     prompt, task
         A prompt of its decision by block, and the task that it was for: the last in which one of its blocks stands.
     recalled
@@ -163,7 +164,9 @@ class Sample:
         """The static arm's tasks, carried out once for a model and a stream."""
         key = (model.fingerprint(), stream.fingerprint())
         if key not in self._static:
-            self._static = {key: _tried(replace(Arm.static(), lm=model), stream, float("inf"))}
+            while len(self._static) >= _PLAIN:
+                del self._static[next(iter(self._static))]
+            self._static[key] = _tried(replace(Arm.static(), lm=model), stream, float("inf"))
         return self._static[key]
 
 
@@ -193,7 +196,8 @@ def _tried(arm: Arm, stream: Stream, patience: float) -> _Tried:
     begun = time.monotonic()
     for agent, episode, (calls, read, wrote) in rehearsed(run, found.calls.append):
         if episode is None:
-            labels = min(max(agent.memory.labels, agent.learning.labels), len(stream.pool()))
+            wanted = max(agent.memory.labels, agent.learning.labels)
+            labels = min(wanted, len(stream.pool())) if wanted else 0
             found.agent, found.before = agent, (calls, read + wrote, labels)
             begun = time.monotonic()
             continue
@@ -208,7 +212,8 @@ def _tried(arm: Arm, stream: Stream, patience: float) -> _Tried:
 def _compared(arm: Arm, tried: _Tried, plain: _Tried, where: str) -> Adds:
     many = len(tried.costs)
     calls, tokens = (np.array(tried.costs) - np.array(plain.costs[:many])).T
-    blocks = tuple(name for name in _blocks(tried.episodes) if name not in _blocks(plain.episodes[:many]))
+    more = _blocks(tried.episodes) - _blocks(plain.episodes[:many])
+    blocks = tuple(name for name in BLOCKS if name in more)
     prompt, task = _prompt(tried, plain, blocks)
     return Adds(
         where,
@@ -225,9 +230,8 @@ def _compared(arm: Arm, tried: _Tried, plain: _Tried, where: str) -> Adds:
     )
 
 
-def _blocks(episodes: Sequence[Episode]) -> list[str]:
-    turns = (turn for one in episodes for turn in one.turns)
-    return list(dict.fromkeys(block.partition(":")[0] for turn in turns for block in turn.blocks))
+def _blocks(episodes: Sequence[Episode]) -> set[str]:
+    return {block.partition(":")[0] for one in episodes for turn in one.turns for block in turn.blocks}
 
 
 def _prompt(tried: _Tried, plain: _Tried, wanted: Sequence[str]) -> tuple[tuple[Piece, ...], str]:

@@ -29,6 +29,7 @@ MOST = 10_000
 _LETTERS = 4  # of a token
 _EVENTS = 12  # ticks that are shown
 _OTHER = "#999"
+_USUAL = Sample()  # of all forms: the static arm is tried once
 
 
 class AddsView(ipywidgets.VBox):
@@ -114,7 +115,7 @@ def attach(
     folded
         As of `AddsView`; the form is then one within another, without a foot.
     """
-    view = AddsView(Sample(stream), folded)
+    view = AddsView(_USUAL if stream is None else Sample(stream), folded)
     foot = 1 if folded else 2  # the mistakes; the code and files above them
     form.children = (*form.children[:-foot], view, *form.children[-foot:])
 

@@ -89,7 +89,7 @@ class GoalForm(ComponentForm):
     >>> print(form.code())
     import toolkit as tk
     <BLANKLINE>
-    goals = tk.Watch(conditions=("smoke",))
+    goals = tk.Watch(conditions=('smoke',))
     >>> form.adds.found.waking.woken
     0
     """
