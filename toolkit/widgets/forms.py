@@ -63,7 +63,8 @@ class MemoryForm(ComponentForm):
         if not nested:
             self.adds = attach(self, lambda memory: Arm("sample", memory=memory), stream)
             self.tried = MemoryTry(self.adds)
-            self.children = (*self.children[:-2], self.tried, *self.children[-2:])
+            above, foot = self.children[:-2], self.children[-2:]
+            self.children: tuple[ipywidgets.Widget, ...] = (*above, self.tried, *foot)
             self.on_change(self.tried.look)
 
 
