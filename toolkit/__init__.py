@@ -229,7 +229,7 @@ _FACE = {
     "widgets.chat": ("Chat",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
-    "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm"),
+    "widgets.forms": ("ArmForm", "GoalForm", "LearnerForm", "MemoryForm"),
     "widgets.program_diff": ("ProgramDiff",),
     "widgets.role_form": ("RoleForm",),
     "widgets.live": ("LiveStudy",),

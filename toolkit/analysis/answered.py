@@ -142,7 +142,7 @@ def answered(ledger: Ledger, study: str, which: Which) -> Answered:
     turns, inputs = json.loads(row["turns"]), json.loads(row["inputs"])
     calls = ledger.sql(_CALLS, study, which.run, which.t).to_dict("records")
     plain = ledger.sql(_PLAIN, study, which.stream, which.task).to_dict("records") if calls else []
-    heads = {str(one["step"]): _head(json.loads(one["prompt"])) for one in plain}
+    heads = {str(one["step"]): head_of(json.loads(one["prompt"])) for one in plain}
     prompts: dict[str, Prompted] = {}
     for place, call in enumerate(calls):
         if call["prompt"] in prompts:
@@ -215,7 +215,8 @@ def _messages(prompt: Sequence[Mapping[str, str]], examples: int) -> list[Mappin
     return [*found, {"role": "user", "text": question}]
 
 
-def _head(prompt: Sequence[Mapping[str, str]]) -> str:
+def head_of(prompt: Sequence[Mapping[str, str]]) -> str:
+    """What stands above the examples of a prompt that no trait adds anything to: see `pieces_of`."""
     counted = _messages(prompt, 0)
     if prompt and prompt[0]["role"] != "system":
         return counted[0]["text"].split("\n\n")[0] if counted else ""

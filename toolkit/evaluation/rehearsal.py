@@ -7,7 +7,7 @@ tasks rightly, so that what depends on answers (a transcript, remembered mistake
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,9 @@ from toolkit.traits.memory.embedding import Embedder, Vector, WordLlama
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
+
+    from toolkit.agents.agent import Agent
+    from toolkit.episode import Episode
 
 LONGEST = 200
 """Tasks that are rehearsed at most; those that follow are taken to cost what the last quarter of them does."""
@@ -120,6 +123,11 @@ class _Counter:
         self.supported_params: frozenset[str] = getattr(self._engine, "supported_params", frozenset())
         self.spent = [0.0, 0.0, 0.0]
 
+    def take(self) -> list[float]:
+        """Calls, tokens read and tokens written since this was last asked."""
+        taken, self.spent = self.spent, [0.0, 0.0, 0.0]
+        return taken
+
     def complete(self, request: Request) -> Response:
         """Count and answer."""
         read, wrote = _size(request, self._limit)
@@ -149,20 +157,37 @@ class _Counter:
 
 
 def _costs(run: Run) -> list[list[float]]:
-    """Calls, tokens read and tokens written of one task after the other."""
-    model = Taped(**described(run.model))  # never a memo: what is made up here must not answer the study
-    counter = _Counter(model, run)
-    plain = tuple(one for one in run.scorers if one not in judges_of(run.scorers)) or ("normalised",)
-    agent, bench, _ = begun(replace(run, model=model, scorers=plain), counter, _forget, ())
-    pairs, found = run.stream.pairs(), []
-    for _ in iter_episodes(agent, [pairs[place] for place in run.places[:LONGEST]], bench):
-        found.append(counter.spent)
-        counter.spent = [0.0, 0.0, 0.0]
+    """Calls, tokens read and tokens written of one task after the other; the first has what was spent before it."""
+    before, *found = [spent for _, _, spent in rehearsed(run)]
+    found[0] = [one + more for one, more in zip(before, found[0], strict=True)]
     return found
 
 
-def _forget(call: Call) -> None:
-    """A rehearsal is recorded nowhere."""
+def rehearsed(
+    run: Run, write: Callable[[Call], None] = lambda call: None
+) -> Iterator[tuple[Agent, Episode | None, list[float]]]:
+    """A run carried out without any model, recorded nowhere.
+
+    Parameters
+    ----------
+    run
+        What to do; its first `LONGEST` tasks.
+    write
+        Is told of each call; what was answered is made up.
+
+    Yields
+    ------
+    tuple
+        The agent; its episode, None before the first task; calls, tokens read and tokens written since the last time.
+    """
+    model = Taped(**described(run.model))  # never a memo: what is made up here must not answer the study
+    counter = _Counter(model, run)
+    plain = tuple(one for one in run.scorers if one not in judges_of(run.scorers)) or ("normalised",)
+    agent, bench, _ = begun(replace(run, model=model, scorers=plain), counter, write, ())
+    yield agent, None, counter.take()
+    pairs = run.stream.pairs()
+    for episode in iter_episodes(agent, [pairs[place] for place in run.places[:LONGEST]], bench):
+        yield agent, episode, counter.take()
 
 
 def _size(request: Request, limit: float) -> tuple[float, float]:

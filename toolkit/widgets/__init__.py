@@ -4,7 +4,7 @@ from toolkit.widgets.annotation import AnnotationQueue
 from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.chat import Chat
 from toolkit.widgets.episode import EpisodeView
-from toolkit.widgets.forms import ArmForm, LearnerForm, MemoryForm
+from toolkit.widgets.forms import ArmForm, GoalForm, LearnerForm, MemoryForm
 from toolkit.widgets.live import LiveStudy
 from toolkit.widgets.memory_view import AgentMemory, MemoryInspector
 from toolkit.widgets.program_diff import ProgramDiff
@@ -18,6 +18,7 @@ __all__ = [
     "ArmForm",
     "Chat",
     "EpisodeView",
+    "GoalForm",
     "LearnerForm",
     "LiveStudy",
     "MemoryForm",

@@ -1,8 +1,9 @@
-"""The forms of an agent: its memory, its learner, and the arm that holds all its traits; see `role_form` too."""
+"""The forms of an agent: its memory, goals and learner, and the arm that holds all traits; see `role_form` too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,33 @@ from toolkit.agents.arm import Arm
 from toolkit.component import read_toml
 from toolkit.lm.model import Model
 from toolkit.streams.channel import Channel
+from toolkit.streams.stream import Stream
+from toolkit.traits.goals import GoalPolicy
 from toolkit.traits.learning import Learner
 from toolkit.traits.memory import MemoryPolicy
+from toolkit.widgets.adds import AddsView, attach
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
 from toolkit.widgets.form import ComponentForm, Form
+from toolkit.widgets.memory_try import MemoryTry
 from toolkit.widgets.role_form import RoleForm
 
 
 class MemoryForm(ComponentForm):
-    """A form for a memory policy: which one, and its parameters.
+    """A form for a memory policy: which one, and its parameters; what it adds, how it works, and a box to try it.
 
     Parameters
     ----------
     value
         What to show first; None = no memory.
+    stream
+        What it is tried on without a model, to tell what it adds: the first 20 tasks; None = a small `Desk`.
+
+    Attributes
+    ----------
+    adds
+        What it adds to the static arm, kept up to date; None in a form within another.
+    tried
+        What it wrote of the sample, and what it would recall for a text; None likewise.
 
     Examples
     --------
@@ -36,17 +50,74 @@ class MemoryForm(ComponentForm):
     memory = tk.Retrieval(k=3)
     """
 
-    def __init__(self, value: MemoryPolicy | None = None, name: str = "memory", nested: bool = False) -> None:
+    def __init__(
+        self,
+        value: MemoryPolicy | None = None,
+        name: str = "memory",
+        nested: bool = False,
+        stream: Stream | None = None,
+    ) -> None:
         super().__init__("memory", value, name, nested)
+        self.adds: AddsView | None = None
+        self.tried: MemoryTry | None = None
+        if not nested:
+            self.adds = attach(self, lambda memory: Arm("sample", memory=memory), stream)
+            self.tried = MemoryTry(self.adds)
+            above, foot = self.children[:-2], self.children[-2:]
+            self.children: tuple[ipywidgets.Widget, ...] = (*above, self.tried, *foot)
+            self.on_change(self.tried.look)
+
+
+class GoalForm(ComponentForm):
+    """A form for a goal policy: which one, and its parameters; what it adds, and what would wake the agent.
+
+    Parameters
+    ----------
+    value
+        What to show first; None = the agent answers when prompted.
+    stream
+        What it is tried on without a model, to tell what it adds: the first 20 tasks; None = a small `DeskCases`.
+
+    Attributes
+    ----------
+    adds
+        What it adds to the static arm, kept up to date; None in a form within another.
+
+    Examples
+    --------
+    >>> from toolkit.traits.goals import Watch
+    >>> form = GoalForm(Watch(("smoke",)))
+    >>> print(form.code())
+    import toolkit as tk
+    <BLANKLINE>
+    goals = tk.Watch(conditions=('smoke',))
+    >>> form.adds.found.waking.woken
+    0
+    """
+
+    def __init__(
+        self, value: GoalPolicy | None = None, name: str = "goals", nested: bool = False, stream: Stream | None = None
+    ) -> None:
+        super().__init__("goals", value, name, nested)
+        self.adds: AddsView | None = None
+        if not nested:
+            self.adds = attach(self, lambda goals: Arm("sample", goals=goals), stream)
 
 
 class LearnerForm(ComponentForm):
-    """A form for a learner: which one, and its parameters.
+    """A form for a learner: which one, and its parameters; what it adds.
 
     Parameters
     ----------
     value
         What to show first; None = nothing is learned.
+    stream
+        What it is tried on without a model, to tell what it adds: the first 20 tasks; None = a small `Desk`.
+
+    Attributes
+    ----------
+    adds
+        What it adds to the static arm, kept up to date; None in a form within another.
 
     Examples
     --------
@@ -57,8 +128,13 @@ class LearnerForm(ComponentForm):
     learning = tk.DemoBuffer(size=4)
     """
 
-    def __init__(self, value: Learner | None = None, name: str = "learning", nested: bool = False) -> None:
+    def __init__(
+        self, value: Learner | None = None, name: str = "learning", nested: bool = False, stream: Stream | None = None
+    ) -> None:
         super().__init__("learning", value, name, nested)
+        self.adds: AddsView | None = None
+        if not nested:
+            self.adds = attach(self, lambda learning: Arm("sample", learning=learning), stream)
 
 
 class ModelField(Form):
@@ -95,6 +171,15 @@ class ArmForm(Form):
     ----------
     value
         What to show first; None = the static arm.
+    stream
+        What it is tried on without a model, to tell what it adds: the first 20 tasks; None = a small `Desk`, or a small
+        `DeskCases` where it has a goal policy.
+
+    Attributes
+    ----------
+    adds
+        What it adds to the static arm, kept up to date; in a form within another it stands in a fold, and nothing is
+        tried before that is opened.
 
     Examples
     --------
@@ -105,14 +190,16 @@ class ArmForm(Form):
     Retrieval(k=5)
     """
 
-    def __init__(self, value: Arm | None = None, name: str = "arm", nested: bool = False) -> None:
+    def __init__(
+        self, value: Arm | None = None, name: str = "arm", nested: bool = False, stream: Stream | None = None
+    ) -> None:
         told = "Letters, digits, '.', '_' or '-'."
         self.title = TextField("name", told)
         self._channel: Channel | None = None  # which no field shows
         self.parts: Mapping[str, Field] = {
             "role": RoleForm(nested=True),
             "memory": MemoryForm(nested=True),
-            "goals": ComponentForm("goals", nested=True),
+            "goals": GoalForm(nested=True),
             "learning": LearnerForm(nested=True),
             "decider": ComponentForm("decider", nested=True),
             "transcript": SwitchField("transcript", "The running session's earlier tasks and own answers."),
@@ -126,6 +213,7 @@ class ArmForm(Form):
         for field in (self.title, *self.parts.values()):
             field.on_change(self.changed)
         self.set(value if value is not None else Arm.static())
+        self.adds = attach(self, lambda arm: replace(arm, name="sample"), stream, folded=nested)
 
     def set(self, value: Arm) -> None:
         """Show an arm."""

@@ -10,11 +10,14 @@ from typing import Any
 
 import ipywidgets
 
+from toolkit.agents.arm import Arm
 from toolkit.agents.role_import import Imported, import_role, roles_in
 from toolkit.component import Component, Config, read_toml
 from toolkit.errors import SpecError
+from toolkit.streams.stream import Stream
 from toolkit.traits.role import PARTS, Role, RolePolicy
 from toolkit.traits.role_files import library, role
+from toolkit.widgets.adds import AddsView, attach
 from toolkit.widgets.fields import Field, PlainField
 from toolkit.widgets.form import ComponentForm
 from toolkit.widgets.help import parameter_help
@@ -85,11 +88,16 @@ class RoleForm(ComponentForm):
     ----------
     value
         What to show first: a role, or the name of one in the library; None = no role.
+    stream
+        What it is tried on without a model, to tell what it adds: the first 20 tasks; None = a small `Desk`.
 
     Attributes
     ----------
     switches
         By part of the role a checkbox: what is switched off stays in its field and is not in `value`.
+    adds
+        What it adds to the static arm, and what each of its parts costs, kept up to date; None in a form within
+        another.
 
     Examples
     --------
@@ -99,7 +107,14 @@ class RoleForm(ComponentForm):
     True
     """
 
-    def __init__(self, value: RolePolicy | str | None = None, name: str = "role", nested: bool = False) -> None:
+    def __init__(
+        self,
+        value: RolePolicy | str | None = None,
+        name: str = "role",
+        nested: bool = False,
+        stream: Stream | None = None,
+    ) -> None:
+        self.adds: AddsView | None = None
         self.library = ipywidgets.Dropdown(description="library", options=[_OWN, *library()], style=_LABEL)
         self.switches = {part: ipywidgets.Checkbox(True, description=part, indent=False) for part in PARTS}
         for switch in self.switches.values():
@@ -111,8 +126,10 @@ class RoleForm(ComponentForm):
         super().__init__("role", role(value) if isinstance(value, str) else value, name, nested)
         parts = ipywidgets.HBox([ipywidgets.Label("parts", layout={"width": "9.5em"}), *self.switches.values()])
         self.children: tuple[ipywidgets.Widget, ...] = (
-            self.library, parts, self.children[0], self.told, *self.children[1:], self.elsewhere,
+            self.library, self.elsewhere, parts, self.children[0], self.told, *self.children[1:],
         )  # fmt: skip
+        if not nested:
+            self.adds = attach(self, lambda role: Arm("sample", role=role), stream, self.costs)
         self.library.observe(self._take, "value")
         for switch in self.switches.values():
             switch.observe(self.changed, "value")
@@ -146,6 +163,22 @@ class RoleForm(ComponentForm):
         if off and value != self._whole:
             raise SpecError([f"{path}: a file holds the whole role; switch on {', '.join(off)} first"])
         return super().save(path)
+
+    def costs(self) -> str:
+        """What each part costs in every prompt, in words; of a part that is off, what it would cost.
+
+        Examples
+        --------
+        >>> form = RoleForm(Role("Clerk", "Files letters.", rules=("Ask first.",)))
+        >>> form.switches["rules"].value = False
+        >>> form.costs()
+        'tokens by part: identity 8, rules 5 (off)'
+        """
+        if self.mistakes or not isinstance(self._whole, Role):
+            return ""
+        off = [part for part, switch in self.switches.items() if not switch.value]
+        told = [f"{part} {count}{' (off)' * (part in off)}" for part, count in _tokens(self._whole).items() if count]
+        return f"tokens by part: {', '.join(told)}"
 
     def config(self) -> Config:
         """A role's file has its parameters without ``use``, and its wordings."""
@@ -205,6 +238,12 @@ def _wordings(file: Path) -> tuple[Config, ...]:
     return tuple(read_toml(file).get("wordings", ()))
 
 
+def _tokens(whole: Role) -> dict[str, int]:
+    """By part, what a role has less without it."""
+    rest = {part: whole.without(part) for part in PARTS}
+    return {part: whole.tokens - (one.tokens if isinstance(one, Role) else 0) for part, one in rest.items()}
+
+
 class _Elsewhere(ipywidgets.Accordion):
     """The part of a role's form that imports: a text that is pasted, or a file and which of its roles."""
 
@@ -218,19 +257,27 @@ class _Elsewhere(ipywidgets.Accordion):
             description="or a file", placeholder="agents.yaml, prompts.csv, prompt.txt", continuous_update=False,
             style=_LABEL, layout=wide,
         )  # fmt: skip
+        self.search = ipywidgets.Text(
+            description="search it", placeholder="words of its name or text; empty = all", continuous_update=False,
+            style=_LABEL, layout=wide,
+        )  # fmt: skip
         self.name = ipywidgets.Combobox(description="name", placeholder="which, or how called", style=_LABEL)
         self.button = ipywidgets.Button(description="Import")
         self.said = ipywidgets.HTML()
-        self.path.observe(self._offer, "value")
+        for one in (self.path, self.search):
+            one.observe(self._offer, "value")
         self.button.on_click(self._take)
         row = ipywidgets.HBox([self.name, self.button])
-        super().__init__([ipywidgets.VBox([self.text, self.path, row, self.said])], titles=("from elsewhere",))
+        super().__init__(
+            [ipywidgets.VBox([self.text, self.path, self.search, row, self.said])], titles=("from elsewhere",)
+        )
         self.selected_index = None
 
     def _offer(self, _: object) -> None:
         """Offer the names in the file, where it has names."""
         try:
-            self.name.options, self.said.value = roles_in(self.path.value), ""
+            found = self.name.options = roles_in(self.path.value, self.search.value)
+            self.said.value = _told(_several(len(found), self.search.value), False) if len(found) != 1 else ""
         except SpecError as error:
             self.name.options = ()
             file = Path(self.path.value)
@@ -242,6 +289,12 @@ class _Elsewhere(ipywidgets.Accordion):
             self.said.value = _told(str(self._form.import_from(source, self.name.value.strip())), False)
         except SpecError as error:
             self.said.value = _told(str(error), True)
+
+
+def _several(found: int, search: str) -> str:
+    if not search.strip():
+        return f"{found} in the file: choose a name"
+    return f"{found} hold {search!r}: choose a name" if found else f"none holds {search!r}: search by fewer words"
 
 
 def _told(text: str, wrong: bool) -> str:

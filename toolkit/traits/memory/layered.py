@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -166,6 +166,10 @@ class Layered(MemoryPolicy):
                 left -= length
                 kept.setdefault(name, []).insert(0, piece)
         return _joined([*kept.get("long", ()), *kept.get("short", ())])
+
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """Those of both; where both have one, that of ``short``."""
+        return {**self.long.scores(task), **self.short.scores(task)}
 
     def memories(self) -> Sequence[Memory]:
         """Those of both, and what waits; none twice."""

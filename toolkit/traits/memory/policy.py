@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolkit.errors import names
@@ -58,6 +58,13 @@ class MemoryPolicy(Trait, kind="memory"):
     def memories(self) -> Sequence[Memory]:
         """Everything that is kept, in order; for those who look, and for what is forgotten."""
         return ()
+
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """By id how well memories fit ``task`` by this policy's own measure, the higher the better; for those who look.
+
+        Empty = it goes by no number, or does not say. Like `recall`, it changes nothing.
+        """
+        return {}
 
     @property
     def limit(self) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -133,6 +133,10 @@ class Renewed(MemoryPolicy):
     def recall(self, task: Task) -> Recall:
         """What the policy inside recalls."""
         return self.of.recall(task)
+
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """Those of the policy inside."""
+        return self.of.scores(task)
 
     def memories(self) -> Sequence[Memory]:
         """Those of the policy inside."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -74,6 +74,10 @@ class Retrieval(StoredMemory):
         """The nearest."""
         return self._store.search(task.text, self.k, by=self.search, within=within(self.scope, task))
 
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """What the search goes by."""
+        return self._store.scores(task.text, by=self.search, within=within(self.scope, task))
+
 
 class PoolRetrieval(StoredMemory):
     """The ``k`` labelled tasks most similar to the one at hand, from a pool filled beforehand that never changes.
@@ -119,6 +123,10 @@ class PoolRetrieval(StoredMemory):
     def read(self, task: Task) -> Sequence[Memory]:
         """The nearest."""
         return self._store.nearest(task.text, self.k)
+
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """Cosines."""
+        return self._store.scores(task.text)
 
 
 class _Sham(MemoryPolicy, abstract=True):

@@ -194,17 +194,22 @@ class Store:
         count = len(self._items) if places is None else len(places)
         if not count or k < 1:
             return []
-        if by == "dense":
-            order = _best(self._dense.scores(text, places, len(self._items)), k)
-        elif by == "lexical":
-            scores = self._words.scores(text, places, len(self._items))
-            order = _best(scores, min(k, int(np.count_nonzero(scores))))
-        elif by == "hybrid":
-            order = _best(self._fused(text, places), k)
-        else:
-            raise ValueError(f"a search is by one of {', '.join(map(repr, WAYS))} but is by {by!r}")
+        scores = self._scored(text, places, by)
+        order = _best(scores, min(k, int(np.count_nonzero(scores))) if by == "lexical" else k)
         chosen, items = (order if places is None else places[order]).tolist(), self._items
         return [one for place in chosen if (one := items[place]) is not None]
+
+    def scores(self, text: str, *, by: Way = "dense", within: Within = EVERYWHERE) -> dict[str, float]:
+        """What a search goes by, for each memory by id, in order: the higher, the better it fits ``text``.
+
+        Cosines in [-1, 1] for ``"dense"``, BM25 (0 = no word in common) for ``"lexical"``, sums of turned-over ranks
+        for ``"hybrid"``; see `search`.
+        """
+        held = self.held(within)
+        if not held:
+            return {}
+        found = self._scored(text, self._places(within), by)
+        return {one.id: float(score) for one, score in zip(held, found, strict=True)}
 
     def similar(self, text: str, *, within: Within = EVERYWHERE) -> Vector:
         """The cosine of ``text`` with each memory, in [-1, 1], in the order of iteration."""
@@ -289,6 +294,15 @@ class Store:
 
     def _places(self, part: Within) -> Places:
         return np.array(self._own.get(part, ()), dtype=np.intp)
+
+    def _scored(self, text: str, places: Places | None, by: Way) -> NDArray[np.floating]:
+        if by == "dense":
+            return self._dense.scores(text, places, len(self._items))
+        if by == "lexical":
+            return self._words.scores(text, places, len(self._items))
+        if by == "hybrid":
+            return self._fused(text, places)
+        raise ValueError(f"a search is by one of {', '.join(map(repr, WAYS))} but is by {by!r}")
 
     def _fused(self, text: str, places: Places | None) -> NDArray[np.float64]:
         dense = self._dense.scores(text, places, len(self._items))

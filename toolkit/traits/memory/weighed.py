@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -120,18 +120,26 @@ class Weighed(StoredMemory):
 
     def read(self, task: Task) -> Sequence[Memory]:
         """The highest sums first; of equals, the older."""
+        held, total = self._sums(task)
+        return [held[place] for place in np.argsort(-total, kind="stable")[: self.k].tolist()]
+
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """The sums."""
+        held, total = self._sums(task)
+        return dict(zip((one.id for one in held), total.tolist(), strict=True))
+
+    def _sums(self, task: Task) -> tuple[list[Memory], NDArray[np.float64]]:
         where = within(self.scope, task)
         held = self._store.held(where)
         if not held:
-            return ()
+            return [], np.zeros(0)
         ages = np.array([self._now - self._touched[one.id] for one in held], dtype=float)
         parts = (
             (self.recency, np.power(self.decay, ages)),
             (self.importance, np.array([one.importance for one in held])),
             (self.relevance, self._store.similar(task.text, within=where).astype(float)),
         )
-        total = sum((weight * _spread(values) for weight, values in parts if weight), np.zeros(len(held)))
-        return [held[place] for place in np.argsort(-total, kind="stable")[: self.k].tolist()]
+        return held, sum((weight * _spread(values) for weight, values in parts if weight), np.zeros(len(held)))
 
     def state(self) -> dict[str, object]:
         """What is kept, how important, and when it was used."""
@@ -184,6 +192,10 @@ class LatestWins(StoredMemory):
         age = {one.id: place for place, one in enumerate(sorted(found, key=lambda one: self._store.place(one.id)))}
         kept = [one for one in found if not any(self._replaces(other, one, words, age) for other in found)]
         return kept[: self.k]
+
+    def scores(self, task: Task) -> Mapping[str, float]:
+        """Words in common, by BM25; of those that say nearly the same only the latest is recalled all the same."""
+        return self._store.scores(task.text, by="lexical", within=within(self.scope, task))
 
     def _replaces(self, new: Memory, old: Memory, words: dict[str, frozenset[str]], age: dict[str, int]) -> bool:
         if age[new.id] <= age[old.id]:
