@@ -115,7 +115,9 @@ def short(told: object, most: int = 80) -> str:
 def press(label: str, command: str, value: object = "", *, barred: str = "") -> str:
     """A button; ``barred`` = why it cannot be pressed."""
     off = f' disabled title="{text(barred)}"' if barred else ""
-    return f'<button type="button" data-do="{command}" data-value="{text(value)}"{off}>{text(label)}</button>'
+    told = text(value)
+    key = f"{command} {told}"  # so that the focus stays where it was
+    return f'<button type="button" data-do="{command}" data-value="{told}" data-key="{key}"{off}>{text(label)}</button>'
 
 
 def choose(label: str, command: str, values: Sequence[object], chosen: int) -> str:
