@@ -224,6 +224,7 @@ _FACE = {
     ),
     "widgets.answer_view": ("AnswerView",),
     "widgets.chat": ("Chat",),
+    "widgets.compare_view": ("CompareView",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
     "widgets.forms": ("ArmForm", "LearnerForm", "MemoryForm"),

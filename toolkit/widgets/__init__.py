@@ -2,6 +2,7 @@
 
 from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.chat import Chat
+from toolkit.widgets.compare_view import CompareView
 from toolkit.widgets.episode import EpisodeView
 from toolkit.widgets.forms import ArmForm, LearnerForm, MemoryForm
 from toolkit.widgets.live import LiveStudy
@@ -15,6 +16,7 @@ __all__ = [
     "AnswerView",
     "ArmForm",
     "Chat",
+    "CompareView",
     "EpisodeView",
     "LearnerForm",
     "LiveStudy",

@@ -113,10 +113,15 @@ function render({ model, el }) {
     const held = at()?.dataset?.key;
     const open = new Set([...body.querySelectorAll("details[open][data-key]")].map((one) => one.dataset.key));
     body.innerHTML = model.get("html"); // escaped where it was made
+    let found = !held;
     for (const one of body.querySelectorAll("[data-key]")) {
       if (one.tagName === "DETAILS" && open.has(one.dataset.key)) one.open = true;
-      else if (held && one.dataset.key === held) one.focus();
+      else if (held && !found && one.dataset.key === held) {
+        one.focus();
+        found = true;
+      }
     }
+    if (!found) body.querySelector("[data-focus]")?.focus(); // what was pressed is gone: go on where the page begins
     turns.redrawn();
   };
   const told = () => (note.textContent = model.get("note"));
