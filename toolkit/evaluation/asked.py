@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from toolkit.display import visible
 from toolkit.episode import Episode
 from toolkit.errors import AnswerError, SpecError, nearest
 from toolkit.evaluation.design import Run
@@ -104,7 +105,7 @@ class AskedAgain:
     def __repr__(self) -> str:
         lines = [f"{self._run.arm.name}, seed {self._run.seed}, {self.episode.id}: {self.episode.task.text}"]
         lines += [f"  recalled {name}: {text}" for name, text in self.recalled.items()]
-        return "\n".join([*lines, f"  answered {self.episode.answer!r}, score {self.episode.score:g}"])
+        return visible("\n".join([*lines, f"  answered {self.episode.answer!r}, score {self.episode.score:g}"]))
 
 
 def asked_again(study: Study, arm: str, t: int, *, seed: int | None = None, stream: str = "") -> AskedAgain:
