@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
-from toolkit.display import Displayed
+from toolkit.display import Displayed as Displayed
 from toolkit.errors import SpecError, nearest
 
 Config: TypeAlias = dict[str, Any]

@@ -154,9 +154,9 @@ def ask_without(study: Study, which: Which, *memories: str) -> Both:
         raise SpecError([f"{which.task!r} is a world: it was met with many actions, so there is no one answer to ask"])
     calls: list[Call] = []
     both = _led_to(study, run, which.t, calls.append).without(*memories)
-    told = {"run": run.id, "t": which.t, "task": which.task, "left_out": list(memories)}
-    told |= {"answer": both.other, "score": both.other_score}
-    keep(study.folder, run.folder, told, calls, sum((call.usage for call in calls), Usage()))
+    row = {"run": run.id, "t": which.t, "task": which.task, "left_out": list(memories)}
+    row |= {"answer": both.other, "score": both.other_score}
+    keep(study.folder, run.folder, row, calls, sum((call.usage for call in calls), Usage()))
     return both
 
 

@@ -271,9 +271,11 @@ class CompareView(Page):
     def _cut(self, level: int) -> None:
         """Forget what is below a level."""
         if level < 3:
-            self.memory, self._inspector = None, _closed(self._inspector)
+            _close(self._inspector)
+            self.memory, self._inspector = None, None
         if level < 2:
-            self.hung, self.opened = (), _closed(self.opened)
+            _close(self.opened)
+            self.hung, self.opened = (), None
         if level < 1:
             self.at, self.met = None, ()
         self._levels = self._levels[: level + 1]
@@ -381,7 +383,7 @@ class CompareView(Page):
         return found if isinstance(found, str) else ""
 
 
-def _closed(view: Page | None) -> None:
+def _close(view: Page | None) -> None:
     """Let go of a view that is shown no more."""
     if view is not None:
         view.close()
