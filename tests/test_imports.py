@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "toolkit"
 
 FLOORS = [
-    ("errors", "stats"),
+    ("errors", "display", "stats"),
     ("records", "moves", "usage", "episode", "component", "randomness"),
     ("traits", "streams", "ledger"),
     ("lm", "agents", "analysis"),

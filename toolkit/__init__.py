@@ -227,6 +227,7 @@ _FACE = {
     "widgets.annotation": ("AnnotationQueue",),
     "widgets.answer_view": ("AnswerView",),
     "widgets.chat": ("Chat",),
+    "widgets.compare_view": ("CompareView",),
     "widgets.episode": ("EpisodeView",),
     "widgets.feedback": ("FeedbackPanel",),
     "widgets.forms": ("ArmForm", "GoalForm", "LearnerForm", "MemoryForm"),

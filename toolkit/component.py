@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
+from toolkit.display import Displayed as Displayed
 from toolkit.errors import SpecError, nearest
 
 Config: TypeAlias = dict[str, Any]
@@ -86,7 +87,7 @@ def _plain(value: object) -> object:
 _encoder = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=_plain)
 
 
-class Component:
+class Component(Displayed):
     """Base of every part of a study that a user may choose, configure or write anew.
 
     A subclass names its ``kind`` once per family (``"memory"``, ``"learner"``, …); its own classes then register
@@ -186,6 +187,10 @@ class Component:
         told = [(name, getattr(self, name), p.default) for name, p in self.parameters().items()]
         shown = [f"{name}={value!r}" for place, (name, value, usual) in enumerate(told) if not place or value != usual]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _shown_parts(self) -> Iterator[tuple[str, object]]:
+        """Its parameters, for the table that a notebook shows."""
+        yield from ((name, getattr(self, name)) for name in self.parameters())
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and isinstance(other, Component) and self.config() == other.config()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import ipywidgets
 import pytest
+from asked_again import queried
 from halls import RING, WHO, Halls, Nights, Says
 
 from toolkit.agents.arm import Arm
@@ -21,6 +22,7 @@ from toolkit.streams.stream import Pair
 from toolkit.streams.worlds import Stepped, World, WorldStream
 from toolkit.traits.goals import Agenda, GoalPolicy, Reactive
 from toolkit.widgets.episode import EpisodeView
+from toolkit.widgets.memory_view import MemoryInspector
 
 Make = Callable[..., Study]
 EVIL = "<img src=x onerror=alert(1)>\x1b[31m</span></article>\u202e & \"'"
@@ -111,13 +113,14 @@ def test_whatever_a_button_does_a_method_does(study: Make) -> None:
     assert view.turn == 0
     assert view.forward().forward().back().turn == 1
     assert view.go(10_000).turn == view.last == len(view.sides[0].stops)
-    view._heard(view, {"command": "show", "task": "hall-1", "arm": "polled", "seed": "1", "beside": "turns"}, [])
+    for name, value in (("task", "hall-1"), ("arm", "polled"), ("seed", 1), ("beside", "turns")):
+        view._heard(view, {"command": name, "value": str(view.menu[name].index(value))}, [])
     first, second = view.sides
     assert (first.which.case, first.which.arm, view.turn) == (second.which.case, "polled", 0)
     assert first.which.case[:2] == ("hall-1", 1)
-    assert view.menu["chosen"] == {"task": "hall-1", "seed": 1, "arm": "polled", "beside": "turns"}
-    view._heard(view, {"command": "show", "task": "<nowhere>"}, [])
-    assert "no such episode" in view.note
+    assert re.findall("<option [^>]*selected>([^<]*)", view.html) == ["polled", "turns", "hall-1", "1"]
+    view._heard(view, {"command": "task", "value": "<nowhere>"}, [])
+    assert "no place '<nowhere>'" in view.note
     assert view.sides == (first, second)
     with pytest.raises(LedgerError, match="arm 'agent'; "):
         view.show(arm="agent")
@@ -151,3 +154,20 @@ def test_hostile_texts_are_data(study: Make) -> None:
     assert "\u202e" not in static
     opened, closed = (len(re.findall(f"<{mark}(?:article|span|td|div|section)[ >]", static)) for mark in ("", "/"))
     assert opened == closed
+
+
+def test_it_is_a_page_as_other_views_are(study: Make) -> None:
+    made = study(*ARMS, stream=Halls(tasks=2), lm=Scripted(p=0.5), seeds=1)
+    made.run()
+    view = made.watch("polled")
+    queried(view, made.ledger)
+    slider = re.search('<input type="range"[^>]*>', view.html)
+    assert slider
+    assert f'max="{view.last}"' in slider[0]
+    assert "aria-label" in slider[0]
+    static = view._repr_mimebundle_()[0]["text/html"]
+    assert "<input" not in static
+    assert "<button" not in static
+    inspector = MemoryInspector(made, "polled")
+    inspector._heard(inspector, {"command": "open", "value": "0"}, [])
+    assert inspector.html.count("data-play") == 1

@@ -22,6 +22,7 @@ from toolkit.agents.routing import OnModel as OnModel  # a study's file may name
 from toolkit.agents.routing import Routed as Routed
 from toolkit.agents.steps import refuse_unknown
 from toolkit.component import Component, Config, build, digest
+from toolkit.display import Displayed
 from toolkit.errors import SpecError, nearest
 from toolkit.lm.model import Model, model
 from toolkit.records import Experience
@@ -36,8 +37,8 @@ from toolkit.traits.role_files import role as role_of
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Arm:
+@dataclass(frozen=True, repr=False)
+class Arm(Displayed):
     """One way to answer the stream: a model and four traits, each of which may be off.
 
     Parameters
@@ -60,6 +61,8 @@ class Arm:
 
     Examples
     --------
+    >>> Arm("memory", memory=Retrieval(k=2))
+    Arm('memory', memory=Retrieval(k=2))
     >>> Arm("memory", memory=Retrieval(k=2)).on
     ('memory',)
     >>> Arm.static().on
@@ -92,6 +95,12 @@ class Arm:
             raise ValueError(f"arm {self.name!r}: repeat must be an integer of at least 0 but is {self.repeat!r}")
         if self.learning.rewrites:
             refuse_unknown(self.learning.rewrites, self.acting, f"arm {self.name!r}: {self.learning!r}")
+
+    def __repr__(self) -> str:
+        usual = Arm(self.name)
+        given = {one.name: getattr(self, one.name) for one in fields(self)[1:]}
+        told = [f"{name}={value!r}" for name, value in given.items() if value != getattr(usual, name)]
+        return f"Arm({', '.join([repr(self.name), *told])})"
 
     @classmethod
     def static(cls, name: str = "static") -> Arm:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolkit.analysis.recorded import RUN, crossed
-from toolkit.analysis.shown import ByArm, R
+from toolkit.analysis.shown import ByArm, R, visible
 from toolkit.stats import Agreement, Estimate, Predicted, krippendorff_alpha, predicted_difference, predicted_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Opinions(ByArm[R]):
         return f"{self.title}\n\n{super().__str__()}"
 
     def _repr_html_(self) -> str:
-        return f"<p><b>{html.escape(self.title)}</b></p>{super()._repr_html_()}"
+        return f"<p><b>{html.escape(visible(self.title))}</b></p>{super()._repr_html_()}"
 
 
 @dataclass(frozen=True)

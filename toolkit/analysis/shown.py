@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Generic, Protocol, TypeVar
 
+from toolkit.display import visible as visible
 from toolkit.errors import nearest
 
 Cells = Sequence[str]
@@ -45,10 +45,11 @@ class Shown(ABC):
         return "\n".join([text_table(*self.table(), left=self.left), "", *self.notes])
 
     def __repr__(self) -> str:
-        return str(self)
+        return visible(self)
 
     def _repr_html_(self) -> str:
-        return html_table(*self.table(), left=self.left) + "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        notes = "".join(f"<p>{html.escape(visible(note))}</p>" for note in self.notes)
+        return html_table(*self.table(), left=self.left) + notes
 
 
 class ByArm(Shown, Generic[R]):
@@ -108,27 +109,7 @@ def html_table(head: Cells, body: Sequence[Cells], *, left: int = 1) -> str:
 
 
 def _row(cell: str, texts: Cells, styles: Sequence[str]) -> str:
-    told = (f'<{cell} style="{how}">{html.escape(one)}</{cell}>' for one, how in zip(texts, styles, strict=True))
+    told = (
+        f'<{cell} style="{how}">{html.escape(visible(one))}</{cell}>' for one, how in zip(texts, styles, strict=True)
+    )
     return f"<tr>{''.join(told)}</tr>"
-
-
-def visible(text: object) -> str:
-    """Text whose control characters, and others that could mislead, are shown as their codes.
-
-    Examples
-    --------
-    >>> visible("\\x1b[31mred\\u202e")
-    '\\\\x1b[31mred\\\\u202e'
-    """
-    return "".join(_visible(letter) for letter in str(text).replace("\r\n", "\n"))
-
-
-def _visible(letter: str) -> str:
-    if letter in "\n\t":
-        return letter
-    misleads = unicodedata.bidirectional(letter) in _TURNS or unicodedata.category(letter) in ("Cc", "Cs")
-    code = ord(letter)
-    return letter if not misleads else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
-_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

@@ -5,24 +5,27 @@ The run is led once more, from its tape, to the moment of the answer; only the q
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from toolkit.display import visible
 from toolkit.episode import Episode
 from toolkit.errors import AnswerError, SpecError, nearest
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.prequential import iter_episodes
 from toolkit.evaluation.run import begun
+from toolkit.ledger.asked import keep
 from toolkit.ledger.call import Call
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.rows import call_of
 from toolkit.ledger.tables import rows as rows_of
-from toolkit.records import Recall
+from toolkit.records import Recall, Usage
 
 if TYPE_CHECKING:
     from toolkit.agents.agent import Agent
+    from toolkit.analysis.played import Which
     from toolkit.evaluation.prequential import Bench
     from toolkit.evaluation.study import Study
 
@@ -102,7 +105,7 @@ class AskedAgain:
     def __repr__(self) -> str:
         lines = [f"{self._run.arm.name}, seed {self._run.seed}, {self.episode.id}: {self.episode.task.text}"]
         lines += [f"  recalled {name}: {text}" for name, text in self.recalled.items()]
-        return "\n".join([*lines, f"  answered {self.episode.answer!r}, score {self.episode.score:g}"])
+        return visible("\n".join([*lines, f"  answered {self.episode.answer!r}, score {self.episode.score:g}"]))
 
 
 def asked_again(study: Study, arm: str, t: int, *, seed: int | None = None, stream: str = "") -> AskedAgain:
@@ -115,14 +118,57 @@ def asked_again(study: Study, arm: str, t: int, *, seed: int | None = None, stre
     LedgerError
         If the run has not come so far.
     """
-    run = _run_of(study, arm, seed, stream)
+    return _led_to(study, _run_of(study, arm, seed, stream), t, _nowhere)
+
+
+def ask_without(study: Study, which: Which, *memories: str) -> Both:
+    """Ask for a recorded answer again with memories left out, and keep what comes of it.
+
+    The answer stands in the study's folder ``asked``, with the calls that it took; they are booked to judging, to no
+    arm, and are no part of the study's budget. The run's own files stay as they are.
+
+    Parameters
+    ----------
+    which
+        An episode of the study's stream.
+    *memories
+        As in `AskedAgain.without`; all of them, where none is named.
+
+    Raises
+    ------
+    SpecError
+        If the study has no such run: it was made with other settings than those that the ledger holds; or if the
+        episode was in a world, where there is no single answer to ask for.
+    LedgerError
+        If the run has not come so far.
+    ValueError
+        As `AskedAgain.without`.
+    Outage
+        If the model cannot be reached.
+    """
+    run = next((one for one in study.runs if one.id == which.run), None)
+    if run is None:
+        told = f"arm {which.arm!r}, seed {which.seed}, as it was recorded ({which.run[:12]})"
+        raise SpecError([f"study {study.name!r} has no run of {told}: open it by its name, tk.Study.open"])
+    if run.stream.plays:
+        raise SpecError([f"{which.task!r} is a world: it was met with many actions, so there is no one answer to ask"])
+    calls: list[Call] = []
+    both = _led_to(study, run, which.t, calls.append).without(*memories)
+    row = {"run": run.id, "t": which.t, "task": which.task, "left_out": list(memories)}
+    row |= {"answer": both.other, "score": both.other_score}
+    keep(study.folder, run.folder, row, calls, sum((call.usage for call in calls), Usage()))
+    return both
+
+
+def _led_to(study: Study, run: Run, t: int, write: Callable[[Call], None]) -> AskedAgain:
+    """A run at the moment of an answer; ``write`` takes the calls that are made from there on."""
     folder = study.folder / "runs" / run.folder
     episodes = len(rows_of(folder, "episodes")) if folder.exists() else 0
     if not 0 <= t < min(episodes, len(run.places)):
         told = f"{min(episodes, len(run.places))} episodes recorded"
-        raise LedgerError(f"arm {arm!r}, seed {run.seed} has no task {t}: {told}, counted from 0")
+        raise LedgerError(f"arm {run.arm.name!r}, seed {run.seed} has no task {t}: {told}, counted from 0")
     engine = run.model.engine(run.stream) if run.arm.decider.uses_model else None
-    agent, bench, _ = begun(run, engine, _nowhere, [call_of(row) for row in rows_of(folder, "calls")])
+    agent, bench, _ = begun(run, engine, write, [call_of(row) for row in rows_of(folder, "calls")])
     pairs = run.stream.pairs()
     course = iter_episodes(agent, [pairs[place] for place in run.places[: t + 1]], bench)
     return AskedAgain(next(islice(course, t, None)), agent, bench, run)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from toolkit.analysis.shown import html_table, text_table
+from toolkit.analysis.shown import html_table, text_table, visible
 from toolkit.errors import SpecError
 from toolkit.evaluation.answerable import overspent, refusals, runs_of, warnings
 from toolkit.evaluation.design import Run
@@ -154,8 +154,8 @@ class Forecast:
 
     def _repr_html_(self) -> str:
         shown = [html_table(head, rows) for head, rows in self.tables()]
-        told = [f"<p><b>Warning:</b> {html.escape(one)}</p>" for one in self.warnings]
-        return "".join([*shown, *told, *(f"<p>{html.escape(note)}</p>" for note in self.notes)])
+        told = [f"<p><b>Warning:</b> {html.escape(visible(one))}</p>" for one in self.warnings]
+        return "".join([*shown, *told, *(f"<p>{html.escape(visible(note))}</p>" for note in self.notes)])
 
 
 def forecast(study: Study, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.agents.arm import Arm
-from toolkit.component import Config
+from toolkit.component import Config, Displayed
 from toolkit.errors import SpecError
 from toolkit.evaluation import design, stopping
 from toolkit.evaluation.background import Background
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["Study", "StudyBusy", "StudyChanged"]
 
 
-class Study:
+class Study(Displayed):
     """Arms compared on the same tasks in the same orders.
 
     Parameters

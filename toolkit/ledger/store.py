@@ -147,6 +147,9 @@ class Ledger:
     def __init__(self, root: str | Path | None = None) -> None:
         self.root = Path(root or os.environ.get("TOOLKIT_LEDGER") or "ledger").expanduser()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.root)!r})"
+
     def study(self, name: str) -> Path:
         """The folder of a study, which need not exist."""
         return self.root / "studies" / name

@@ -3,6 +3,7 @@
 from toolkit.widgets.annotation import AnnotationQueue
 from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.chat import Chat
+from toolkit.widgets.compare_view import CompareView
 from toolkit.widgets.episode import EpisodeView
 from toolkit.widgets.forms import ArmForm, GoalForm, LearnerForm, MemoryForm
 from toolkit.widgets.live import LiveStudy
@@ -17,6 +18,7 @@ __all__ = [
     "AnswerView",
     "ArmForm",
     "Chat",
+    "CompareView",
     "EpisodeView",
     "GoalForm",
     "LearnerForm",

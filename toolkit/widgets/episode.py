@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-import anywidget
 import traitlets
 
 from toolkit.analysis.played import Played, Which, beside_each_other, chosen, playable, played
-from toolkit.errors import ToolkitError
+from toolkit.analysis.shown import visible
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
-from toolkit.widgets.live import hear_beside_a_running_cell
-from toolkit.widgets.trace import page
+from toolkit.widgets.page import Page, choose, of_study, picked, press
+from toolkit.widgets.trace import played_html
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-_HERE = Path(__file__).parent
 _OPEN = ("task", "seed", "stream", "order")
+_MENUS = ("arm", "beside", "task", "seed")
 
 
-class EpisodeView(anywidget.AnyWidget):
+class EpisodeView(Page):
     """A view of one episode in a world: why it was the agent's turn, what it saw, thought and did, and what came of it.
 
     A slider and a play button go through the turns; whatever a button does, a method does. Everything stands in the
@@ -69,13 +66,8 @@ class EpisodeView(anywidget.AnyWidget):
     'tick'
     """
 
-    _esm: ClassVar[Path] = _HERE / "episode.js"
-    _css: ClassVar[Path] = _HERE / "episode.css"
-    html = traitlets.Unicode().tag(sync=True)
     turn = traitlets.Int(0).tag(sync=True)
     last = traitlets.Int(0).tag(sync=True)
-    menu = traitlets.Dict().tag(sync=True)
-    note = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -89,15 +81,12 @@ class EpisodeView(anywidget.AnyWidget):
         order: str = "",
         ledger: Ledger | str | Path | None = None,
     ) -> None:
-        own = study.ledger if isinstance(study, Study) else ledger
-        self._ledger = own if isinstance(own, Ledger) else Ledger(own)
-        self.name = study.name if isinstance(study, Study) else study
+        self.name, kept = of_study(study, ledger)
         self._wanted: dict[str, Any] = {"stream": stream, "order": order}
         self._looking = threading.RLock()
+        self._found: tuple[Which, ...] = ()
         self.sides: tuple[Played, ...] = ()
-        super().__init__()
-        self.on_msg(self._heard)
-        hear_beside_a_running_cell(self.comm)
+        super().__init__(kept)
         self.show(arm, task, beside=beside, seed=seed)
 
     def show(
@@ -113,6 +102,7 @@ class EpisodeView(anywidget.AnyWidget):
         with self._looking:
             given = {"arm": arm, "task": task, "beside": beside, "seed": seed}
             wanted = self._wanted | {name: value for name, value in given.items() if value is not None}
+            self._ledger.begin()
             found = playable(self._ledger, self.name)
             if not found and not any(wanted.values()):
                 self._put((), found, wanted)  # a study that has only begun
@@ -121,7 +111,6 @@ class EpisodeView(anywidget.AnyWidget):
             other = wanted.get("beside", "")
             pair = beside_each_other(own, chosen(found, arm=other)) if other else own[:1]
             self._put(tuple(played(self._ledger, self.name, one) for one in pair), found, wanted)
-            self.turn = 0
         return self
 
     def look(self) -> EpisodeView:
@@ -143,51 +132,45 @@ class EpisodeView(anywidget.AnyWidget):
         """Show the turn before."""
         return self.go(self.turn - 1)
 
-    def _put(self, sides: tuple[Played, ...], found: Sequence[Which], wanted: Mapping[str, Any]) -> None:
-        self.sides = sides
-        self._wanted = dict(wanted)
+    def does(self, command: str, value: str) -> None:
+        """Choose from a menu, or look again."""
+        if command == "look":
+            self.look()
+        elif command in _MENUS:
+            self.show(**{command: picked(self.menu[command], value)})
+
+    @property
+    def menu(self) -> Mapping[str, list[Any]]:
+        """What can be chosen, by what is chosen."""
+        arms = list(dict.fromkeys(one.arm for one in self._found))
+        return {
+            "arm": arms,
+            "beside": ["", *arms],
+            "task": list(dict.fromkeys(one.task for one in self._found)),
+            "seed": sorted({one.seed for one in self._found}),
+        }
+
+    def page(self, guided: bool) -> str:
+        """The episode; without a kernel all of its turns below one another."""
+        return f"{self._bar() if guided and self.sides else ''}{played_html(self.sides, self.name, guided)}"
+
+    def plain(self) -> str:
+        """Whose episode it is, and how many turns it took."""
+        shown = ", ".join(f"{side.which.arm} ({len(side.stops)} turns)" for side in self.sides) or "nothing yet"
+        return visible(f"EpisodeView({self.name!r}: {shown})")
+
+    def _bar(self) -> str:
+        shown = {name: getattr(self.sides[0].which, name) for name in ("arm", "task", "seed")}
+        shown["beside"] = self.sides[1].which.arm if len(self.sides) > 1 else ""
+        menus = [choose(name, name, values, values.index(shown[name])) for name, values in self.menu.items()]
+        return f'<div class="bar">{"".join(menus)}{press("Look again", "look")}</div>'
+
+    def _put(self, sides: tuple[Played, ...], found: tuple[Which, ...], wanted: Mapping[str, Any]) -> None:
+        self.sides, self._found, self._wanted = sides, found, dict(wanted)
         shown = sides[0].which if sides else None
         if shown is not None:  # what was left open is now what is shown: another choice changes only itself
             self._wanted |= {"arm": shown.arm, **{name: getattr(shown, name) for name in _OPEN}}
         with self.hold_sync():
-            self.html, self.note = page(sides, self.name), ""
             self.last = max((len(side.stops) for side in sides), default=0)
-            self.menu = _menu(found, sides)
-
-    def _heard(self, _: object, content: Mapping[str, Any], __: object) -> None:
-        """A button was pressed, or something chosen."""
-        try:
-            if content.get("command") == "look":
-                self.look()
-            elif content.get("command") == "show":
-                named = {name: str(content[name]) for name in ("arm", "task", "beside") if name in content}
-                self.show(**named, seed=int(content["seed"]) if "seed" in content else None)
-        except (ToolkitError, ValueError) as error:  # nobody sees an exception of a button
-            self.note = str(error)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        if bundle is not None:  # for a reader without a kernel: it is taken where the view cannot be
-            style = (_HERE / "episode.css").read_text(encoding="utf-8")
-            bundle[0]["text/html"] = f'<style>{style}</style><div class="toolkit-episode">{self.html}</div>'
-        return bundle
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{side.which.arm} ({len(side.stops)} turns)" for side in self.sides) or "nothing yet"
-        return f"EpisodeView({self.name!r}: {shown})"
-
-
-def _menu(found: Sequence[Which], sides: Sequence[Played]) -> dict[str, Any]:
-    """What can be chosen, and what is."""
-    shown = sides[0].which if sides else None
-    return {
-        "task": list(dict.fromkeys(one.task for one in found)),
-        "seed": sorted({one.seed for one in found}),
-        "arm": list(dict.fromkeys(one.arm for one in found)),
-        "chosen": {
-            "task": shown.task if shown else "",
-            "seed": shown.seed if shown else 0,
-            "arm": shown.arm if shown else "",
-            "beside": sides[1].which.arm if len(sides) > 1 else "",
-        },
-    }
+            self.turn = 0
+            self.draw()

@@ -49,7 +49,7 @@ class MemoryTable(Page):
     about: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, ledger: Ledger | str | Path | None = None) -> None:
-        self.sort, self.filter, self.place = "written", "", 0
+        self.sort, self.filter, self.place, self._only = "written", "", 0, ""
         self._all: tuple[Remembered, ...] = ()
         super().__init__(ledger)
 
@@ -61,7 +61,8 @@ class MemoryTable(Page):
     def rows(self) -> tuple[Remembered, ...]:
         """What is remembered, filtered and sorted."""
         wanted = self.filter.casefold()
-        kept = [one for one in self._all if wanted in f"{one.id} {one.kind} {one.told} {one.user}".casefold()]
+        known = [one for one in self._all if self._only in ("", one.id)]
+        kept = [one for one in known if wanted in f"{one.id} {one.kind} {one.told} {one.user}".casefold()]
         return tuple(sorted(kept, key=SORTS[self.sort]))
 
     @property
@@ -91,6 +92,11 @@ class MemoryTable(Page):
         self.place = max(0, min(page, self.pages - 1))
         self.draw()
         return self
+
+    def only(self, memory: str) -> Self:
+        """Show one memory alone, by its id; empty = all of them again."""
+        self._only = memory
+        return self.show(page=0)
 
     def does(self, command: str, value: str) -> None:
         """Sort, filter, turn or look again."""

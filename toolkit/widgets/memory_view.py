@@ -19,6 +19,7 @@ from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.episode import EpisodeView
 from toolkit.widgets.memory_table import MemoryTable
 from toolkit.widgets.page import choose, of_study, picked, press
+from toolkit.widgets.trace import played_html
 
 _TASK = """
     SELECT task, outcome IS NOT NULL AS played FROM episodes
@@ -175,7 +176,9 @@ class MemoryInspector(MemoryTable):
         """The task that was opened."""
         if self.opened is None:
             return ""
-        shown = self.opened.document() if isinstance(self.opened, AnswerView) else f"<div>{self.opened.html}</div>"
+        if isinstance(self.opened, AnswerView):
+            return f"{press('Close', 'close') if guided else ''}{self.opened.document()}"
+        shown = played_html(self.opened.sides, self.name, guided)  # goes through its turns here, too
         return f"{press('Close', 'close') if guided else ''}{shown}"
 
 

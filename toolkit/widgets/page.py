@@ -112,10 +112,20 @@ def short(told: object, most: int = 80) -> str:
     return visible(line if len(line) <= most else line[: most - 3] + "…")
 
 
-def press(label: str, command: str, value: object = "", *, barred: str = "") -> str:
-    """A button; ``barred`` = why it cannot be pressed."""
+def press(label: str, command: str, value: object = "", *, barred: str = "", told: str = "") -> str:
+    """A button; ``barred`` = why it cannot be pressed, ``told`` = its name where the label alone says too little."""
     off = f' disabled title="{text(barred)}"' if barred else ""
-    return f'<button type="button" data-do="{command}" data-value="{text(value)}"{off}>{text(label)}</button>'
+    off += f' aria-label="{text(told)}"' if told else ""
+    sent = text(value)
+    key = f"{command} {sent}"  # so that the focus stays where it was
+    return f'<button type="button" data-do="{command}" data-value="{sent}" data-key="{key}"{off}>{text(label)}</button>'
+
+
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of cells that are HTML already; its head is not."""
+    heads = "".join(f"<th>{text(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def choose(label: str, command: str, values: Sequence[object], chosen: int) -> str:
@@ -140,3 +150,16 @@ def picked(values: Sequence[Any], place: str) -> Any:
     if not place.isdigit() or int(place) >= len(values):
         raise ValueError(f"a menu of {len(values)} has no place {place!r}: show the view again")
     return values[int(place)]
+
+
+def numbered(value: str) -> int:
+    """The number that a button or a field has sent.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if not (value.isascii() and value.isdecimal() and len(value) < 12):
+        raise ValueError(f"a task has a number, counted from 0, but this is {short(value, 20)!r}")
+    return int(value)

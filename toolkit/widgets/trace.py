@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from toolkit.analysis.played import Played, Stop
-from toolkit.analysis.shown import visible
 from toolkit.moves import WAIT
+from toolkit.widgets.page import text
 
 _WHY = {
     "prompt": "somebody spoke to it",
@@ -43,19 +42,26 @@ _COUNTS = {
 _ALWAYS = ("steps", "prompts", "cost")
 
 
-def page(sides: Sequence[Played], study: str) -> str:
-    """One episode, or the same task by several arms side by side."""
+def played_html(sides: Sequence[Played], study: str, guided: bool) -> str:
+    """One episode, or the same task by several arms side by side; ``guided`` = with a bar for its turns."""
     if not sides:
         return "<p>No episode in a world is recorded yet.</p>"
     which = sides[0].which
     asked = "".join(f"<dt>{text(name)}</dt><dd>{text(told)}</dd>" for name, told in sides[0].inputs.items())
     head = f"<p><b>{text(study)}</b>: task {text(which.task)}, seed {which.seed}</p><dl>{asked}</dl>"
-    return f'{head}<div class="sides">{"".join(map(_side, sides))}</div>'
+    name = " ".join(f"{side.which.run[:12]}/{side.which.t}" for side in sides)
+    bar = _bar(max(len(side.stops) for side in sides)) if guided else ""
+    shown = f'<div class="sides">{"".join(map(_side, sides))}</div>'
+    return f'<div class="played" data-episode="{text(name)}">{bar}{head}{shown}</div>'
 
 
-def text(told: object) -> str:
-    """What stands in data, as text only."""
-    return escape(visible(told))
+def _bar(last: int) -> str:
+    """What goes through the turns without a kernel being asked."""
+    step = '<button type="button" data-step="{0}" data-key="step{0}" title="{1}" aria-label="{1}">{2}</button>'
+    back, forward = step.format(-1, "the turn before", "◀"), step.format(1, "the next turn", "▶")
+    play = '<button type="button" data-play data-key="play" title="play the turns, or hold">▶ Play</button>'
+    slide = f'<input type="range" min="0" step="1" max="{last}" value="0" data-turn data-key="turn" aria-label="turn">'
+    return f'<div class="bar">{play}{back}{slide}{forward}<span class="where" role="status"></span></div>'
 
 
 def number(value: float | None) -> str:
