@@ -72,6 +72,8 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, Mapping) and all(fits(k, key) and fits(v, held) for k, v in value.items())
     if isinstance(hint, typing.NewType):
         return fits(value, hint.__supertype__)
+    if hint is Any:
+        return True
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if hint is int:

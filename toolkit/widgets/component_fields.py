@@ -38,7 +38,7 @@ class ComponentsField(PlainField):
 
     def read(self, text: str) -> tuple[Component, ...]:
         """What the tables describe."""
-        tables = super().read(text)
-        if not isinstance(tables, tuple):
+        tables = loaded(text)
+        if not isinstance(tables, tuple) or not all(isinstance(one, str | dict) for one in tables):
             raise ValueError(f"must be a list, [...], of tables but is {text!r:.80}")
         return tuple(build(self._kind, one, f"number {place}") for place, one in enumerate(tables, start=1))

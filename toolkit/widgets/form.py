@@ -32,7 +32,7 @@ class ComponentForm(Form):
     kind
         Of component, e.g. ``"memory"``.
     value
-        What to show first; None = the kind's first class with its defaults.
+        What to show first; None = the kind's first class that needs no parameter, or, without one, none yet.
     name
         What it is called, in labels and in code; empty = its kind.
     nested
@@ -165,9 +165,6 @@ class ComponentForm(Form):
         """The first class that needs no parameter; None = the user has to choose."""
         able = (cls for cls in self._classes().values() if all(_may_be_left_out(cls)))
         cls = next(able, None)
-        if cls is None and self._desk is not None:
-            told = f"no {self.kind} can be made without parameters: give the form a value to begin with"
-            raise SpecError([told])
         return None if cls is None else cls()
 
     def _switch(self, _: object) -> None:
