@@ -112,7 +112,7 @@ class OptionalField(Field):
         self._hint = hint
         self._place = ipywidgets.VBox()
         super().__init__([self.control], help_text)
-        self.children = (*self.children, self._place)
+        self.children: tuple[ipywidgets.Widget, ...] = (*self.children, self._place)
         self.control.observe(self._switch, "value")
 
     def get(self) -> Any:

@@ -44,7 +44,6 @@ class Form(Field, metaclass=_Finished):
     """
 
     marks_itself = True
-    ledger: Ledger | None = None  # whose folder holds the drafts; None = the usual one
 
     def __init__(self, name: str, body: Sequence[ipywidgets.Widget], nested: bool) -> None:
         self.name = name
@@ -58,7 +57,9 @@ class Form(Field, metaclass=_Finished):
         """Called when the form is whole: in a notebook, one that is not within another shows and keeps its draft."""
         where = notebook() if self._desk is not None else ""
         if where:
-            self.draft = Draft(self, (self.ledger or Ledger()).root / "drafts", where)
+            own = vars(self).get("ledger")  # a study's form has one
+            ledger = own if isinstance(own, Ledger) else Ledger()
+            self.draft = Draft(self, ledger.root / "drafts", where)
 
     @property
     def value(self) -> Any:
