@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "toolkit"
 
 FLOORS = [
     ("errors", "display", "stats"),
-    ("records", "moves", "usage", "episode", "component", "randomness"),
+    ("records", "moves", "usage", "episode", "hints", "component", "randomness"),
     ("traits", "streams", "ledger"),
     ("lm", "agents", "analysis"),
     ("evaluation",),
@@ -23,6 +23,7 @@ FLOORS = [
 ]
 SIDEWAYS = {
     ("component", "errors"),
+    ("component", "hints"),
     ("episode", "records"),
     ("episode", "moves"),
     ("records", "moves"),

@@ -11,15 +11,14 @@ import hashlib
 import inspect
 import json
 import tomllib
-import types
-import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeAlias
 
 from toolkit.display import Displayed as Displayed
 from toolkit.errors import SpecError, nearest
+from toolkit.hints import fits, hints_of, plain, refused, spelt
 
 Config: TypeAlias = dict[str, Any]
 """A component as plain TOML values: ``{"use": class name, parameter: value, ...}``; nested components likewise."""
@@ -204,6 +203,9 @@ def _parameters(constructor: Any) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in inspect.signature(constructor).parameters.items() if name != "self"}
 
 
+_OWN_NAMES = frozenset(name for name in dir(Component) if not name.startswith("_"))
+
+
 def registered(kind: str) -> dict[str, type[Component]]:
     """The classes of a kind by name, the toolkit's own and every one a user has defined."""
     return dict(_registry.get(kind, {}))
@@ -252,7 +254,7 @@ def build(kind: str, config: Config | str, where: str) -> Component:
     values: Config = {}
     for key, value in table.items():
         try:
-            values[key] = _from_plain(value, f"{where}.{key}")
+            values[key] = from_plain(value, f"{where}.{key}")
         except SpecError as error:
             mistakes += error.mistakes
     if mistakes:
@@ -271,40 +273,17 @@ def build(kind: str, config: Config | str, where: str) -> Component:
 
 
 def _type_mistakes(cls: type[Component], values: Config, where: str) -> list[str]:
-    hints = typing.get_type_hints(cls.__init__)
+    hints = hints_of(cls)
     found = []
     for key, value in values.items():
         if key in hints and not fits(value, hints[key]):
-            wanted = _spelt(hints[key])
+            wanted = spelt(hints[key])
             found.append(f"{where}: {cls.__name__}.{key} must be {wanted} but is {value!r}")
     return found
 
 
-def fits(value: object, hint: Any) -> bool:
-    """Whether a value read from a file is of a parameter's type; types that no file can hold are let through."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return value in inner
-    if origin in (typing.Union, types.UnionType):
-        return any(fits(value, one) for one in inner)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint in (str, bool, type(None)) or (isinstance(hint, type) and issubclass(hint, Component)):
-        return isinstance(value, hint)
-    if origin in (tuple, Sequence, list):
-        return isinstance(value, tuple | list) and all(fits(item, inner[0]) for item in value if inner)
-    return True
-
-
-def _spelt(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return "one of " + ", ".join(map(repr, typing.get_args(hint)))
-    return hint.__name__ if isinstance(hint, type) and not typing.get_args(hint) else str(hint).replace("typing.", "")
-
-
-def _from_plain(value: object, where: str) -> object:
+def from_plain(value: object, where: str) -> object:
+    """A value of a file as a component holds it: a list as a tuple, a table with ``use`` as the component it names."""
     if isinstance(value, dict) and "use" in value:
         for kind in kinds():
             if value["use"] in _registry[kind]:
@@ -312,7 +291,7 @@ def _from_plain(value: object, where: str) -> object:
         known = [name for kind in kinds() for name in _registry[kind]]
         raise SpecError([f"{where}: nothing is called {value['use']!r}; {nearest(str(value['use']), known)}"])
     if isinstance(value, list):
-        return tuple(_from_plain(item, where) for item in value)
+        return tuple(from_plain(item, where) for item in value)
     return value
 
 
@@ -327,17 +306,38 @@ def _to_plain(value: object) -> object:
 
 
 def _cloned(value: object) -> object:
-    if isinstance(value, tuple):
-        return tuple(_cloned(one) for one in value)
+    if isinstance(value, tuple | list):
+        return type(value)(_cloned(one) for one in value)
     return value.clone() if isinstance(value, Component) else value
 
 
 def _check_signature(cls: type[Component]) -> None:
-    for name, parameter in cls.parameters().items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+    parameters = cls.parameters()
+    for name, parameter in parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise TypeError(f"{cls.__name__}: every parameter needs a name of its own, but got {parameter}")
-        if name in ("use", "kind", "version"):
+        if name == "use" or name in _OWN_NAMES:
             raise TypeError(f"{cls.__name__}: the parameter name {name!r} is taken; choose another")
+    hints = hints_of(cls) if parameters else {}
+    for name, parameter in parameters.items():
+        _check_type(f"{cls.__name__}.{name}", hints.get(name, object), parameter)
+
+
+def _check_type(where: str, hint: Any, parameter: inspect.Parameter) -> None:
+    """What a parameter may be is known when its class is defined: no run, file or form finds out later."""
+    way = refused(hint, Component)
+    if way:
+        raise TypeError(f"{where}: no component can hold {spelt(hint)}: {way}")
+    usual = parameter.default
+    if usual is parameter.empty:
+        return
+    if not plain(usual, Component):
+        raise TypeError(
+            f"{where}: no component can hold its default, {usual!r:.80}: use texts, numbers, tuples, tables"
+        )
+    if not fits(usual, hint):
+        also = f"; write {spelt(hint)} | None" if usual is None else ""
+        raise TypeError(f"{where}: its default, {usual!r:.80}, must be {spelt(hint)}{also}")
 
 
 def is_shipped(cls: type) -> bool:

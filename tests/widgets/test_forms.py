@@ -19,7 +19,8 @@ from toolkit.traits.memory import MemoryPolicy, NoMemory, Retrieval, Shuffled
 from toolkit.traits.role import PARTS, NoRole, Role
 from toolkit.traits.role_files import role, wordings
 from toolkit.traits.rules import MustSay, OnlyAfter
-from toolkit.widgets.fields import ListField, NumberField, UnionField, field_for
+from toolkit.widgets.choosing import UnionField, field_for
+from toolkit.widgets.fields import ListField, NumberField
 from toolkit.widgets.form import ComponentForm
 from toolkit.widgets.forms import ArmForm, MemoryForm
 from toolkit.widgets.help import parameter_help, summary

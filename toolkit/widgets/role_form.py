@@ -149,6 +149,14 @@ class RoleForm(ComponentForm):
         off = [part for part, switch in self.switches.items() if not switch.value]
         return found.without(*off) if isinstance(found, Role) and off else found
 
+    def contents(self) -> Any:
+        """What stands in its fields, and the wordings that came with it, which no field shows."""
+        return {**super().contents(), "wordings": list(self._wordings)}
+
+    def _refill(self, contents: Any) -> None:
+        super()._refill({name: one for name, one in contents.items() if name != "wordings"})
+        self._wordings = tuple(dict(one) for one in contents["wordings"])
+
     def save(self, path: str | Path) -> Path:
         """Write the role as a file of the library's form, with the wordings that it came with.
 

@@ -84,6 +84,18 @@ class ArmsForm(Form):
         self.settle(mistakes)
         return tuple(found)
 
+    def contents(self) -> Any:
+        """What stands in each arm's form."""
+        return [form.contents() for form in self.forms]
+
+    def _refill(self, contents: Any) -> None:
+        del self.forms[len(contents) :]
+        while len(self.forms) < len(contents):
+            self.forms.append(self._made(Arm(self._unused("arm"))))
+        for form, standing in zip(self.forms, contents, strict=True):
+            form.refill(standing)
+        self._show(opened=None)
+
     def arm(self, name: str) -> ArmForm:
         """The form of the arm of that name."""
         for form in self.forms:
