@@ -10,9 +10,9 @@ from toolkit.ledger.store import Ledger
 
 
 def made_up(
-    ledger: Ledger, arms: int, seeds: int, tasks: int, *, name: str = "made", status: str = "running", **told: object
+    ledger: Ledger, arms: int, seeds: int, tasks: int, *, name: str = "made", ended: str = "running", **told: object
 ) -> Path:
-    """A study of ``arms`` x ``seeds`` runs that have recorded ``tasks`` episodes each; ``told`` = columns of each."""
+    """A study of ``arms`` x ``seeds`` runs of ``tasks`` episodes; ``ended`` = their status, ``told`` = columns."""
     folder = ledger.study(name)
     names = [f"arm{place}" for place in range(arms)]
     runs = [
@@ -27,8 +27,8 @@ def made_up(
     for number, run in enumerate(runs):
         own = folder / "runs" / str(run["folder"])
         own.mkdir(parents=True)
-        write_record(own, run, status=status, episodes=tasks)
-        rows = [episode(run, t, score=float((t * 7 + number) % 5 < 2), **told) for t in range(tasks)]
+        write_record(own, run, status=ended, episodes=tasks)
+        rows = [episode(run, t, **({"score": float((t * 7 + number) % 5 < 2)} | told)) for t in range(tasks)]
         (own / "episodes.jsonl").write_bytes(b"".join(map(line, rows)))
     return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_no_two_of_fifty_curves_look_alike() -> None:
     found = looks(arms, "arm3")
     assert len(set(found)) == 50
     assert found[3] == look(0)
-    assert all(one.ink != two.ink and one.dash != two.dash for one, two in zip(found[4:49], found[5:50], strict=True))
+    assert all(one.ink != two.ink and one.dash != two.dash for one, two in pairwise(found))
 
 
 def test_differences_of_one_arm_to_several_are_told_apart() -> None:

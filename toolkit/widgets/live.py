@@ -78,6 +78,7 @@ class LiveStudy(anywidget.AnyWidget):
 
     def __init__(self, study: Study | str, ledger: Ledger | str | Path | None = None, *, every: float = _EVERY) -> None:
         self._over = threading.Event()
+        self._told: Frame | None = None
         super().__init__()
         self.study = study if isinstance(study, Study) else None
         found = study.ledger if isinstance(study, Study) else ledger if isinstance(ledger, Ledger) else Ledger(ledger)
@@ -92,7 +93,6 @@ class LiveStudy(anywidget.AnyWidget):
         self._control = Control(found.study(self.name) / "control.json")
         self._spending = Spending(found.study(self.name))
         self._note, self._every = "", every
-        self._told: Frame | None = None
         self._thread: threading.Thread | None = None
         self._looking = threading.Lock()
         self.on_msg(self._heard)
