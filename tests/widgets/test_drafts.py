@@ -378,7 +378,7 @@ def test_a_draft_of_a_role_written_anew(tmp_path: Path) -> None:
     start = Role("Clerk", examples=[{"inputs": {"a": "b"}, "answer": "c"}])
     form = RoleForm(start)
     kept(form, tmp_path)
-    form.fields["examples"].control.value = "a: b\nanswer: "
+    form.fields["examples"].cases[0]["answer"].value = ""
     again = RoleForm(start)
     kept(again, tmp_path)
-    assert again.fields["examples"].control.value == "a: b\nanswer: "
+    assert again.fields["examples"].cases[0]["answer"].value == ""

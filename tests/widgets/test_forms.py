@@ -24,7 +24,7 @@ from toolkit.widgets.fields import ListField, NumberField
 from toolkit.widgets.form import ComponentForm
 from toolkit.widgets.forms import ArmForm, MemoryForm
 from toolkit.widgets.help import parameter_help, summary
-from toolkit.widgets.role_form import CasesField, RoleForm
+from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
 
 
@@ -162,34 +162,15 @@ def test_rules_may_be_components(tmp_path: Path) -> None:
     assert "must be JSON" in form.fields["rules"].marked
 
 
-@pytest.mark.parametrize(
-    "cases",
-    [
-        (),
-        ({"inputs": {"ticket": "It is late.", "user": "ann: b"}, "answer": "post"},) * 2,
-        (
-            {"inputs": {"the ticket": "two\n\nlines\n  deep"}, "answer": "a\nanswer: b"},
-            {"inputs": {"a": ""}, "answer": ""},
-        ),
-        ({"inputs": {"answer": "x"}, "answer": "y"},),
-        ({"inputs": {"a:b": "[x]"}, "answer": "y"},),
-        ({"inputs": {"a": "x\r\n "}, "answer": " y\n"}, {"inputs": {"a": "\n"}, "answer": "\n\n"}),
-        ({"inputs": {"a": 3}, "answer": "y", "more": ["z"]},),
-    ],
-    ids=range(7),
-)
-def test_cases_are_given_back_as_they_are(cases: tuple[object, ...]) -> None:
-    field = CasesField("examples")
-    field.set(cases)
-    assert field.get() == cases
-
-
-def test_a_case_that_is_none_is_marked() -> None:
+def test_an_example_is_written_in_rows() -> None:
     form = RoleForm(Role("Clerk", "Files."))
-    form.fields["examples"].control.value = "ticket: a\nanswer: b\n\nticket: c"
-    assert form.fields["examples"].marked.startswith("case 2 needs lines such as 'ticket: It is late.'")
-    form.fields["examples"].control.value = "ticket: a\nanswer: b\n\n\nticket: c\nanswer: d\n"
-    assert [one.answer for one in form.value.worked()] == ["b", "d"]
+    examples = form.fields["examples"]
+    examples.columns.value = "inputs.ticket, answer"
+    examples.add_button.click()
+    examples.cases[0]["inputs.ticket"].value, examples.cases[0]["answer"].value = "It is late.", "post"
+    assert [one.answer for one in form.value.worked()] == ["post"]
+    examples.columns.value = "ticket"
+    assert "examples" in examples.marked
 
 
 def test_a_role_keeps_its_wordings_through_a_form(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ def live_agent(
 ) -> LiveAgent:
     """An agent in live use that has behind it what a finished run has: its memory and what it learned.
 
-    Feedback that was still on its way when the stream ended is delivered. The run itself stays as it is. The second time
-    the same agent goes on, with all that it has met since.
+    Feedback that was still on its way when the stream ended is delivered. The run itself stays as it is. Asked
+    again, the same agent goes on, with all that it has met since.
 
     Parameters
     ----------

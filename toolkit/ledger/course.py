@@ -123,7 +123,7 @@ class Course:
 
 def differences(
     runs: Sequence[PlannedRun],
-    scores: Mapping[str, Sequence[float]],
+    scores: Mapping[str, Sequence[float]] | Mapping[str, NDArray[np.float64]],
     arm: str,
     other: str,
     *,

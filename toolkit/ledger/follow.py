@@ -15,8 +15,15 @@ from toolkit.ledger.rows import Row, RunRecord
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.views import quoted
 
-_COLUMNS = ("phase", "t", "status", "score", "labels", "error")
-_COSTS = ("calls", "input_tokens", "output_tokens", "seconds", "dollars")
+_COLUMNS = ("phase", "t", "status", "score", "labels", "error", "task", "answer")
+_KINDS = ("acting", "adapting", "judging")
+_CALLS, _READ, _WROTE, _SECONDS, _DOLLARS = (
+    tuple(f"{kind}_{name}" for kind in _KINDS)
+    for name in ("calls", "input_tokens", "output_tokens", "seconds", "dollars")
+)
+_read = json.JSONDecoder().decode  # asked once per row, without the questions that `json.loads` asks each time
+_NEEDED = {"phase", "t", "status", "score", "labels", "error"}
+_ANSWER = 200  # letters that a watcher keeps of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,8 @@ class Glimpse:
         As of `toolkit.episode.Episode`; the score is NaN where there is none.
     calls, tokens, seconds, dollars
         What it cost, all purposes together; dollars are NaN where the price is not known.
+    task, answer
+        Which task it was, and how its answer begins.
     """
 
     run: str
@@ -46,6 +55,8 @@ class Glimpse:
     tokens: int
     seconds: float
     dollars: float
+    task: str = ""
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,28 +95,36 @@ class Follower:
         What each run said of itself at the last look, by run id; runs not begun are absent.
     damaged
         Lines so far that are no rows.
+    taken
+        Rows and lines read so far, each once, and once more where a resumed run wrote them anew.
     """
 
     def __init__(self, ledger: Ledger, study: str) -> None:
         self.ledger, self.study = ledger, study
         self.records: dict[str, RunRecord] = {}
-        self.damaged = 0
+        self.damaged = self.taken = 0
         self._tails: dict[str, _Tail] = {}
-        self._plan: tuple[int, tuple[PlannedRun, ...]] = (-1, ())
+        self._seen: dict[str, tuple[int, ...]] = {}
+        self._plan: tuple[int, Row, tuple[PlannedRun, ...]] = (-1, {}, ())
 
     @property
-    def runs(self) -> tuple[PlannedRun, ...]:
-        """The runs of the study's present plan; none before it has begun."""
+    def planned(self) -> Row:
+        """The study's present plan; empty before it has begun."""
         path = self.ledger.study(self.study) / "plan.json"
         try:
             changed = path.stat().st_mtime_ns
         except FileNotFoundError:
-            return ()
+            return {}
         if changed != self._plan[0]:
             table = json.loads(path.read_text(encoding="utf-8"))
             tasks = len(table["tasks"])
-            self._plan = changed, tuple(PlannedRun.of(row, tasks) for row in table["runs"])
+            self._plan = changed, table, tuple(PlannedRun.of(row, tasks) for row in table["runs"])
         return self._plan[1]
+
+    @property
+    def runs(self) -> tuple[PlannedRun, ...]:
+        """The runs of the study's present plan; none before it has begun."""
+        return self._plan[2] if self.planned else ()
 
     @property
     def several(self) -> bool:
@@ -121,17 +140,31 @@ class Follower:
         found, whole = list[Glimpse](), list[PlannedRun]()
         for run in self.runs:
             folder = self.ledger.study(self.study) / "runs" / run.folder
-            record = self.ledger.record(folder)
+            record = self._record(run, folder)
             if record is None:
                 continue
-            self.records[run.id] = record
             tail = self._tails.setdefault(run.id, _Tail(folder / "episodes.jsonl"))
             if record.status == "finished" and not tail.path.exists():
                 whole += [run] if tail.rows < record.episodes else []
                 continue
             found += [_glimpse(run, row) for row in tail.read()]
             self.damaged += tail.take_damage()
+            self.taken += tail.take_taken()
         return found + list(self._finished(whole))
+
+    def _record(self, run: PlannedRun, folder: Path) -> RunRecord | None:
+        """What a run says of itself now; its file is read where it is another one than at the last look."""
+        try:
+            now = os.stat(folder / "run.json")
+        except FileNotFoundError:
+            return None
+        seen = now.st_ino, now.st_mtime_ns, now.st_size
+        if run.id not in self.records or self._seen.get(run.id) != seen:
+            record = self.ledger.record(folder)
+            if record is None:
+                return None
+            self.records[run.id], self._seen[run.id] = record, seen
+        return self.records[run.id]
 
     def _finished(self, runs: list[PlannedRun]) -> Iterator[Glimpse]:
         """What is left to see of runs whose logs have become Parquet."""
@@ -142,13 +175,14 @@ class Follower:
         named = {run.id: run for run in runs}
         folder = self.ledger.study(self.study).resolve() / "runs"
         files = ", ".join(f"'{quoted(folder / run.folder / 'episodes.parquet')}'" for run in runs)
-        columns = ", ".join(["run", *_COLUMNS, *_cost_columns()])
+        columns = ", ".join(["run", *_COLUMNS, *_CALLS, *_READ, *_WROTE, *_SECONDS, *_DOLLARS])
         with duckdb.connect() as con:
             query = (
                 f"SELECT {columns} FROM read_parquet([{files}], union_by_name=true, file_row_number=true) "
                 "ORDER BY run, file_row_number"
             )
             rows = con.execute(query).fetchall()
+        self.taken += len(rows)
         names = columns.split(", ")
         place: dict[str, int] = {}
         for values in rows:
@@ -195,7 +229,7 @@ class _Tail:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0  # handed out so far
-        self._offset, self._file, self._skip, self._damaged = 0, -1, 0, 0
+        self._offset, self._file, self._skip, self._damaged, self._taken = 0, -1, 0, 0, 0
 
     def read(self) -> Iterator[Row]:
         """Whole rows since the last call."""
@@ -209,20 +243,28 @@ class _Tail:
         whole = text[: text.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.splitlines():
+            self._taken += 1
             if self._skip:
                 self._skip -= 1
                 continue
             self.rows += 1
             try:
-                row: Row = json.loads(line)
+                row = _read(line.decode())
             except ValueError:
-                self._damaged += 1
-            else:
+                row = None
+            if isinstance(row, dict) and row.keys() >= _NEEDED:
                 yield row
+            else:
+                self._damaged += 1
 
     def take_damage(self) -> int:
         """Lines that were no rows since this was last asked."""
         found, self._damaged = self._damaged, 0
+        return found
+
+    def take_taken(self) -> int:
+        """Lines that were read since this was last asked."""
+        found, self._taken = self._taken, 0
         return found
 
     def _mind_a_new_file(self, descriptor: int) -> None:
@@ -232,15 +274,8 @@ class _Tail:
             self._file, self._offset, self._skip = now.st_ino, 0, self.rows
 
 
-def _cost_columns() -> list[str]:
-    return [f"{kind}_{cost}" for kind in ("acting", "adapting", "judging") for cost in _COSTS]
-
-
 def _glimpse(run: PlannedRun, row: Row) -> Glimpse:
-    def cost(name: str) -> float:
-        values = [row.get(f"{kind}_{name}") for kind in ("acting", "adapting", "judging")]
-        return sum(math.nan if value is None else value for value in values)
-
+    score = row["score"]
     return Glimpse(
         run=run.id,
         arm=run.arm,
@@ -248,11 +283,23 @@ def _glimpse(run: PlannedRun, row: Row) -> Glimpse:
         phase=row["phase"],
         t=row["t"],
         status=row["status"],
-        score=math.nan if row["score"] is None else row["score"],
+        score=math.nan if score is None else score,
         labels=row["labels"],
         error=row["error"] or "",
-        calls=int(cost("calls")),
-        tokens=int(cost("input_tokens") + cost("output_tokens")),
-        seconds=cost("seconds"),
-        dollars=cost("dollars"),
+        calls=int(_sum(row, _CALLS)),
+        tokens=int(_sum(row, _READ) + _sum(row, _WROTE)),
+        seconds=_sum(row, _SECONDS),
+        dollars=_sum(row, _DOLLARS),
+        task=row.get("task") or "",
+        answer=(row.get("answer") or "")[:_ANSWER],
     )
+
+
+def _sum(row: Row, names: tuple[str, ...]) -> float:
+    """Of all kinds of cost; NaN where one is not known."""
+    one, two, three = names
+    try:
+        total: float = row[one] + row[two] + row[three]
+    except (KeyError, TypeError):
+        return math.nan
+    return total

@@ -1,8 +1,7 @@
 // Draws the frames that Python sends, and sends back which button was pressed. Text from data goes in as text only.
 
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b6a43"]; // after Okabe and Ito
-const DASHES = ["", "6 2", "2 2", "8 3 2 3", "12 3", "4 2 1 2", "1 3"];
-const SIZE = { width: 720, height: 260, left: 44, right: 12, top: 10, bottom: 34 };
+const SIZE = { width: 720, height: 260, left: 44, right: 104, top: 10, bottom: 34 };
+const NAMED = 15; // letters of a name that have room at a curve's end
 const SVG = "http://www.w3.org/2000/svg";
 
 function element(name, attributes, ...inner) {
@@ -19,96 +18,163 @@ function shape(name, attributes, text) {
   return made;
 }
 
-function look(place) {
-  const ink = place === 0 ? "currentColor" : COLOURS[(place - 1) % COLOURS.length];
-  return { ink, dash: place === 0 ? "" : DASHES[place % DASHES.length] };
+// Puts parts in place only where they say something else, so that what is selected, focused or read out stays.
+const filled = new WeakMap();
+function fill(place, told, make) {
+  const now = JSON.stringify(told);
+  if (filled.get(place) === now) return;
+  filled.set(place, now);
+  place.replaceChildren(...make());
 }
 
-function scales(frame) {
+function scales(tasks) {
   const inner = { x: SIZE.width - SIZE.left - SIZE.right, y: SIZE.height - SIZE.top - SIZE.bottom };
-  const last = Math.max(1, frame.tasks - 1);
+  const last = Math.max(1, tasks - 1);
   return {
     x: (t) => SIZE.left + ((t - 1) / last) * inner.x,
     y: (score) => SIZE.top + (1 - Math.min(1, Math.max(0, score))) * inner.y,
   };
 }
 
-function axes(frame, at) {
+function axes(tasks, at, values, digits) {
   const drawn = [];
-  const end = SIZE.width - SIZE.right;
-  for (const score of [0, 0.25, 0.5, 0.75, 1]) {
-    drawn.push(shape("line", { x1: SIZE.left, x2: end, y1: at.y(score), y2: at.y(score), class: "grid" }));
-    drawn.push(shape("text", { x: SIZE.left - 6, y: at.y(score) + 4, "text-anchor": "end" }, String(score)));
+  for (const value of values) {
+    drawn.push(shape("line", { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: at.y(value), y2: at.y(value), class: "grid" }));
+    drawn.push(shape("text", { x: SIZE.left - 6, y: at.y(value) + 4, "text-anchor": "end" }, value.toFixed(digits)));
   }
-  const floor = SIZE.height - SIZE.bottom + 16;
-  for (const t of new Set([1, Math.ceil(frame.tasks / 2), frame.tasks]))
-    drawn.push(shape("text", { x: at.x(t), y: floor, "text-anchor": t === 1 ? "start" : t === frame.tasks ? "end" : "middle" }, `task ${t}`));
-  drawn.push(shape("text", { x: SIZE.left, y: SIZE.height - 4 }, "mean score so far, over runs"));
+  for (const t of new Set([1, Math.ceil(tasks / 2), tasks]))
+    drawn.push(shape("text", { x: at.x(t), y: SIZE.height - SIZE.bottom + 16, "text-anchor": t === 1 ? "start" : "middle" }, `task ${t}`));
   return drawn;
 }
 
-function curve(arm, place, at) {
-  const { ink, dash } = look(place);
+// One curve: { name, points, look, lit }.
+function curve(one, at) {
+  const { ink, dash } = one.look;
   const drawn = [];
-  const band = arm.curve.filter((point) => point[2] !== null && point[3] !== null);
+  const band = one.points.filter((point) => point[2] !== null && point[3] !== null);
   if (band.length > 1) {
     const upper = band.map((point) => `${at.x(point[0])},${at.y(point[3])}`);
     const lower = band.map((point) => `${at.x(point[0])},${at.y(point[2])}`).reverse();
-    drawn.push(shape("polygon", { points: [...upper, ...lower].join(" "), fill: ink, opacity: 0.13 }));
+    drawn.push(shape("polygon", { points: [...upper, ...lower].join(" "), fill: ink, opacity: one.lit ? 0.3 : 0.13 }));
   }
-  const line = arm.curve.filter((point) => point[1] !== null).map((point) => `${at.x(point[0])},${at.y(point[1])}`);
-  const path = shape("polyline", { points: line.join(" "), fill: "none", stroke: ink, "stroke-width": 2, "stroke-dasharray": dash });
-  path.setAttribute("data-arm", arm.arm);
-  drawn.push(path);
-  return drawn;
+  const line = one.points.filter((point) => point[1] !== null).map((point) => `${at.x(point[0])},${at.y(point[1])}`);
+  const path = shape("polyline", { points: line.join(" "), fill: "none", stroke: ink, "stroke-width": one.lit ? 4 : 2, "stroke-dasharray": dash });
+  path.setAttribute("data-arm", one.name);
+  path.append(shape("title", {}, one.name));
+  return [...drawn, path];
 }
 
-function figure(frame) {
-  const at = scales(frame);
-  const drawing = shape("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": `Curves of study ${frame.study}` });
-  drawing.append(...axes(frame, at));
-  frame.arms.forEach((arm, place) => drawing.append(...curve(arm, place, at)));
-  return drawing;
+// Names at the curves' ends, as far as there is room; the one that is pointed at, or has the focus, always.
+function names(curves, at) {
+  const ends = curves.flatMap((one) => {
+    const last = one.points.filter((point) => point[1] !== null).at(-1);
+    return last ? [{ one, x: at.x(last[0]) + 5, y: at.y(last[1]) + 4 }] : [];
+  });
+  ends.sort((a, b) => Number(b.one.lit) - Number(a.one.lit));
+  const placed = [];
+  for (const end of ends)
+    if (placed.every((other) => Math.abs(other.y - end.y) >= 12 || Math.abs(other.x - end.x) > 7 * NAMED)) placed.push(end);
+  return placed.map(({ one, x, y }) => {
+    const short = one.name.length > NAMED ? `${one.name.slice(0, NAMED - 1)}…` : one.name;
+    const name = shape("text", { x, y, class: one.lit ? "name lit" : "name" }, short);
+    name.append(shape("title", {}, one.name));
+    return name;
+  });
+}
+
+function drawing(label, inner) {
+  const made = shape("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": label });
+  made.append(...inner);
+  return made;
+}
+
+function figure(frame, hidden, lit) {
+  const at = scales(frame.tasks);
+  const curves = frame.arms
+    .map((arm, place) => ({ name: arm.arm, points: arm.curve, look: frame.looks[place], lit: arm.arm === lit }))
+    .filter((one) => !hidden.has(one.name));
+  const under = shape("text", { x: SIZE.left, y: SIZE.height - 4 }, "mean score so far, over runs");
+  return drawing(`Mean scores so far in study ${frame.study}: ${curves.map((one) => one.name).join(", ")}`, [
+    ...axes(frame.tasks, at, [0, 0.25, 0.5, 0.75, 1], 2), ...curves.flatMap((one) => curve(one, at)), ...names(curves, at), under,
+  ]);
 }
 
 // The scale is that of the means and at least a quarter: bands begin as wide as the range, and are cut off there.
-function gapFigure(frame) {
-  const drawn = frame.gaps.filter((gap) => gap.points.length > 1);
+function gapFigure(frame, hidden, lit) {
+  const drawn = frame.gaps
+    .map((gap, place) => ({ ...gap, name: `${gap.ahead} - ${gap.behind}`, look: frame.gap_looks[place], lit: gap.ahead === lit }))
+    .filter((gap) => gap.points.length > 1 && !hidden.has(gap.ahead) && !hidden.has(gap.behind));
   if (!drawn.length) return [];
   const most = Math.max(0.25, ...drawn.flatMap((gap) => gap.points.map((point) => Math.min(1, 1.5 * Math.abs(point[1])))));
-  const at = { x: scales(frame).x, y: (value) => scales(frame).y((Math.min(most, Math.max(-most, value)) + most) / (2 * most)) };
-  const drawing = shape("svg", { viewBox: `0 0 ${SIZE.width} ${SIZE.height}`, role: "img", "aria-label": `Differences in study ${frame.study}` });
-  for (const value of [-most, 0, most]) {
-    drawing.append(shape("line", { x1: SIZE.left, x2: SIZE.width - SIZE.right, y1: at.y(value), y2: at.y(value), class: "grid" }));
-    drawing.append(shape("text", { x: SIZE.left - 6, y: at.y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
-  }
-  const places = frame.arms.map((arm) => arm.arm);
-  for (const gap of drawn)
-    drawing.append(...curve({ arm: `${gap.ahead} - ${gap.behind}`, curve: gap.points }, Math.max(1, places.indexOf(gap.ahead)), at));
-  const names = drawn.map((gap) => `${gap.ahead} - ${gap.behind}`).join(", ");
-  drawing.append(shape("text", { x: SIZE.left, y: SIZE.height - 4 }, `mean difference so far: ${names}`));
-  return [drawing, element("div", { class: "small" }, frame.gap_band)];
+  const plain = scales(frame.tasks);
+  const at = { x: plain.x, y: (value) => plain.y((Math.min(most, Math.max(-most, value)) + most) / (2 * most)) };
+  const under = shape("text", { x: SIZE.left, y: SIZE.height - 4 }, "mean difference so far");
+  const label = `Differences in study ${frame.study}: ${drawn.map((gap) => gap.name).join(", ")}`;
+  const inner = [...axes(frame.tasks, at, [-most, 0, most], 2), ...drawn.flatMap((gap) => curve(gap, at)), ...names(drawn, at), under];
+  const legend = element("div", { class: "legend" }, ...drawn.map((gap) => element("span", {}, key(gap.look), gap.name)));
+  return [drawing(label, inner), legend, element("div", { class: "small" }, frame.gap_band)];
 }
 
 const number = (value, digits) => (value === null || value === undefined ? "n/a" : value.toLocaleString("en", { maximumFractionDigits: digits, minimumFractionDigits: digits }));
 
-function row(arm, place) {
-  const { ink, dash } = look(place);
-  const key = shape("svg", { width: 28, height: 8, "aria-hidden": "true", style: "display: inline-block; width: 28px; margin-right: 6px" });
-  key.append(shape("line", { x1: 0, x2: 28, y1: 4, y2: 4, stroke: ink, "stroke-width": 2, "stroke-dasharray": dash }));
-  const bar = element("progress", { max: arm.total, value: arm.done, "aria-label": `progress of ${arm.arm}` });
-  const cells = [
-    element("td", {}, key, arm.arm),
-    element("td", {}, bar, ` ${number(arm.done, 0)} / ${number(arm.total, 0)}`),
-    ...[`${arm.finished} / ${arm.runs}`, number(arm.score, 3), number(arm.tokens, 0), number(arm.dollars, 2), number(arm.failed, 0)].map((text) => element("td", {}, text)),
-  ];
-  return element("tr", { "data-arm": arm.arm, "data-done": arm.done }, ...cells);
+function key({ ink, dash }) {
+  const made = shape("svg", { width: 28, height: 8, "aria-hidden": "true", class: "key" });
+  made.append(shape("line", { x1: 0, x2: 28, y1: 4, y2: 4, stroke: ink, "stroke-width": 2, "stroke-dasharray": dash }));
+  return made;
 }
 
-function table(frame) {
-  const names = ["arm", "episodes", "runs finished", "score so far", "tokens", "$", "no usable answer"];
-  const head = element("thead", {}, element("tr", {}, ...names.map((name) => element("th", { scope: "col" }, name))));
-  return element("table", {}, head, element("tbody", {}, ...frame.arms.map(row)));
+// The row of an arm, made once: its button keeps the focus while frames come.
+function row(arm, look, baseline, press, point) {
+  const toggle = element("button", { type: "button", class: "arm", title: "hide or show its curve" }, key(look), arm.arm);
+  toggle.setAttribute("aria-label", `curve of ${arm.arm}`);
+  toggle.addEventListener("click", () => press(arm.arm));
+  const bar = element("progress", { "aria-label": `progress of ${arm.arm}` });
+  const count = element("span", {});
+  const cells = Array.from({ length: 6 }, () => element("td", {}));
+  const first = element("td", {}, toggle, ...(baseline ? [element("span", { class: "small" }, " baseline")] : []));
+  const made = element("tr", { "data-arm": arm.arm }, first, element("td", {}, bar, " ", count), ...cells);
+  for (const [event, name] of [["mouseenter", arm.arm], ["mouseleave", ""], ["focusin", arm.arm], ["focusout", ""]])
+    made.addEventListener(event, () => point(name));
+  const update = (now, left, shown) => {
+    toggle.setAttribute("aria-pressed", String(shown));
+    made.dataset.done = now.done;
+    Object.assign(bar, { max: Math.max(1, now.total), value: now.done });
+    count.textContent = `${number(now.done, 0)} / ${number(now.total, 0)}`;
+    const told = [`${now.finished} / ${now.runs}`, number(now.score, 3), number(now.tokens, 0), number(now.dollars, 2), number(now.failed, 0), left];
+    told.forEach((text, place) => { if (cells[place].textContent !== text) cells[place].textContent = text; });
+  };
+  return { made, update };
+}
+
+function headed(heads, body) {
+  return element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((name) => element("th", { scope: "col" }, name)))), body);
+}
+
+function armTable(press, point) {
+  const body = element("tbody", {});
+  const rows = new Map();
+  const update = (frame, hidden) => {
+    fill(body, [frame.arms.map((arm) => arm.arm), frame.looks, frame.baseline], () => {
+      rows.clear();
+      frame.arms.forEach((arm, place) => rows.set(arm.arm, row(arm, frame.looks[place], arm.arm === frame.baseline, press, point)));
+      return [...rows.values()].map((one) => one.made);
+    });
+    frame.arms.forEach((arm, place) => rows.get(arm.arm).update(arm, frame.left[place], !hidden.has(arm.arm)));
+  };
+  return { made: headed(["arm", "episodes", "runs finished", "score so far", "tokens", "$", "no usable answer", "time left"], body), update };
+}
+
+function bars(frame) {
+  return frame.spent.map((one) => {
+    const bar = element("progress", { max: one.limit, value: one.spent === null ? 0 : Math.min(one.spent, one.limit), "aria-label": `budget: ${one.text}` });
+    return element("div", { class: "spent" }, bar, ` ${one.text}`);
+  });
+}
+
+function latest(frame) {
+  const rows = frame.latest.map((one) =>
+    element("tr", {}, ...[one.arm, one.seed, one.t, one.score === null ? "n/a" : String(one.score), number(one.tokens, 0), one.task, one.answer].map((text) => element("td", {}, String(text)))));
+  return rows.length ? [headed(["arm", "seed", "after task", "score", "tokens", "task", "answer"], element("tbody", {}, ...rows))] : [];
 }
 
 function buttons(model) {
@@ -124,8 +190,25 @@ function render({ model, el }) {
   const press = buttons(model);
   const state = element("span", { class: "state", role: "status", "aria-live": "polite" });
   const title = element("strong", {});
-  const body = element("div", {});
-  const root = element("div", { class: "toolkit-live" }, element("div", { class: "head" }, title, state, press.pause, press.resume, press.stop), body);
+  let lit = "";
+  const hidden = () => new Set(model.get("hidden"));
+  const toggled = (arm) => {
+    const now = hidden();
+    if (!now.delete(arm)) now.add(arm);
+    model.set("hidden", [...now]);
+    model.save_changes();
+  };
+  const pointed = (arm) => { lit = arm; curves(); };
+  const arms = armTable(toggled, pointed);
+  const [above, spent, wrong, band, below, last] = ["", "", "wrong", "small", "", "latest"].map((name) => element("div", { class: name }));
+  wrong.setAttribute("role", "alert");
+  const recent = element("details", { open: "" }, element("summary", {}, "latest episodes"), last);
+  const root = element("div", { class: "toolkit-live" }, element("div", { class: "head" }, title, state, press.pause, press.resume, press.stop), above, arms.made, spent, wrong, band, below, recent);
+  const curves = () => {
+    const frame = model.get("frame");
+    above.replaceChildren(figure(frame, hidden(), lit));
+    below.replaceChildren(...gapFigure(frame, hidden(), lit));
+  };
   const draw = () => {
     const frame = model.get("frame");
     if (!frame || !frame.arms) return;
@@ -134,13 +217,23 @@ function render({ model, el }) {
     press.pause.disabled = frame.state !== "running";
     press.resume.disabled = !["paused", "stopped", "failed"].includes(frame.state);
     press.stop.disabled = !["running", "paused"].includes(frame.state);
-    const wrong = [...frame.failures, ...(frame.damaged ? [`${frame.damaged} damaged lines in the logs`] : []), ...(frame.note ? [frame.note] : [])];
-    body.replaceChildren(figure(frame), table(frame), ...wrong.map((text) => element("div", { class: "wrong", role: "alert" }, text)), element("div", { class: "small" }, frame.band), ...gapFigure(frame));
+    curves();
+    arms.update(frame, hidden());
+    fill(spent, frame.spent, () => bars(frame));
+    const told = [...frame.failures, ...(frame.damaged ? [`${frame.damaged} damaged lines in the logs`] : []), ...(frame.note ? [frame.note] : [])];
+    fill(wrong, told, () => told.map((text) => element("div", {}, text)));
+    fill(band, frame.band, () => [frame.band]);
+    fill(last, frame.latest, () => latest(frame));
+    recent.hidden = !frame.latest.length;
   };
   model.on("change:frame", draw);
+  model.on("change:hidden", draw);
   draw();
   el.append(root);
-  return () => model.off("change:frame", draw);
+  return () => {
+    model.off("change:frame", draw);
+    model.off("change:hidden", draw);
+  };
 }
 
 export default { render };

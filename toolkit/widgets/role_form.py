@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,64 +16,10 @@ from toolkit.streams.stream import Stream
 from toolkit.traits.role import PARTS, Role, RolePolicy
 from toolkit.traits.role_files import library, role
 from toolkit.widgets.adds import AddsView, attach
-from toolkit.widgets.fields import Field, PlainField
 from toolkit.widgets.form import ComponentForm
-from toolkit.widgets.help import parameter_help
 
 _OWN = "as written below"
 _LABEL = {"description_width": "9.5em"}
-_INPUT = re.compile(r"([^\s:\"\[][^:\n]*): ?(.*)", re.DOTALL)
-
-
-class CasesField(PlainField):
-    """Worked cases as they stand in a prompt: a line for each input, the answer last, an empty line between cases.
-
-    Further lines of a text are indented by two blanks. Cases that cannot be written so are shown as JSON.
-
-    Examples
-    --------
-    >>> field = CasesField("examples")
-    >>> field.control.value = "ticket: It is late.\\nanswer: post\\n\\nticket: Torn!\\nanswer: repair"
-    >>> field.get()[1]
-    {'inputs': {'ticket': 'Torn!'}, 'answer': 'repair'}
-    """
-
-    def __init__(self, name: str, help_text: str = "") -> None:
-        super().__init__(name)
-        told = "A line for each input, as 'ticket: It is late.'; then 'answer: ...'; an empty line between cases."
-        self.control.tooltip, self.control.rows = f"{help_text} {told}".strip(), 6
-        self.control.placeholder = "ticket: It is late.\nanswer: post"
-
-    def spell(self, value: Any) -> str:
-        """The cases as lines, if they can be read back from them."""
-        try:
-            text = "\n\n".join(_lines(case) for case in value)
-            if list(self.read(text)) == list(value):
-                return text
-        except (AttributeError, KeyError, TypeError, ValueError):  # not of the common form: that is for the role to say
-            pass
-        return super().spell(list(value))
-
-    def read(self, text: str) -> Any:
-        """One table a case."""
-        if text.lstrip().startswith("["):
-            return super().read(text)
-        cases = [case for case in re.split(r"\n[^\S\n]*(?:\n(?!  ))+", text.strip("\n")) if case.strip()]
-        return tuple(_case(case, number) for number, case in enumerate(cases, start=1))
-
-
-def _lines(case: Mapping[str, Any]) -> str:
-    fields = [*case["inputs"].items(), ("answer", case["answer"])]
-    return "\n".join(f"{name}: " + text.replace("\n", "\n  ") for name, text in fields)
-
-
-def _case(text: str, number: int) -> dict[str, Any]:
-    found = [_INPUT.fullmatch(line) for line in re.split(r"\n(?!  )", text)]
-    named = [(one[1].strip(), one[2].replace("\n  ", "\n")) for one in found if one]
-    if len(named) < len(found) or len(named) < 2 or named[-1][0] != "answer":
-        wanted = "needs lines such as 'ticket: It is late.', the last of them 'answer: ...'"
-        raise ValueError(f"case {number} {wanted}; further lines of a text begin with two blanks: {text!r:.80}")
-    return {"inputs": dict(named[:-1]), "answer": named[-1][1]}
 
 
 class RoleForm(ComponentForm):
@@ -211,14 +155,6 @@ class RoleForm(ComponentForm):
         """Show a role from elsewhere; what could not be carried over. As `toolkit.import_role`."""
         found = import_role(source, name, **options)
         self.set(found.role)
-        return found
-
-    def _made(self, cls: type[Component]) -> dict[str, Field]:
-        found = super()._made(cls)
-        if "examples" in found:
-            found["examples"] = CasesField("examples", parameter_help(cls).get("examples", ""))
-            found["examples"].set(())
-            found["examples"].on_change(self.changed)
         return found
 
     def _take(self, _: object) -> None:
