@@ -109,10 +109,10 @@ class StudyForm(Form):
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
         self._held: dict[str, Any] = {}  # what no field shows
         self._target = Target("")
-        self._seen: dict[str, str] = {}
+        self._seen: dict[Field, tuple[str, str]] = {}
         self.arms, self.budget, self.hypotheses = ArmsForm(), BudgetForm(), HypothesesForm()
-        self.parts: Mapping[str, Field] = {**_fields(), "arms": self.arms}
-        self.parts |= {"budget": self.budget, "hypotheses": self.hypotheses}
+        own = {"arms": self.arms, "budget": self.budget, "hypotheses": self.hypotheses}
+        self.parts: Mapping[str, Field] = {**_fields(), **own}
         self.plan = PlanView()
         self.button = ipywidgets.Button(description="Run study", button_style="primary", icon="play")
         self.button.on_click(lambda _: self.start())
@@ -230,26 +230,26 @@ class StudyForm(Form):
             "more": "more: baseline, order, deciding, channel, scorers, second pass, exams, early stop, tracking",
         }
         for part, fold in self.folds.items():
-            fold.title = told[part] + " · ✗ mistake" * _wrong(fold.body)
+            fold.title = told[part] + " · ✗ mistake" * any(map(_wrong, fold.body.children))
 
     def _check_stream(self, stream: Stream, field: Field) -> None:
         """Read the tasks once for each stream that is shown: its data may be missing, its numbers out of range."""
-        shown = digest(stream.config())
-        if shown not in self._seen:
+        shown, (seen, wrong) = digest(stream.config()), self._seen.get(field, ("", ""))
+        if shown != seen:
             try:
                 stream.pairs()
             except (ToolkitError, ValueError, OSError) as error:
-                self._seen = {shown: str(error)}
+                wrong = str(error).removeprefix("1 mistake:\n  - ")
             else:
-                self._seen[shown] = ""
-        if not self._seen[shown]:
+                wrong = ""
+            self._seen[field] = shown, wrong
+        if not wrong:
             return
-        told = self._seen[shown].removeprefix("1 mistake:\n  - ")
         form = field.form if isinstance(field, SecondPassField) else field
         inner = form.fields.items() if isinstance(form, ComponentForm) else ()
-        named = [one for name, one in inner if re.search(rf"\b{name}\b", told)]
-        (named or [form])[0].mark(told)
-        self.settle([told])
+        named = [one for name, one in inner if re.search(rf"\b{name}\b", wrong)]
+        (named or [form])[0].mark(wrong)
+        self.settle([wrong])
 
     def _offer(self) -> None:
         """Let everything that is about an arm know which arms there are, and what they are called by now."""
@@ -333,9 +333,11 @@ def _in_full(asked: str, known: Target) -> str:
     return urlunsplit(parts._replace(netloc=f"{quote(known.user, '')}:{quote(known.password, '')}@{parts.netloc}"))
 
 
-def _wrong(widget: ipywidgets.Widget) -> bool:
-    """Whether a mistake is marked at a field, or at one within it."""
+def _wrong(widget: ipywidgets.DOMWidget) -> bool:
+    """Whether a mistake is marked at a field, or at one within it that counts: what is hidden does not."""
+    if getattr(widget.layout, "display", None) == "none":
+        return False
     if isinstance(widget, Field) and widget.marked:
         return True
-    inner: Sequence[ipywidgets.Widget] = getattr(widget, "children", ())
+    inner: Sequence[ipywidgets.DOMWidget] = getattr(widget, "children", ())
     return any(map(_wrong, inner))
