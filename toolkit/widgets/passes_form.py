@@ -41,9 +41,12 @@ class OrdersField(Field):
 
     def set(self, value: str | Sequence[str]) -> None:
         """Tick a kind, or several."""
-        self._asked = (value,) if isinstance(value, str) else tuple(value)
+        asked = (value,) if isinstance(value, str) else tuple(value)
+        self._quiet, quiet = True, self._quiet
         for kind, box in self.boxes.items():
-            box.value = kind in self._asked
+            box.value = kind in asked
+        self._asked, self._quiet = asked, quiet
+        self.changed()
 
     def get(self) -> str | tuple[str, ...]:
         """The kind, or the kinds where there are several."""
