@@ -130,7 +130,7 @@ class Folds(ipywidgets.VBox):
     @bodies.setter
     def bodies(self, bodies: Sequence[ipywidgets.Widget]) -> None:
         known = {fold.body.children[0].model_id: fold for fold in self.folds}
-        self.folds = [known.pop(body.model_id, None) or self._made(body) for body in bodies]
+        self.folds = [known.pop(one.model_id) if one.model_id in known else self._made(one) for one in bodies]
         self.children: tuple[ipywidgets.Widget, ...] = tuple(self.folds)
         for old in known.values():
             old.button.close()

@@ -83,7 +83,8 @@ class PlanView(ipywidgets.VBox):
         self._changed = threading.Condition()
         self._study: Study | None = None
         self._wanted: Study | None = None
-        self._wish, self._thread = 0, None
+        self._wish = 0
+        self._thread: threading.Thread | None = None
         self.status, self.shown = ipywidgets.HTML(), ipywidgets.HTML()
         self.effect = LimitField("effect", float, _EFFECT, none="none")
         self.effect.on_change(self.again)
