@@ -172,7 +172,7 @@ def test_a_closed_view_is_left_alone(study: Make) -> None:
     view.close()
     gate.let.set()
     assert view.wait(120)
-    assert view.plan is None
+    assert (view.plan, view.error, view.shown.value) == (None, None, "")
 
 
 def test_each_limit_has_a_verdict(study: Make) -> None:
