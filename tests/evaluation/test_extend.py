@@ -173,8 +173,12 @@ def test_streams_that_are_one_and_orders_that_repeat_are_refused(study: Make) ->
         made.extend(seeds=0)
     with pytest.raises(SpecError, match="needs a stream"):
         Study("none", arms=[Arm.static()], ledger=made.ledger)
-    with pytest.raises(SpecError, match="shows one stream and one order"):
-        StudyForm(made.extend(orders="given"))
+
+
+def test_a_form_gives_back_an_extended_study(study: Make) -> None:
+    made = study(Arm.static()).extend(orders="given", streams=Errands(tasks=10))
+    again = StudyForm(made).value
+    assert (again.orders, again.streams) == (made.orders, made.streams)
 
 
 @pytest.mark.usefixtures("form")

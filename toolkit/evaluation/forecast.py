@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -158,13 +158,20 @@ class Forecast:
         return "".join([*shown, *told, *(f"<p>{html.escape(visible(note))}</p>" for note in self.notes)])
 
 
-def forecast(study: Study, *, effect: float | None = None, power: float = 0.8, level: float = 0.95) -> Forecast:
-    """What a study will cost and what it can show; see `Study.plan`."""
+def forecast(
+    study: Study,
+    *,
+    effect: float | None = None,
+    power: float = 0.8,
+    level: float = 0.95,
+    rehearsing: Callable[[Run], Course] = rehearse,
+) -> Forecast:
+    """What a study will cost and what it can show; see `Study.plan`. Who plans often may keep rehearsals of before."""
     runs = study.runs
     if found := list(refusals(study, runs)):
         raise SpecError([f"study {study.name!r} answers no question as it is: {one}" for one in found])
     known = pilots(study)
-    arms = tuple(_arm(study, runs, known, arm.name) for arm in study.arms)
+    arms = tuple(_arm(study, runs, known, arm.name, rehearsing) for arm in study.arms)
     pairs, shared = _family(study, level)
     contrasts = tuple(_contrast(study, runs, known, pair, effect, power, shared) for pair in pairs)
     told = Forecast(study.name, arms, contrasts, power, level, effect, _finished(study), (), ())
@@ -187,12 +194,14 @@ def _family(study: Study, level: float) -> tuple[list[tuple[str, str]], float]:
     return pairs, 1 - error / len(study.hypotheses)
 
 
-def _arm(study: Study, all_runs: Sequence[Run], known: list[Pilot], name: str) -> ArmForecast:
+def _arm(
+    study: Study, all_runs: Sequence[Run], known: list[Pilot], name: str, rehearsing: Callable[[Run], Course]
+) -> ArmForecast:
     runs = [run for run in all_runs if run.arm.name == name]
     sums, sources, reasons = dict.fromkeys(MEASURES, 0.0), list[str](), list[str]()
     for stream in study.streams:
         own = [run for run in runs if run.stream is stream]
-        found = _course(known, own[0])
+        found = _course(known, own[0], rehearsing)
         for run in own:
             for measure, value in found.over(run.length).items():
                 sums[measure] += value
@@ -203,10 +212,10 @@ def _arm(study: Study, all_runs: Sequence[Run], known: list[Pilot], name: str) -
     return ArmForecast(name, len(runs), episodes, **sums, source=source, reasons=tuple(dict.fromkeys(reasons)))
 
 
-def _course(known: list[Pilot], run: Run) -> Course:
+def _course(known: list[Pilot], run: Run, rehearsing: Callable[[Run], Course]) -> Course:
     if not run.arm.decider.uses_model:
         return nothing()
-    return course(known, run.arm, run.stream) or rehearse(run)
+    return course(known, run.arm, run.stream) or rehearsing(run)
 
 
 def _contrast(

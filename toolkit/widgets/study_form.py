@@ -1,41 +1,64 @@
-"""The form of a whole study: its stream, its arms, how often and in which order; and the button that runs it."""
+"""The form of a whole study: all that it is made of, what it will cost and can show, and the button that runs it."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import ipywidgets
 
 from toolkit.agents.arm import Arm
+from toolkit.analysis.shown import visible
 from toolkit.component import Config, digest
 from toolkit.errors import SpecError, ToolkitError
 from toolkit.evaluation import spec
-from toolkit.evaluation.design import ORDERS
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
+from toolkit.ledger.target import Target
 from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import as_named
+from toolkit.streams.stream import Stream
 from toolkit.traits.memory import Retrieval
-from toolkit.widgets.fields import ChoiceField, Field, ListField, NumberField, TextField
+from toolkit.widgets.arms_form import ArmsForm, code_lines
+from toolkit.widgets.budget_form import BudgetForm
+from toolkit.widgets.claims_form import ConditionsForm, HypothesesForm
+from toolkit.widgets.fields import ChoiceField, Field, MixedField, NumberField, SwitchField, TextField, quiet
+from toolkit.widgets.fold import Fold
 from toolkit.widgets.form import ComponentForm, Form
-from toolkit.widgets.forms import ArmForm
 from toolkit.widgets.live import LiveStudy
+from toolkit.widgets.passes_form import ExamsField, OrdersField, SecondPassField
+from toolkit.widgets.plan_view import PlanView
+from toolkit.widgets.rows import ArmChoice, Named, Rows
 
 _SEEDS = re.compile(r"\d+(\s*,\s*\d+)*,?")
-_FIRST_WAY = "the model's usual way"
 _BLAME = (
     ("seeds", r"^seeds "),
-    ("order", r"^order "),
+    ("order", r"^orders? "),
     ("name", r"^a study's name"),
     ("baseline", r"^the baseline"),
     ("deciding", r"cannot decide by"),
     ("scorers", r"scorer"),
     ("lm", r"^lm: "),
+    ("channel", r"^channel: "),
+    ("second_pass", r"^second_pass "),
+    ("counterfactuals", r"^counterfactuals "),
+    ("exams", r"^exams"),
+    ("tracking", r"tracking"),
+    ("budget", r"^budget"),
+    ("stop_when", r"^stop_when "),
+    ("hypotheses", r"hypothes[ie]s"),
+    ("stream", r"^the streams? |\bpool of "),
 )
+_FRONT = ("name", "lm", "stream", "seeds", "arms")
+_MORE = (
+    *("baseline", "order", "deciding", "channel", "scorers", "study_seed", "stop_when", "second_pass"),
+    *("counterfactuals", "exams", "workers", "reuse", "tracking"),
+)
+_SHOWN = 3  # mistakes that are told beside the button
 
 
 class SeedsField(TextField):
@@ -54,109 +77,8 @@ class SeedsField(TextField):
         return found if "," in text else tuple(range(found[0]))
 
 
-class ArmsForm(Form):
-    """The arms of a study, one below the other; those that are folded keep what they say."""
-
-    def __init__(self) -> None:
-        self.forms: list[ArmForm] = []
-        self.place = ipywidgets.Accordion()
-        add, copy, remove = (ipywidgets.Button(description=f"{verb} arm") for verb in ("Add", "Copy", "Remove"))
-        add.on_click(lambda _: self._add(Arm(self._unused("arm"))))
-        copy.on_click(lambda _: self._copy())
-        remove.on_click(lambda _: self._remove())
-        buttons = ipywidgets.HBox([add, copy, remove])
-        super().__init__("arms", [ipywidgets.HTML("<b>Arms</b>"), self.place, buttons], nested=True)
-
-    def set(self, value: tuple[Arm, ...]) -> None:
-        """Show arms."""
-        self.forms = [self._made(arm) for arm in value]
-        self._show(opened=None)
-
-    def get(self) -> tuple[Arm, ...]:
-        """The arms."""
-        found, mistakes = list[Arm](), list[str]()
-        self.mark("")
-        for form in self.forms:
-            try:
-                found.append(form.get())
-            except SpecError as error:
-                mistakes += [f"arm {form.title.control.value!r}: {mistake}" for mistake in error.mistakes]
-        self.settle(mistakes)
-        return tuple(found)
-
-    def contents(self) -> Any:
-        """What stands in each arm's form."""
-        return [form.contents() for form in self.forms]
-
-    def _refill(self, contents: Any) -> None:
-        del self.forms[len(contents) :]
-        while len(self.forms) < len(contents):
-            self.forms.append(self._made(Arm(self._unused("arm"))))
-        for form, standing in zip(self.forms, contents, strict=True):
-            form.refill(standing)
-        self._show(opened=None)
-
-    def arm(self, name: str) -> ArmForm:
-        """The form of the arm of that name."""
-        for form in self.forms:
-            if form.title.control.value == name:
-                return form
-        raise KeyError(f"no arm is called {name!r}: {', '.join(form.title.control.value for form in self.forms)}")
-
-    def _made(self, arm: Arm) -> ArmForm:
-        form = ArmForm(arm, nested=True)
-        form.on_change(self._changed_one)
-        return form
-
-    def _changed_one(self) -> None:
-        self._title()
-        self.changed()
-
-    def _add(self, arm: Arm) -> None:
-        self.forms.append(self._made(arm))
-        self._show(opened=len(self.forms) - 1)
-
-    def _copy(self) -> None:
-        at = self.place.selected_index
-        chosen = self.forms[at] if at is not None and self.forms else None
-        arm = chosen.look() if chosen is not None else None
-        if arm is None:
-            self.mark("open the arm to copy first; it must have no mistakes")
-            return
-        values = {part: getattr(arm, part) for part in chosen.parts} if chosen is not None else {}
-        self._add(Arm(self._unused(arm.name), **values))
-
-    def _remove(self) -> None:
-        at = self.place.selected_index
-        if at is None:
-            self.mark("open the arm to remove first")
-            return
-        del self.forms[at]
-        self._show(opened=None)
-
-    def _show(self, opened: int | None) -> None:
-        self.place.children = self.forms
-        self.place.selected_index = opened
-        self._changed_one()
-
-    def _title(self) -> None:
-        self.place.titles = tuple(_headline(form) for form in self.forms)
-
-    def _unused(self, name: str) -> str:
-        taken = {form.title.control.value for form in self.forms}
-        return next(found for n in range(2, 1000) if (found := f"{name}-{n}") not in taken)
-
-
-def _headline(form: ArmForm) -> str:
-    """An arm in one line: its name, and which class each trait is of where it is on."""
-    chosen = {part: one.choice.value for part, one in form.parts.items() if isinstance(one, ComponentForm)}
-    usual = {part: type(getattr(Arm.static(), part)).__name__ for part in Arm.traits}
-    on = [f"{part}: {chosen[part]}" for part in Arm.traits if chosen[part] != usual[part]]
-    return " · ".join([form.title.control.value or "(no name)", *(on or ["all traits off"])])
-
-
 class StudyForm(Form):
-    """A form for a study, with the button that runs it and a live view below.
+    """A form for a study, with its plan beside, the button that runs it, and a live view below.
 
     Parameters
     ----------
@@ -169,6 +91,10 @@ class StudyForm(Form):
     ----------
     study
         The study that was last started here; None before.
+    parts
+        By parameter of `Study` its field.
+    plan
+        What `Study.plan` says of the study that the form shows, worked out in the background.
 
     Examples
     --------
@@ -181,31 +107,24 @@ class StudyForm(Form):
     def __init__(self, value: Study | str | Path | None = None, ledger: Ledger | str | Path | None = None) -> None:
         self.study: Study | None = None
         self.ledger = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
-        self._extra: dict[str, Any] = {}
-        self._seen: tuple[str, str] = ("", "")
-        self.arms = ArmsForm()
-        self.parts: Mapping[str, Field] = {
-            "name": TextField("name", "Its folder in the ledger."),
-            "lm": ComponentForm("lm", name="lm", nested=True),
-            "stream": ComponentForm("stream", Desk(), name="stream", nested=True),
-            "seeds": SeedsField("seeds", "How many, such as 5, or which, such as 0, 3, 7."),
-            "arms": self.arms,
-            "baseline": ChoiceField("baseline", [""], "The arm that others are compared with; empty = the usual one."),
-            "order": ChoiceField("order", ORDERS, "Shuffled: sessions in another random order for each seed."),
-            "deciding": ChoiceField("deciding", ["", "likelihood", "grammar", "generation"], "How options are chosen."),
-            "channel": ComponentForm("channel", name="channel", nested=True),
-            "scorers": ListField("scorers", "Metrics, the main one first; empty = the stream's.", rows=2),
-            "study_seed": NumberField("study_seed", int, "What all randomness of the study derives from."),
-        }
+        self._beyond: dict[str, Any] = {}  # what no field shows
+        self._target = Target("")
+        self._seen: dict[Field, tuple[str, str]] = {}
+        self.arms, self.budget, self.hypotheses = ArmsForm(), BudgetForm(), HypothesesForm()
+        own = {"arms": self.arms, "budget": self.budget, "hypotheses": self.hypotheses}
+        self.parts: Mapping[str, Field] = {**_fields(), **own}
+        self.plan = PlanView()
         self.button = ipywidgets.Button(description="Run study", button_style="primary", icon="play")
         self.button.on_click(lambda _: self.start())
-        self.said = ipywidgets.HTML()
-        self.live = ipywidgets.VBox()
-        front = [self.parts[part] for part in ("name", "lm", "stream", "seeds", "arms")]
-        back = [self.parts[part] for part in ("baseline", "order", "deciding", "channel", "scorers", "study_seed")]
-        more = ipywidgets.Accordion([ipywidgets.VBox(back)], titles=("more: baseline, order, deciding, channel",))
+        self.said, self.live, self.kept = ipywidgets.HTML(), ipywidgets.VBox(), ipywidgets.VBox()
+        self.folds = {
+            "hypotheses": Fold("hypotheses", [self.hypotheses]),
+            "budget": Fold("budget", [self.budget]),
+            "more": Fold("more", [*(self.parts[part] for part in _MORE), self.kept]),
+        }
         run = ipywidgets.HBox([self.button, self.said])
-        super().__init__("study", [*front, more, run, self.live], nested=False)
+        body = [*(self.parts[part] for part in _FRONT), *self.folds.values(), self.plan, run, self.live]
+        super().__init__("study", body, nested=False)
         for field in self.parts.values():
             field.on_change(self.changed)
         self.set(value if value is not None else self._usual())
@@ -213,42 +132,49 @@ class StudyForm(Form):
     def set(self, value: Study | str | Path) -> None:
         """Show a study, or what a file says."""
         study = value if isinstance(value, Study) else spec.load(value, ledger=self.ledger.root)
-        if len(study.streams) > 1 or len(study.orders) > 1:
-            told = f"{len(study.streams)} streams and {len(study.orders)} orders"
-            raise SpecError([f"a form shows one stream and one order, but {study.name!r} has {told}: edit its file"])
-        for one in map(as_named, study.scorers):
-            if not isinstance(one, str):
-                raise SpecError([f"a form shows scorers by name, but {study.name!r} has {one!r}: edit its file"])
-        self.ledger = study.ledger
-        self._extra = {"code": study.code, "workers": study.workers, "budget": study.budget, "reuse": study.reuse}
-        self._extra |= {"hypotheses": study.hypotheses, "stop_when": study.stop_when}
-        self._extra |= {"second_pass": study.second_pass, "counterfactuals": study.counterfactuals}
-        self._extra["exams"] = study.exams
-        self._extra["tracking"] = study.tracking.target.asked
+        shown = {part: getattr(study, part) for part in self.parts if hasattr(study, part)}
+        shown["scorers"] = list(map(as_named, study.scorers)) if study.scorers_named else []
+        shown["tracking"] = study.tracking.target.asked
+        self.ledger, self._target = study.ledger, study.tracking.target
+        self._beyond = {"streams": study.streams[1:], "code": study.code}
+        self.kept.children = _kept(study)
         self._quiet = True
         try:
+            self.arms.set(study.arms)
+            self._offer()
             for part, field in self.parts.items():
-                field.set([s.name for s in study.scorers] if part == "scorers" else getattr(study, part))
+                if field is not self.arms:
+                    field.set(shown[part])
         finally:
             self._quiet = False
         self.changed()
 
     def get(self) -> Study:
         """The study."""
-        self._offer_baselines()
+        self._offer()
         values = self.gather(self.parts)
         values |= {part: values[part] or None for part in ("deciding", "scorers")}
+        values["tracking"] = _in_full(values["tracking"], self._target)
         name, stream = values.pop("name"), values.pop("stream")
         try:
-            study = Study(name, stream, **values, **self._extra, ledger=self.ledger)
-        except ValueError as error:
+            study = Study(name, stream, **values, **self._beyond, ledger=self.ledger)
+        except (ToolkitError, ValueError) as error:
             told = list(error.mistakes) if isinstance(error, SpecError) else [str(error)]
             for mistake in told:
                 self._at(mistake).mark(mistake)
             self.settle(told)
             raise
-        self._check_stream(study)
+        self.hypotheses.measure([scorer.name for scorer in study.scorers])
+        self._check_stream(study.stream, self.parts["stream"])
+        if isinstance(study.second_pass, Stream):
+            self._check_stream(study.second_pass, self.parts["second_pass"])
         return study
+
+    def look(self) -> Any:
+        """Mark every mistake at its field, and plan what has none; the value, or None where there are mistakes."""
+        found = super().look()
+        self.plan.wish(found)
+        return found
 
     def config(self) -> Config:
         """The study's tables."""
@@ -281,51 +207,142 @@ class StudyForm(Form):
         self.live.children = [view]
         return view
 
+    def close(self) -> None:
+        """Take the form away; a study that it has started goes on."""
+        self.plan.close()
+        super().close()
+
+    def _refill(self, contents: Any) -> None:
+        self.arms.refill(contents["arms"])  # first: what speaks of arms must know them
+        self._offer()
+        super()._refill(contents)
+
     def _look(self) -> None:
         super()._look()
         count = len(self.mistakes)
         self.button.disabled = count > 0
-        self._say(f"{count} mistake{'s' * (count > 1)}: mend what is marked" if count else "", wrong=True)
+        more = [f"and {count - _SHOWN} more"] if count > _SHOWN else []
+        told = "; ".join([*self.mistakes[:_SHOWN], *more])
+        self._say(f"Cannot run: {count} mistake{'s' * (count > 1)}: {told}" if count else "", wrong=True)
+        self._title()
 
-    def _check_stream(self, study: Study) -> None:
+    def _title(self) -> None:
+        """The folds say what is in them, and that something is wrong there."""
+        claims = len(self.hypotheses.rows)
+        told = {
+            "hypotheses": f"hypotheses: {claims or 'none'}",
+            "budget": f"budget: {self.budget.told()}",
+            "more": "more: baseline, order, deciding, channel, scorers, second pass, exams, early stop, tracking",
+        }
+        for part, fold in self.folds.items():
+            fold.title = told[part] + " · ✗ mistake" * any(map(_wrong, fold.body.children))
+
+    def _check_stream(self, stream: Stream, field: Field) -> None:
         """Read the tasks once for each stream that is shown: its data may be missing, its numbers out of range."""
-        shown = digest(study.stream.config())
-        if shown != self._seen[0]:
+        shown, (seen, wrong) = digest(stream.config()), self._seen.get(field, ("", ""))
+        if shown != seen:
             try:
-                study.stream.pairs()
+                stream.pairs()
             except (ToolkitError, ValueError, OSError) as error:
-                self._seen = shown, str(error)
+                wrong = str(error).removeprefix("1 mistake:\n  - ")
             else:
-                self._seen = shown, ""
-        if self._seen[1]:
-            told = self._seen[1].removeprefix("1 mistake:\n  - ")
-            form = self.parts["stream"]
-            named = (
-                [f for n, f in form.fields.items() if re.search(rf"\b{n}\b", told)]
-                if isinstance(form, ComponentForm)
-                else []
-            )
-            (named or [form])[0].mark(told)
-            self.settle([told])
+                wrong = ""
+            self._seen[field] = shown, wrong
+        if not wrong:
+            return
+        form = field.form if isinstance(field, SecondPassField) else field
+        inner = form.fields.items() if isinstance(form, ComponentForm) else ()
+        named = [one for name, one in inner if re.search(rf"\b{name}\b", wrong)]
+        (named or [form])[0].mark(wrong)
+        self.settle([wrong])
 
-    def _offer_baselines(self) -> None:
-        field = self.parts["baseline"]
-        if isinstance(field, ChoiceField):
-            self._quiet, quiet = True, self._quiet
-            field.offer(["", *(form.title.control.value for form in self.arms.forms)])
+    def _offer(self) -> None:
+        """Let everything that is about an arm know which arms there are, and what they are called by now."""
+        named: Named = self.arms.named
+        self._quiet, quiet = True, self._quiet
+        try:
+            for part in self.parts.values():
+                if isinstance(part, ArmChoice | Rows | BudgetForm):
+                    part.offer(named)
+        finally:
             self._quiet = quiet
 
     def _at(self, mistake: str) -> Field:
-        arm = re.match(r"arm '([^']+)'", mistake)
-        if arm is not None:
-            return self.arms.arm(arm[1])
+        """Where a mistake of the whole study is marked."""
+        if found := re.match(r"hypothesis (\d+):", mistake):
+            return self.hypotheses.rows[int(found[1]) - 1]
+        if found := re.match(r"budget(?: of arm '([^']+)')?: (?:no arm is called '([^']+)'|(\w+) must)", mistake):
+            return self.budget.at(found[1] or found[2] or "", found[3] or "")
+        if found := re.match(r"stop_when '([^']+)'", mistake):
+            rows = self.parts["stop_when"]
+            fit = [row for row in rows.rows if row.get() == found[1]] if isinstance(rows, Rows) else []
+            return (fit or [rows])[-1]
+        if found := re.match(r"arm '([^']+)'", mistake):
+            return self.arms.arm(found[1])
         return next((self.parts[part] for part, said in _BLAME if re.search(said, mistake)), self.arms)
 
     def _say(self, text: str, wrong: bool = False) -> None:
         colour = "var(--jp-error-color1, #b00020)" if wrong else "inherit"
         role = ' role="alert"' if wrong and text else ""
-        self.said.value = f'<span{role} style="color: {colour}">{html.escape(text)}</span>'
+        self.said.value = f'<span{role} style="color: {colour}">{html.escape(visible(text))}</span>'
 
     def _usual(self) -> Study:
         arms = [Arm.static(), Arm("memory", memory=Retrieval(k=2))]
         return Study("my-study", Desk(tasks=30, queues=8), arms=arms, seeds=3, ledger=self.ledger)
+
+
+def _fields() -> dict[str, Field]:
+    """The fields that are neither arms, nor budget, nor hypotheses."""
+    return {
+        "name": TextField("name", "Its folder in the ledger."),
+        "lm": ComponentForm("lm", name="lm", nested=True),
+        "stream": ComponentForm("stream", Desk(), name="stream", nested=True),
+        "seeds": SeedsField("seeds", "How many, such as 5, or which, such as 0, 3, 7."),
+        "baseline": ArmChoice("baseline", "The arm that others are compared with.", usual="as usual"),
+        "order": OrdersField("order", "Shuffled: sessions in another random order for each seed."),
+        "deciding": ChoiceField("deciding", ["", "likelihood", "grammar", "generation"], "How options are chosen."),
+        "channel": ComponentForm("channel", name="channel", nested=True),
+        "scorers": MixedField("scorers", "scorer", "Metrics, the main one first; empty = the stream's."),
+        "study_seed": NumberField("study_seed", int, "What all randomness of the study derives from."),
+        "stop_when": ConditionsForm(),
+        "second_pass": SecondPassField(),
+        "counterfactuals": NumberField(
+            "counterfactuals", float, "Share of the tasks, in [0, 1], asked again without what was recalled."
+        ),
+        "exams": ExamsField(),
+        "workers": NumberField("workers", int, "Runs at a time; 0 = as many as the models serve at once."),
+        "reuse": SwitchField("reuse", "Take over runs that another study of the ledger has finished."),
+        "tracking": TextField("tracking", "Where MLflow shows the runs: ledger, off, or a tracking URI."),
+    }
+
+
+def _kept(study: Study) -> list[ipywidgets.Widget]:
+    """What came by value and no field shows: as code, to be read."""
+    found: list[ipywidgets.Widget] = []
+    for number, stream in enumerate(study.streams[1:], start=2):
+        found += [
+            ipywidgets.HTML(quiet(f"stream {number} (change it in code)")),
+            code_lines(f"stream_{number}", stream),
+        ]
+    if study.code:
+        listed = "".join(f"<li><code>{html.escape(visible(path))}</code></li>" for path in study.code)
+        found.append(ipywidgets.HTML(quiet("code (change it in code)") + f"<ul>{listed}</ul>"))
+    return [*found, ipywidgets.HTML(quiet(f"ledger: {visible(study.ledger.root)}"))]
+
+
+def _in_full(asked: str, known: Target) -> str:
+    """Where runs are shown, with the user and password that came with it and are shown to nobody."""
+    if asked != known.asked or not (known.user or known.password):
+        return asked
+    parts = urlsplit(asked)
+    return urlunsplit(parts._replace(netloc=f"{quote(known.user, '')}:{quote(known.password, '')}@{parts.netloc}"))
+
+
+def _wrong(widget: ipywidgets.DOMWidget) -> bool:
+    """Whether a mistake is marked at a field, or at one within it that counts: what is hidden does not."""
+    if getattr(widget.layout, "display", None) == "none":
+        return False
+    if isinstance(widget, Field) and widget.marked:
+        return True
+    inner: Sequence[ipywidgets.DOMWidget] = getattr(widget, "children", ())
+    return any(map(_wrong, inner))
