@@ -245,13 +245,13 @@ def test_forms_within_others_try_nothing_before_they_are_opened(tried: list[Arm]
     assert tried == []
     assert arm.adds is not None
     outer = arm.adds.children[0]
-    assert outer.titles == ("What this adds",)
-    outer.selected_index = 0
+    assert outer.title == "What this adds"
+    outer.opened = True
     assert [one.memory for one in tried] == [Retrieval(k=2)]
     assert "writes the block memory" in lines(arm)
     arm.parts["memory"].fields["k"].control.value = "3"
     assert len(tried) == 2
-    outer.selected_index = None
+    outer.opened = False
     arm.parts["memory"].fields["k"].control.value = "4"
     assert len(tried) == 2
     assert form.mistakes == ()

@@ -341,7 +341,8 @@ def _answer(row: Row) -> str | None:
 def _kept(folder: Path, rows: pd.DataFrame) -> Queue:
     """A queue as it was drawn, with the texts of the ledger."""
     told = json.loads((folder / "queue.json").read_text(encoding="ascii"))
-    sheet = Sheet(**{name: tuple(one) if isinstance(one, list) else one for name, one in told["sheet"].items()})
+    kept: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in told["sheet"].items()}
+    sheet = Sheet(**kept)
     episodes: dict[tuple[str, int], Row] = {(row["run"], row["t"]): row for row in rows.to_dict("records")}
     return Queue(sheet, folder, [_found(one, episodes, folder) for one in told["items"]])
 

@@ -11,6 +11,7 @@ from toolkit.agents.arm import Arm
 from toolkit.analysis.answered import Piece
 from toolkit.evaluation.adds import Adds, Sample
 from toolkit.streams.stream import Stream
+from toolkit.widgets.fold import Fold
 from toolkit.widgets.form import Form
 from toolkit.widgets.page import text
 
@@ -58,25 +59,23 @@ class AddsView(ipywidgets.VBox):
         self._arm: Arm | None = None
         self._wanted: tuple[Arm | None, str] = (None, "")
         self.line, self.prompt = ipywidgets.HTML(), ipywidgets.HTML()
-        self.fold = ipywidgets.Accordion([self.prompt], titles=("A prompt of the sample, block by block",))
-        self.fold.selected_index = None
-        self._outer: ipywidgets.Accordion | None = None
+        self.fold = Fold("A prompt of the sample, block by block", [self.prompt])
+        self._outer: Fold | None = None
         children: list[ipywidgets.Widget] = [self.line, self.fold]
         if folded:
-            self._outer = ipywidgets.Accordion([ipywidgets.VBox(children)], titles=("What this adds",))
-            self._outer.selected_index = None
-            self._outer.observe(self._opened, "selected_index")
+            self._outer = Fold("What this adds", children)
+            self._outer.button.observe(self._opened, "opened")
             children = [self._outer]
         super().__init__(children)
 
     def show(self, arm: Arm | None, more: str = "") -> None:
         """Show what an arm adds; None = there is none, since the form has mistakes. ``more`` is told below the line."""
         self._wanted = (arm, more)
-        if self._outer is None or self._outer.selected_index is not None:
+        if self._outer is None or self._outer.opened:
             self._tell()
 
     def _opened(self, _: object) -> None:
-        if self._outer is not None and self._outer.selected_index is not None:
+        if self._outer is not None and self._outer.opened:
             self._tell()
 
     def _tell(self) -> None:

@@ -96,8 +96,7 @@ class AnnotationQueue(Page):
         ledger: Ledger | str | Path | None = None,
     ) -> None:
         kept = of_study(study, ledger)[1]
-        chosen = choices if isinstance(choices, str) else tuple(choices)
-        sheet = Sheet(rubric, chosen, tuple(pair), tuple(arms), n, seed, stream, name)
+        sheet = Sheet(rubric, choices, tuple(pair), tuple(arms), n, seed, stream, name)
         self._study, self._kept = study, kept if isinstance(kept, Ledger) else Ledger(kept)
         self._queue = queue(study, sheet, ledger=self._kept)
         self._sitting: Sitting | None = None

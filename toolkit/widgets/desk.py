@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from toolkit.widgets.code import source
+from toolkit.widgets.fold import Fold
 
 if TYPE_CHECKING:
     from toolkit.widgets.form_base import Form
 
 
-class Desk(ipywidgets.Accordion):
+class Desk(Fold):
     """What a form says as code, folded until it is asked for, and the buttons that save and open a file."""
 
     def __init__(self, form: Form) -> None:
@@ -26,8 +27,7 @@ class Desk(ipywidgets.Accordion):
         save.on_click(lambda _: self._try(self._save))
         fetch.on_click(lambda _: self._try(self._fetch))
         files = ipywidgets.HBox([self._path, save, fetch, self._said])
-        super().__init__([ipywidgets.VBox([self._code, files])], titles=("The same in code · save and open",))
-        self.selected_index = None
+        super().__init__("The same in code · save and open", [self._code, files])
 
     def show(self, value: Any) -> None:
         """Show the code of a value; without one, what is wrong."""
@@ -38,7 +38,7 @@ class Desk(ipywidgets.Accordion):
         try:
             self._said.value = html.escape(action())
         except ValueError as error:
-            self._said.value = f'<span role="alert" style="color: #b00020">{html.escape(str(error))}</span>'
+            self._said.value = f'<span role="alert" style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</span>'
 
     def _save(self) -> str:
         return f"saved: {self._form.save(self._path.value)}"

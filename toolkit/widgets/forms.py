@@ -19,6 +19,7 @@ from toolkit.traits.learning import Learner
 from toolkit.traits.memory import MemoryPolicy
 from toolkit.widgets.adds import AddsView, attach
 from toolkit.widgets.fields import Field, NumberField, SwitchField, TextField
+from toolkit.widgets.fold import Fold
 from toolkit.widgets.form import ComponentForm, Form
 from toolkit.widgets.memory_try import MemoryTry
 from toolkit.widgets.role_form import RoleForm
@@ -207,7 +208,7 @@ class ArmForm(Form):
             "repeat": NumberField("repeat", int, "Another number is an independent repeat, as an A/A test needs."),
         }
         more = [self.parts[part] for part in ("decider", "transcript", "lm", "repeat")]
-        self.more = ipywidgets.Accordion([ipywidgets.VBox(more)], titles=("more: decider, transcript, model, repeat",))
+        self.more = Fold("more: decider, transcript, model, repeat", more)
         traits = [self.parts[part] for part in Arm.traits]
         super().__init__(name, [self.title, *traits, self.more], nested)
         for field in (self.title, *self.parts.values()):

@@ -12,6 +12,7 @@ from toolkit.evaluation.adds import Adds
 from toolkit.evaluation.recalling import Found, Kept, Recalled, Recalling, kept_by, stands_in, untried
 from toolkit.traits.memory import MemoryPolicy
 from toolkit.widgets.adds import COLOURS, AddsView, prompt_html
+from toolkit.widgets.fold import Fold
 from toolkit.widgets.page import short, text
 
 _LABEL = {"description_width": "9.5em"}
@@ -60,9 +61,8 @@ class MemoryTry(ipywidgets.VBox):
         )  # fmt: skip
         self.button = ipywidgets.Button(description="Recall")
         self.button.on_click(self.ask)
-        box = ipywidgets.VBox([self.asked, self.texts, self.button, self.said])
-        self.fold = ipywidgets.Accordion([box], titles=("Try it: what would be recalled for a text",))
-        self.fold.selected_index = None
+        box = [self.asked, self.texts, self.button, self.said]
+        self.fold = Fold("Try it: what would be recalled for a text", box)
         super().__init__([self.drawing, self.fold])
         self.look()
 

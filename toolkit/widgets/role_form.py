@@ -16,6 +16,7 @@ from toolkit.streams.stream import Stream
 from toolkit.traits.role import PARTS, Role, RolePolicy
 from toolkit.traits.role_files import library, role
 from toolkit.widgets.adds import AddsView, attach
+from toolkit.widgets.fold import Fold
 from toolkit.widgets.form import ComponentForm
 
 _OWN = "as written below"
@@ -188,7 +189,7 @@ def _tokens(whole: Role) -> dict[str, int]:
     return {part: whole.tokens - (one.tokens if isinstance(one, Role) else 0) for part, one in rest.items()}
 
 
-class _Elsewhere(ipywidgets.Accordion):
+class _Elsewhere(Fold):
     """The part of a role's form that imports: a text that is pasted, or a file and which of its roles."""
 
     def __init__(self, form: RoleForm) -> None:
@@ -212,10 +213,7 @@ class _Elsewhere(ipywidgets.Accordion):
             one.observe(self._offer, "value")
         self.button.on_click(self._take)
         row = ipywidgets.HBox([self.name, self.button])
-        super().__init__(
-            [ipywidgets.VBox([self.text, self.path, self.search, row, self.said])], titles=("from elsewhere",)
-        )
-        self.selected_index = None
+        super().__init__("from elsewhere", [self.text, self.path, self.search, row, self.said])
 
     def _offer(self, _: object) -> None:
         """Offer the names in the file, where it has names."""
