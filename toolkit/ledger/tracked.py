@@ -49,11 +49,11 @@ class Tracked:
 
 
 def remember(folder: Path, shown: Tracked) -> None:
-    """Keep what a place shows of the study in ``folder``; what was kept of that place before is replaced."""
-    kept = {one.where: one for one in remembered(folder)}
-    if kept.pop(shown.where, None) == shown:
+    """Keep what a place shows of the study in ``folder``; of each place the latest, the latest place last."""
+    kept = remembered(folder)
+    if kept[-1:] == (shown,):
         return
-    told = [*kept.values(), shown]  # the latest last
+    told = [*(one for one in kept if one.where != shown.where), shown]
     table = [{"where": o.where, "experiment": o.experiment, "run": o.run, "runs": dict(o.runs)} for o in told]
     write_atomically(folder / _FILE, json.dumps(table, indent=1) + "\n")
 
