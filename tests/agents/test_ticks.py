@@ -14,7 +14,7 @@ from toolkit.agents.unprompted import MOMENT
 from toolkit.errors import AnswerError, Outage
 from toolkit.ledger.store import Ledger
 from toolkit.moves import WAIT, Act
-from toolkit.traits.goals import Agenda, GoalPolicy, Reactive, ReAct, Watch
+from toolkit.traits.goals import Agenda, GoalPolicy, ReAct, Reactive, Watch
 from toolkit.traits.learning import Bandit
 from toolkit.traits.memory import Retrieval, Shuffled
 
@@ -96,7 +96,7 @@ ARMS = [
     Arm("a", goals=Agenda(), memory=Pondering(), learning=Bandit(("", "Be brief."))),
     Arm("a", goals=ReAct(ticks=True), memory=Shuffled(Retrieval(k=2))),
     Arm("a", goals=Reactive("ticks"), memory=Outside()),
-    Arm("a", goals=EveryThird(), learning=Bandit(("", "Be brief."), step="act")),
+    Arm("a", goals=EveryThird(), learning=Bandit(("", "Be brief."))),
 ]
 
 
@@ -190,7 +190,7 @@ def test_a_user_is_forgotten_with_what_was_said_unprompted(opened: Open) -> None
     agent.answer("and mine?", user="tobias")
     other = agent.tick("the door opens", user="tobias")
     done = agent.forget("mara")
-    assert said.id in done.ids
+    assert said.id in done.removed
     assert agent.unprompted() == {other.id: other.goal}
     after, asked = agent.state(), len(Parrot.asked)
     agent.close()

@@ -132,10 +132,10 @@ class Chat(ipywidgets.VBox):
     """
 
     def __init__(self, agent: LiveAgent, user: str = "", against: Arm | str = "", every: float = 0.0) -> None:
+        self._one, self._ended = threading.RLock(), threading.Event()
         if every and not _SOONEST <= every < math.inf:
             raise ValueError(f"every must be 0 (no timer) or at least {_SOONEST:g} second but is {every!r}")
         self.agent, self.every = agent, every
-        self._one, self._ended = threading.RLock(), threading.Event()
         self._against = rival(against) if against else None
         past = agent.history()
         self._session = f"chat-{len(past)}"
