@@ -27,6 +27,7 @@ from toolkit.ledger.target import TrackingError, target
 from toolkit.ledger.tracked import Tracked, remember, remembered
 from toolkit.widgets.span_tree import lines, tree
 
+RUN = b'{"run": {"info": {"run_id": "a"}}}'
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e"
 
 
@@ -168,10 +169,9 @@ class _Liar(BaseHTTPRequestHandler):
         ((200, ("X", "y"), b"<html>"), "nobody answers .* as MLflow does"),
         ((200, ("X", "y"), b'{"run": 7}'), "nobody answers .* as MLflow does"),
         ((302, ("Location", "http://tracking.example/"), b""), r"does not show this study \(status 302\)"),
-        (
-            (200, ("Content-Security-Policy", "frame-ancestors 'self'"), b'{"run": {"info": {"run_id": "a"}}}'),
-            "forbids",
-        ),
+        ((200, ("Content-Security-Policy", "frame-ancestors 'self'"), RUN), "forbids .*frame-ancestors"),
+        ((200, ("X-Frame-Options", "SAMEORIGIN"), RUN), r"forbids that its pages are framed \(X-Frame-Options: SAMEO"),
+        ((200, ("X", "y"), RUN), "^$"),
     ],
 )
 def test_whatever_answers_on_a_port_is_not_taken_for_mlflow(says: tuple, why: str) -> None:
