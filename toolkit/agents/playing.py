@@ -205,7 +205,7 @@ def situated(
     return Step("plan" if plan else "act", instruction, inputs, output), here
 
 
-def _waiting(stage: Stage) -> list[str]:
+def _waiting(stage: Scenery) -> list[str]:
     return [f"{WAIT} - do nothing, let time pass"] if stage.ticks else [f"{WAIT} - nothing is left to do"]
 
 
