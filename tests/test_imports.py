@@ -38,7 +38,7 @@ SIDEWAYS = {
 }
 HEAVY = {
     "dspy": {"lm/", "agents/decision.py", "agents/tuning.py", "agents/wrapped_tuning.py"},
-    "mlflow": {"ledger/tracking.py"},
+    "mlflow": {"ledger/tracking.py", "ledger/tags.py"},
     "river": {"traits/learning/detectors.py"},
 }
 

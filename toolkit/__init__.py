@@ -94,6 +94,7 @@ _FACE = {
     "evaluation.rescore": ("rescore",),
     "evaluation.spec": ("load", "save"),
     "evaluation.study": ("Study",),
+    "evaluation.tracked_study": ("study_of",),
     "evaluation.violations": ("rule_violations",),
     "ledger.merge": ("merge",),
     "ledger.store": ("Ledger",),
@@ -235,6 +236,7 @@ _FACE = {
     "widgets.role_form": ("RoleForm",),
     "widgets.live": ("LiveStudy",),
     "widgets.memory_view": ("AgentMemory", "MemoryInspector"),
+    "widgets.mlflow_view": ("MlflowView", "RunInMlflow"),
     "widgets.study_form": ("StudyForm",),
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}

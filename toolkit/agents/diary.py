@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 from toolkit.agents.agent import Agent
 from toolkit.agents.arm import Arm
 from toolkit.agents.decision import Decision
+from toolkit.agents.unprompted import MOMENT, Moment, Scene, said
 from toolkit.component import Component, digest, parts_of
 from toolkit.errors import AnswerError
 from toolkit.ledger.call import Call
 from toolkit.ledger.events import Event, EventKind, Stage
 from toolkit.lm.model import Deciding, Engine, Model
 from toolkit.lm.tape import Recorder
+from toolkit.moves import WAIT, Observation
 from toolkit.records import Experience, Phase, Step, Task, Turn
 from toolkit.streams.stage import Stage as WorldStage
 from toolkit.traits.memory.policy import MemoryPolicy
 
 Seeds = tuple[int | str, ...]
+
+_MANY = 2_000  # events from which on living through them again shows how far it is
 
 
 class Thinking:
@@ -114,6 +118,8 @@ class Diary(Agent):
         self.events: list[Event] = []
         self._calls: list[tuple[Stage, Call]] = []
         self._stage: Stage = "learn"
+        self._last: dict[tuple[str, str], Experience] = {}
+        self._scene: Scene | None = None
         drawn = (*seeds, "repeat", arm.repeat)
         recorder = Recorder(model, engine, drawn, lambda call: None, tape, heard=self._hear, lenient=lenient)
         super().__init__(arm, step, Decision(model, deciding, recorder), seeds)
@@ -173,7 +179,65 @@ class Diary(Agent):
     def observe(self, experience: Experience) -> None:
         """As `Agent`."""
         super().observe(experience)
+        self._last[experience.task.user, experience.task.session] = experience
         self._note("answer", experience)
+
+    def tick(self, task: Task, t: int, lived: Experience | None = None, why: str = "") -> tuple[Experience, str]:
+        """Let time pass: what its goal policy makes of that, and the goal; an empty answer = nothing was said.
+
+        Parameters
+        ----------
+        task
+            What is seen, in the conversation of a user and a session; with actions, where it is to choose among some.
+        t
+            Which event of its life this is.
+        lived, why
+            What came of it then, where it is lived through again: the policy does so, too, from the tape.
+
+        Raises
+        ------
+        AnswerError
+            If the prompt does not fit the model; what the policy half did is not undone.
+        """
+        self.decision.at("stream", t)
+        self._stage = "act"
+        scene = self._here(task)
+        player = Moment(self, scene, scene.task if scene.asked and scene.now.text == MOMENT else task)
+        try:
+            turn = player.turn()
+        except AnswerError as error:
+            self._note("failed", Experience(f"stream/{t}", task, ""), status=error.status, error=str(error))
+            raise
+        finally:
+            self._stage = "learn"
+        self._calls = [("learn", call) for _, call in self._calls]  # living through it again makes them again
+        spent = turn.usage + self.decision.recorder.take("acting")
+        made = Experience(f"stream/{t}", task, said(turn), recalled=turn.recalled, usage=replace(spent, seconds=0.0))
+        seen = made if lived is None else lived
+        scene.moves[-1] = replace(scene.moves[-1], action=seen.answer or WAIT)
+        return self._noted(seen, why or player.why)
+
+    def _here(self, task: Task) -> Scene:
+        """The scene of a tick: it goes on until something is asked, or time passes in another conversation."""
+        whose = task.user, task.session
+        asked = self._last.get(whose)
+        if self._scene is None or (self._scene.whose, self._scene.asked) != (whose, asked):
+            self._scene = Scene(whose, asked)
+            self.goals.begin(self._scene.task, ())
+        self._scene.now = Observation(next(iter(task.inputs.values())), "tick", task.options)
+        return self._scene
+
+    def _noted(self, seen: Experience, why: str) -> tuple[Experience, str]:
+        """A tick, written down; what was said is remembered like an answer."""
+        if seen.answer:
+            why = why or type(self.goals).__name__
+            self.asked(seen.id, seen.task)
+            super().observe(seen)
+        else:
+            self.decision.think.take()
+            why = ""
+        self._note("tick", seen, why=why)
+        return seen, why
 
     def learn(self, experience: Experience) -> None:
         """As `Agent`."""
@@ -201,13 +265,20 @@ class Diary(Agent):
             self._calls.append(("act", bare))
 
     def _note(
-        self, kind: EventKind, experience: Experience, *, bare: bool = False, status: str = "ok", error: str = ""
+        self,
+        kind: EventKind,
+        experience: Experience,
+        *,
+        bare: bool = False,
+        status: str = "ok",
+        error: str = "",
+        why: str = "",
     ) -> None:
         phase, t = self.decision.place
         calls: tuple[tuple[Stage, Call], ...] = ()
         if not bare:
             calls, self._calls = tuple(self._calls), []
-        self.events.append(Event(kind, phase, t, experience, calls, status, error))
+        self.events.append(Event(kind, phase, t, experience, calls, status, error, why=why))
 
 
 def relive(
@@ -253,7 +324,21 @@ def relive(
                 diary.heard(event.experience)
             elif kind == "feedback":
                 diary.learn(event.experience)
+            elif kind == "tick":
+                diary.tick(event.experience.task, event.t, event.experience, event.why)
             told(event, diary.take())
+
+
+def with_bar(events: Iterable[Event], total: int, name: str, always: bool) -> Iterable[Event]:
+    """Events as they are; where they are many, or ``always``, a bar shows how far living through them is."""
+    if total < _MANY and not always:
+        return events
+    from tqdm.auto import tqdm  # in a notebook a bar of its own, not what looks like an error
+
+    shown: Iterable[Event] = tqdm(
+        events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5
+    )
+    return shown
 
 
 def _prepared(diary: Diary, events: Sequence[Event], told: Callable[[Event, list[Event]], object]) -> None:

@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING
 
 from toolkit.agents.answer import Answer, recalled
 from toolkit.agents.beside import answered_beside
-from toolkit.agents.diary import Diary, draws, relive
+from toolkit.agents.diary import Diary, draws, relive, with_bar
 from toolkit.agents.forgetting import forgotten
+from toolkit.agents.given import checked, task_of, tick_of
 from toolkit.agents.identity import Identity
+from toolkit.agents.unprompted import MOMENT, Unprompted
 from toolkit.errors import AnswerError
 from toolkit.ledger.agents import AgentFile
 from toolkit.ledger.events import Event
-from toolkit.records import Experience, Feedback, Memory, Task, Usage
+from toolkit.records import Experience, Memory, Task, Usage
 from toolkit.traits.memory.policy import Forgotten
 
 if TYPE_CHECKING:
     from toolkit.agents.arm import Arm
     from toolkit.widgets.chat import Chat
-
-_MANY = 2_000  # events from which on living through them again shows how far it is
 
 
 class LiveAgent:
@@ -60,6 +60,7 @@ class LiveAgent:
         self._lock = threading.RLock()
         self._life: Diary | None = None
         self._seen: dict[str, Experience] = {}
+        self._why: dict[str, str] = {}
         self._next, self._open = 0, True
         if anew:
             self._derive_again()
@@ -96,9 +97,55 @@ class LiveAgent:
             If the model cannot be reached; nothing is remembered then.
         """
         with self._lock:
-            task = self._task(given, user, session, tuple(options))
+            task = task_of(self.identity, self.name, self._next, given, user, session, options)
             with self._working(task, asked=True) as life:
                 return self._answered(life, task)
+
+    def tick(
+        self, seen: str = MOMENT, *, user: str = "", session: str = "", actions: Sequence[str] = ()
+    ) -> Unprompted | None:
+        """Let a moment pass, or something happen, without asking anything: what its goal policy makes of that.
+
+        The policy sees what was asked last in the conversation and what came since, as in a world. What it says is
+        remembered like an answer; a tick on which it is silent is kept too, and costs what the policy asks the model.
+
+        Parameters
+        ----------
+        seen
+            What is seen: an event, in words.
+        user, session
+            In which conversation.
+        actions
+            Closed actions to choose one from; ``"wait"`` is always among them. None = it says something in words.
+
+        Returns
+        -------
+        Unprompted or None
+            What it says or does; None = it is silent. Once it is returned, it is in the file.
+
+        Raises
+        ------
+        Outage
+            If the model cannot be reached; it is then as if no time had passed.
+        """
+        with self._lock:
+            self._living()
+            task = tick_of(self.identity, self._next, seen, user, session, actions)
+            with self._working(task, asked=False) as life:
+                try:
+                    said, why = life.tick(task, self._next)
+                except AnswerError as error:
+                    spent, self._life = self._keep(life.take()), None  # what its policy half did is undone
+                    return Unprompted(
+                        f"stream/{self._next - 1}", "", "", seen, "ask", error.status, str(error), (), spent
+                    )
+                spent = self._keep(life.take())
+                manner = life.goals.autonomy
+            return (
+                Unprompted(said.id, said.answer, why, seen, manner, recalled=said.recalled, usage=spent)
+                if why
+                else None
+            )
 
     def beside(
         self,
@@ -129,7 +176,7 @@ class LiveAgent:
         """
         with self._lock:
             self._living()
-            task = self._task(given, user, session, tuple(options))
+            task = task_of(self.identity, self.name, self._next, given, user, session, options)
             return answered_beside(self.identity, against, task, self._next)
 
     def feedback(
@@ -153,7 +200,7 @@ class LiveAgent:
         ValueError
             If nothing is told, the score is out of range, or there is no such answer.
         """
-        told = _checked(score, correction, text)
+        told = checked(score, correction, text)
         with self._lock:
             name = answer.id if isinstance(answer, Answer) else answer
             seen = self._seen.get(name)
@@ -176,6 +223,11 @@ class LiveAgent:
         """Everything that was answered, in order, each with the latest feedback."""
         with self._lock:
             return tuple(self._seen.values())
+
+    def unprompted(self) -> dict[str, str]:
+        """Of everything in `history` that it said unprompted: the goal that made it speak, by id."""
+        with self._lock:
+            return dict(self._why)
 
     def state(self) -> str:
         """A hash of all that memory, learning and the decider keep; equal before and after a restart."""
@@ -224,14 +276,15 @@ class LiveAgent:
             self._file.copy(Path(path))
             return Path(path)
 
-    def chat(self, *, user: str = "", against: Arm | str = "") -> Chat:
+    def chat(self, *, user: str = "", against: Arm | str = "", every: float = 0.0) -> Chat:
         """A conversation in the notebook, with the past turns above it and memory beside it.
 
-        With ``against="static"``, or an arm, everything is answered twice, as by `beside`.
+        With ``against="static"``, or an arm, everything is answered twice, as by `beside`; with ``every``, a moment
+        passes so often, in seconds, as by `tick`.
         """
         from toolkit.widgets.chat import Chat
 
-        return Chat(self, user=user, against=against)
+        return Chat(self, user=user, against=against, every=every)
 
     def close(self) -> None:
         """Let others open it. What was acknowledged is in the file already."""
@@ -265,20 +318,6 @@ class LiveAgent:
         spent = self._keep(life.take())
         return Answer(name, given, "truncated" if cut else "ok", "", found, spent)
 
-    def _task(self, given: Task | Mapping[str, str] | str, user: str, session: str, options: tuple[str, ...]) -> Task:
-        if isinstance(given, Task):
-            return given
-        wanted = self.identity.step.inputs
-        inputs = {wanted[0]: given} if isinstance(given, str) and len(wanted) == 1 else given
-        if not isinstance(inputs, Mapping) or set(inputs) != set(wanted):
-            raise ValueError(
-                f"agent {self.name!r} answers from the inputs {', '.join(wanted)} but was given {given!r:.200}: give "
-                "them by name"
-            )
-        ordered = {name: _sound(str(inputs[name])) for name in wanted}
-        closed = options or self.identity.options
-        return Task(f"live/{self._next}", ordered, closed, user, session, float(self._next))
-
     @contextmanager
     def _working(self, task: Task, *, asked: bool) -> Iterator[Diary]:
         """The agent, awake. Where anything raises, what it half did is undone: it is made anew from its file."""
@@ -309,14 +348,16 @@ class LiveAgent:
         return sum((call.usage for event in events for _, call in event.calls), Usage())
 
     def _remember(self, event: Event) -> None:
-        if event.kind in ("answer", "feedback"):
+        if event.kind in ("answer", "feedback") or event.why:
             self._seen[event.experience.id] = event.experience
+        if event.why:
+            self._why[event.experience.id] = event.why
         if event.phase == "stream" and event.kind != "prepare":
             self._next = max(self._next, event.t + 1)
 
     def _begin(self) -> None:
         """Live through everything again, from the tape alone."""
-        self._seen, self._next = {}, 0
+        self._seen, self._why, self._next = {}, {}, 0
         self._life = self._relived(self._file.events(), lambda event, _: self._remember(event))
 
     def _relived(
@@ -335,7 +376,7 @@ class LiveAgent:
             vectors=self._file.vectors(),
         )
         total = len(events) if isinstance(events, Sequence) else self._file.count()
-        relive(life, _shown(events, total, self.name, anew), self._file.passed(recalls=recalls), told)
+        relive(life, with_bar(events, total, self.name, anew), self._file.passed(recalls=recalls), told)
         return life
 
     def _derive_again(self) -> None:
@@ -344,27 +385,3 @@ class LiveAgent:
 
         derived(self._file, self._relived, self.identity.config())
         self._begin()
-
-
-def _shown(events: Iterable[Event], total: int, name: str, always: bool) -> Iterable[Event]:
-    if total < _MANY and not always:
-        return events
-    from tqdm.auto import tqdm  # in a notebook a bar of its own, not what looks like an error
-
-    shown: Iterable[Event] = tqdm(
-        events, total=total, unit="event", desc=name, delay=0 if always else 1, mininterval=0.5
-    )
-    return shown
-
-
-def _sound(text: str) -> str:
-    """A text without half characters, which no model can be sent."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _checked(score: float | None, correction: str | None, text: str) -> Feedback:
-    if score is None and correction is None and not text:
-        raise ValueError("feedback must say something: give a score in [0, 1], a correction, or a text")
-    if score is not None and (isinstance(score, bool) or not 0 <= score <= 1):
-        raise ValueError(f"score must be a number between 0 and 1 but is {score!r}")
-    return Feedback(None if score is None else float(score), correction, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from toolkit.errors import AnswerError
 from toolkit.moves import ALL_AT_ONCE, WAIT, Act, Move, Observation, Tool, planned
@@ -37,7 +37,7 @@ def play(agent: Agent, task: Task, stage: Stage) -> tuple[Turn, ...]:
         If the model cannot be reached.
     """
     turns: list[Turn] = []
-    player = _Player(agent, task, stage)
+    player = Player(agent, task, stage)
     try:
         stage.begin()
         agent.goals.begin(task, allowed(stage.tools, agent.role))
@@ -50,12 +50,70 @@ def play(agent: Agent, task: Task, stage: Stage) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-class _Player:
-    """One agent on one stage."""
+class Scenery(Protocol):
+    """What an agent acts on: a world's stage, or the life of an agent in use between two things it is asked."""
 
-    def __init__(self, agent: Agent, task: Task, stage: Stage) -> None:
+    @property
+    def now(self) -> Observation:
+        """What there is to see."""
+        ...
+
+    @property
+    def moves(self) -> Sequence[Move]:
+        """What was done so far."""
+        ...
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """What can be done."""
+        ...
+
+    @property
+    def ticks(self) -> bool:
+        """Whether time passes."""
+        ...
+
+    @property
+    def left(self) -> int:
+        """Turns that are left."""
+        ...
+
+    @property
+    def unlisted(self) -> str:
+        """What can be done where no actions are listed, in words; empty = nothing is said of it."""
+        ...
+
+    def best(self) -> str:
+        """What the best would do now; not for agents."""
+        ...
+
+    def act(self, act: Act) -> Observation:
+        """Take an action."""
+        ...
+
+    def fail(self, failure: AnswerError) -> None:
+        """Note that the agent has failed for good."""
+        ...
+
+
+class Player:
+    """One agent on one stage.
+
+    Parameters
+    ----------
+    agent, task, stage
+        Who acts, what it was given, and on what.
+
+    Attributes
+    ----------
+    why
+        What made its goal policy act on the last turn, in words.
+    """
+
+    def __init__(self, agent: Agent, task: Task, stage: Scenery) -> None:
         self._agent, self._task, self._stage = agent, task, stage
         self._taken: Turn | None = None
+        self.why = ""
 
     def turn(self) -> Turn:
         """Take one; it holds what was spent, however it ends."""
@@ -84,7 +142,9 @@ class _Player:
         moves = tuple(move.unrewarded for move in stage.moves)
         now = Situation(self._task, offered(stage.now, agent.role), moves, tools, stage.left)
         with agent.decision.booked("acting"):  # what a goal policy asks the model is part of acting
-            return agent.goals.act(now, self._choose)
+            act = agent.goals.act(now, self._choose)
+        self.why = agent.goals.because(now, act)
+        return act
 
     def _choose(
         self,
@@ -122,7 +182,7 @@ def allowed(tools: Sequence[Tool], role: RolePolicy) -> tuple[Tool, ...]:
 
 
 def situated(
-    step: Step, task: Task, stage: Stage, among: Sequence[str] | None, thought: str, plan: bool, role: RolePolicy
+    step: Step, task: Task, stage: Scenery, among: Sequence[str] | None, thought: str, plan: bool, role: RolePolicy
 ) -> tuple[Step, Task]:
     """A stream's step and a task as they stand on this turn: what was done, what is seen, and what can be done."""
     now = offered(stage.now, role)
@@ -130,7 +190,13 @@ def situated(
     options = () if plan else can
     own = allowed(stage.tools, role)
     tools = "" if options or not own else "\n".join([*(tool.signature for tool in own), *_waiting(stage)])
-    shown = {"tools": tools, "done": history(stage.moves), "now": now.text, "can": planned(can), "thought": thought}
+    shown = {
+        "tools": tools,
+        "done": history(stage.moves),
+        "now": now.text,
+        "can": planned(can) or stage.unlisted,
+        "thought": thought,
+    }
     shown = {name: text for name, text in shown.items() if text and name not in task.inputs}
     inputs = (*(name for name in step.inputs if name in task.inputs), *shown)
     instruction = f"{step.instruction} {ALL_AT_ONCE}" if plan else step.instruction
@@ -139,7 +205,7 @@ def situated(
     return Step("plan" if plan else "act", instruction, inputs, output), here
 
 
-def _waiting(stage: Stage) -> list[str]:
+def _waiting(stage: Scenery) -> list[str]:
     return [f"{WAIT} - do nothing, let time pass"] if stage.ticks else [f"{WAIT} - nothing is left to do"]
 
 

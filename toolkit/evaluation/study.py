@@ -26,7 +26,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import target
 from toolkit.lm.model import Deciding, Model, model
 from toolkit.streams.channel import Channel, FullLabel
-from toolkit.streams.scoring import Scorer, as_named, scorer_by_name
+from toolkit.streams.scoring import Scorer, scorer_by_name
 from toolkit.streams.stream import Stream
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from toolkit.evaluation.replay import Replay
     from toolkit.widgets.episode import EpisodeView
     from toolkit.widgets.live import LiveStudy
+    from toolkit.widgets.mlflow_view import MlflowView
 
 __all__ = ["Study", "StudyBusy", "StudyChanged"]
 
@@ -359,6 +360,12 @@ class Study(Displayed):
 
         return live_agent(self, arm, seed=seed, name=name, **which)
 
+    def mlflow(self, arm: str = "", *, seed: int | None = None, server: str = "") -> MlflowView:
+        """Where MLflow shows the study, with its page where a server answers, and a trace of each arm; `MlflowView`."""
+        from toolkit.widgets.mlflow_view import MlflowView
+
+        return MlflowView(self, arm, seed=seed, server=server)
+
     def replay(self) -> Replay:
         """Every finished run once more, from its tape, with the model absent; see `toolkit.evaluation.replay`."""
         from toolkit.evaluation.replay import replay
@@ -367,33 +374,9 @@ class Study(Displayed):
 
     def config(self) -> Config:
         """The study as plain values, as they stand in ``study.toml``."""
-        found: Config = {
-            "name": self.name,
-            "lm": self.lm.config(),
-            "seeds": list(self.seeds),
-            "study_seed": self.study_seed,
-            "order": self.order if isinstance(self.order, str) else list(self.order),
-            "deciding": self.deciding,
-            "baseline": self.baseline,
-            "scorers": [one if isinstance(one, str) else one.config() for one in map(as_named, self.scorers)],
-        }
-        if self.stop_when:
-            found["stop_when"] = list(self.stop_when)
-        if self.second_pass:
-            second = self.second_pass
-            found["second_pass"] = second if isinstance(second, str) else second.config()
-        if self.counterfactuals:
-            found["counterfactuals"] = self.counterfactuals
-        if self.exams:
-            found["exams"] = self.exams.config()
-        if self.code:
-            found["code"] = [str(path) for path in self.code]
-        arms = [arm.config() for arm in self.arms]
-        one = len(self.streams) == 1
-        told = {"stream": self.stream.config()} if one else {"streams": [s.config() for s in self.streams]}
-        budget = {"budget": self.budget.config()} if self.budget else {}
-        claims = {"hypotheses": [one.config() for one in self.hypotheses]} if self.hypotheses else {}
-        return {"study": found, **told, "channel": self.channel.config(), **budget, "arms": arms, **claims}
+        from toolkit.evaluation.written import written
+
+        return written(self)
 
     def __repr__(self) -> str:
         arms, streams = ", ".join(arm.name for arm in self.arms), ", ".join(map(repr, self.streams))

@@ -14,7 +14,7 @@ from toolkit.ledger.call import Call
 from toolkit.ledger.rows import call_row
 from toolkit.records import Experience, Feedback, Phase, Task, Usage, Weighed
 
-EventKind = Literal["prepare", "tell", "answer", "failed", "feedback", "forget"]
+EventKind = Literal["prepare", "tell", "answer", "failed", "feedback", "forget", "tick"]
 Stage = Literal["act", "learn"]
 
 
@@ -27,7 +27,8 @@ class Event:
     kind
         ``"prepare"``: a labelled task before the first one; ``"tell"``: what there was nothing to answer to;
         ``"answer"``: a task and what was answered; ``"failed"``: a task without an answer; ``"feedback"``: what was
-        said of an answer, whenever it came; ``"forget"``: that there was more once.
+        said of an answer, whenever it came; ``"forget"``: that there was more once; ``"tick"``: that time passed, and
+        what was said unprompted, if anything was.
     phase, t
         Where its calls stand on the tape.
     calls
@@ -35,6 +36,8 @@ class Event:
         made of it.
     status, error
         Of a failed one.
+    why
+        Of a tick: the goal that made it speak.
     at
         When, UTC; for people, no agent is told.
     """
@@ -48,6 +51,7 @@ class Event:
     error: str = ""
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     seq: int = -1
+    why: str = ""
 
 
 def numbered(event: Event, seq: int) -> Event:
@@ -67,6 +71,8 @@ def event_row(event: Event) -> list[object]:
         "error": event.error,
         "usage": {name: _known(getattr(seen.usage, name)) for name in Usage.__dataclass_fields__},
     }
+    if event.why:
+        body["why"] = event.why
     if seen.weighed is not None:
         body["weighed"] = asdict(seen.weighed)
     at = event.at.astimezone(UTC).replace(tzinfo=None)
@@ -84,7 +90,8 @@ def event_of(row: tuple[Any, ...]) -> Event:
     weighed = Weighed(**told["weighed"]) if "weighed" in told else None
     task, spent = _task_of(told["task"]), Usage(**used)
     seen = Experience(json.loads(experience), task, told["answer"], feedback, recalled, spent, weighed)
-    return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq)
+    why = told.get("why", "")
+    return Event(kind, phase, t, seen, (), told["status"], told["error"], at.replace(tzinfo=UTC), seq, why)
 
 
 def kept_call_row(seq: int, place: int, stage: Stage, call: Call) -> list[object]:

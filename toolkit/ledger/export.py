@@ -21,6 +21,7 @@ from toolkit.ledger.rows import RunRecord
 from toolkit.ledger.spans import recorded, sample, spans
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target, locked
+from toolkit.ledger.tracked import FOLDER, STUDY, Tracked, remember
 from toolkit.ledger.tracking import Mlflow, Shown, check
 
 _EXPORTED, _TRACED = "toolkit.episodes", "toolkit.traces"
@@ -104,6 +105,17 @@ class Exporter:
             if findings is not None and findings.prompts:
                 self._prompts(parent, begun, findings.prompts)
             self._conclude(parent, begun, findings, over)
+            self._remember(begun)
+
+    def _whose(self, folder: Path) -> dict[str, str]:
+        """Tags by which a run in MLflow leads back: no place on this machine, as others may read them."""
+        return {STUDY: self.study, FOLDER: folder.relative_to(self.ledger.root).as_posix()}
+
+    def _remember(self, begun: Sequence[PlannedRun]) -> None:
+        """Keep beside the study which runs in MLflow are its own."""
+        ids = {} if self._open is None else self._open.ids
+        own = {run.folder: ids[run.folder] for run in begun if run.folder in ids}
+        remember(self.folder, Tracked(self.target.shown, self.experiment, self.run, own))
 
     def _course(self, run: str) -> Course:
         return self._courses.setdefault(run, Course(self._follower.records[run].tasks))
@@ -117,6 +129,7 @@ class Exporter:
     def _parent(self, plan: Mapping[str, Any], begun: Sequence[PlannedRun]) -> Shown:
         shown = self._show(f"study {self.study}", self.study, min(self._times(run)[0] for run in begun))
         self.run = shown.id
+        shown.tag(self._whose(self.folder))
         shown.params(
             {
                 "stream": plan["stream"],
@@ -137,6 +150,7 @@ class Exporter:
         start, end = self._times(run)
         shown = self._show(self._follower.named(run), run.folder, start, parent.id)
         shown.params(_params(record, plan, self._commit()))
+        shown.tag(self._whose(self.folder / "runs" / run.folder))
         done = check(shown, course, _EXPORTED)
         if len(course) > done:
             shown.points(course.points(done))

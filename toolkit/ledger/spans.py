@@ -62,6 +62,11 @@ def sample(tasks: int) -> tuple[int, ...]:
     return tuple(sorted({round(part * (tasks - 1) / (SAMPLED - 1)) for part in range(SAMPLED)}))
 
 
+def trace_digits(experiment: str, episode: Row) -> str:
+    """The digits of the id that an episode's trace has in an experiment of MLflow's: ``tr-`` and these."""
+    return digest([experiment, episode["run"], episode["arm"], episode["phase"], episode["t"]])[:32]
+
+
 def recorded(ledger: Ledger, study: str, run: str, places: Sequence[int]) -> Iterator[tuple[Row, list[Row]]]:
     """Episodes of a run with their calls, as rows.
 

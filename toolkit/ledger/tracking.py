@@ -1,6 +1,6 @@
 """MLflow, as far as the toolkit uses it: one experiment a study, runs found again by a key, curves, figures, traces.
 
-The only module that imports MLflow, and only when something is written; call it in a process whose environment is
+Only this module and `toolkit.ledger.tags` import MLflow; call it in a process whose environment is
 `toolkit.ledger.target.Target.environment`. Every write may be repeated: equal points, params, tags and spans are one.
 """
 
@@ -18,7 +18,7 @@ from toolkit.component import digest
 from toolkit.ledger.course import Course, Point
 from toolkit.ledger.prompts import PromptText
 from toolkit.ledger.rows import Row
-from toolkit.ledger.spans import SpanRow
+from toolkit.ledger.spans import SpanRow, trace_digits
 from toolkit.ledger.target import Target, TrackingError, artifacts, database, locked
 
 if TYPE_CHECKING:
@@ -92,6 +92,11 @@ class Mlflow:
             made = self.client.create_run(self.experiment, round(start * 1000), tags, name)
             self._shown[key] = Shown(self, made)
         return self._shown[key]
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """MLflow's id of each run, by its key."""
+        return {key: shown.id for key, shown in self._shown.items()}
 
     def registry(self) -> str:
         """Why prompts cannot be registered here; empty where they can."""
@@ -271,7 +276,7 @@ class Shown:
         from mlflow.tracing.client import TracingClient
 
         experiment = self._place.experiment
-        identity = digest([experiment, episode["run"], episode["arm"], episode["phase"], episode["t"]])[:32]
+        identity = trace_digits(experiment, episode)
         tracing = TracingClient(self._place.target.uri)
         tracing.log_spans(experiment, [_span(row, identity, experiment, model) for row in rows])
         tracing.start_trace(_trace(episode, rows[0], identity, experiment, self.id))

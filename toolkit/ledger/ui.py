@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from toolkit.ledger.pages import note_address
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target, TrackingError, artifacts, database
 
@@ -39,7 +40,8 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
     """
     _ask_for(port)
     target = Target(f"sqlite:///{database(ledger.root)}", own=True)
-    os.environ.update(target.environment())
+    framed = {"MLFLOW_SERVER_X_FRAME_OPTIONS": "NONE"}  # a notebook's origin is another: it could embed no page
+    os.environ.update(framed | target.environment())
     from toolkit.ledger.tracking import create_database
 
     create_database(ledger.root)
@@ -51,10 +53,13 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
     with _ended_with_us(process) as server:
         try:
             _await(server, port, log)
+            note_address(ledger.root, f"http://{HOST}:{port}")
             tell(f"http://{HOST}:{port}")
             return server.wait()
         except KeyboardInterrupt:
             return 0
+        finally:
+            note_address(ledger.root, "")
 
 
 def _ask_for(port: int) -> None:

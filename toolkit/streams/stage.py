@@ -96,6 +96,11 @@ class Stage:
         return self._now
 
     @property
+    def unlisted(self) -> str:
+        """What can be done where the world lists no actions: its tools say so."""
+        return ""
+
+    @property
     def over(self) -> bool:
         """Whether the episode has ended."""
         return self._ended is not None

@@ -8,6 +8,7 @@ from toolkit.widgets.episode import EpisodeView
 from toolkit.widgets.forms import ArmForm, GoalForm, LearnerForm, MemoryForm
 from toolkit.widgets.live import LiveStudy
 from toolkit.widgets.memory_view import AgentMemory, MemoryInspector
+from toolkit.widgets.mlflow_view import MlflowView
 from toolkit.widgets.program_diff import ProgramDiff
 from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
@@ -25,6 +26,7 @@ __all__ = [
     "LiveStudy",
     "MemoryForm",
     "MemoryInspector",
+    "MlflowView",
     "ProgramDiff",
     "RoleForm",
     "StudyForm",

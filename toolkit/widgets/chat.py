@@ -1,9 +1,15 @@
-"""A conversation with a live agent in the notebook: a line to write on, what was said and kept, a word on answers."""
+"""A conversation with a live agent in the notebook: a line to write on, what was said and kept, a word on answers.
+
+What the agent says unprompted, when time passes, stands among the answers, marked, with the goal that made it speak.
+"""
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Sequence
 from html import escape
+from typing import Any
 
 import ipywidgets
 
@@ -11,12 +17,14 @@ from toolkit.agents.answer import Answer
 from toolkit.agents.arm import Arm
 from toolkit.agents.beside import rival
 from toolkit.agents.live import LiveAgent
+from toolkit.agents.unprompted import MOMENT
 from toolkit.analysis.shown import visible
 from toolkit.errors import ToolkitError
 from toolkit.records import Experience, Feedback, Task
 
 _PAST = 20  # turns from before that are shown
 _KEPT = 12  # memories that are shown, the latest
+_SOONEST = 1.0  # seconds between two ticks of a timer, at least: each may cost calls
 
 
 class Turn(ipywidgets.VBox):
@@ -32,10 +40,14 @@ class Turn(ipywidgets.VBox):
         What was wrong, where there is no answer.
     other
         What the other arm answered, which is nobody's to judge.
+    goal
+        What made it speak, where nobody had prompted it; empty = it was asked.
     """
 
-    def __init__(self, chat: Chat, seen: Experience, note: str = "", other: Answer | None = None) -> None:
-        self._chat, self.id = chat, seen.id
+    def __init__(
+        self, chat: Chat, seen: Experience, note: str = "", other: Answer | None = None, goal: str = ""
+    ) -> None:
+        self._chat, self.id, self.goal = chat, seen.id, goal
         self.said = ipywidgets.HTML()
         self.good = ipywidgets.Button(description="👍", tooltip="this was right", layout={"width": "3.5em"})
         self.right = ipywidgets.Text(placeholder="what would have been right?", layout={"width": "20em"})
@@ -44,7 +56,9 @@ class Turn(ipywidgets.VBox):
         self.right.continuous_update = False
         self.right.observe(lambda change: self._corrected(str(change["new"])), "value")
         row = ipywidgets.HBox([self.good, self.right, self.judged])
-        asked = "<br>".join(escape(visible(text)) for text in seen.task.inputs.values())
+        asked = "<br>".join(escape(visible(text)) for text in seen.task.inputs.values() if text or not goal)
+        if goal:
+            asked = f"<b>unprompted</b>, for the goal <b>{escape(visible(goal))}</b>; it saw: {asked}"
         answered = escape(visible(seen.answer)) or f"<i>(no answer: {escape(note)})</i>"
         both = _column(chat.agent.name, answered) if other is None else _columns(chat, answered, other)
         self.said.value = f"<div style='opacity:.7'>{asked}</div>{both}"
@@ -89,11 +103,21 @@ class Chat(ipywidgets.VBox):
         Who is speaking; can be changed in the view.
     against
         An arm, or ``"static"``, that answers everything too, as by `LiveAgent.beside`; empty = none.
+    every
+        How often a moment passes by itself, in seconds, at least 1, as by `moment`; 0 = only when it is said. Each may
+        cost calls. It ends when the panel is closed, by ``timer.value = False``, and where anything goes wrong.
 
     Attributes
     ----------
     memory
         What the agent has kept, the latest last; what stood in the last prompt is marked.
+    timer
+        Whether moments pass by themselves; None without ``every``.
+
+    Raises
+    ------
+    ValueError
+        If ``every`` is too short, or ``against`` is no arm.
 
     Examples
     --------
@@ -107,12 +131,16 @@ class Chat(ipywidgets.VBox):
     'at the depot'
     """
 
-    def __init__(self, agent: LiveAgent, user: str = "", against: Arm | str = "") -> None:
-        self.agent = agent
+    def __init__(self, agent: LiveAgent, user: str = "", against: Arm | str = "", every: float = 0.0) -> None:
+        self._one, self._ended = threading.RLock(), threading.Event()
+        if every and not _SOONEST <= every < math.inf:
+            raise ValueError(f"every must be 0 (no timer) or at least {_SOONEST:g} second but is {every!r}")
+        self.agent, self.every = agent, every
         self._against = rival(against) if against else None
         past = agent.history()
         self._session = f"chat-{len(past)}"
-        self.turns = ipywidgets.VBox([Turn(self, seen) for seen in past[-_PAST:]])
+        goals = agent.unprompted()
+        self.turns = ipywidgets.VBox([Turn(self, seen, goal=goals.get(seen.id, "")) for seen in past[-_PAST:]])
         wanted = agent.identity.step.inputs
         self.inputs = {name: ipywidgets.Text(placeholder=name, layout={"width": "30em"}) for name in wanted}
         self.user = ipywidgets.Text(value=user, placeholder="who is speaking", layout={"width": "10em"})
@@ -123,8 +151,23 @@ class Chat(ipywidgets.VBox):
         row = ipywidgets.HBox([self.user, *self.inputs.values(), self.button])
         self.memory = ipywidgets.HTML()
         aside = ipywidgets.Accordion([self.memory], titles=("What it has kept",), selected_index=None)
-        super().__init__([*head, self.turns, row, self.note, aside])
+        super().__init__([*head, self.turns, row, self._moments(), self.note, aside])
         self._remembered(())
+        if self.timer is not None:
+            self.timer.value = True
+
+    def _moments(self) -> ipywidgets.HBox:
+        """The row by which time passes, and what all has cost."""
+        self.happens = ipywidgets.Text(
+            description="happens", placeholder="nothing in particular", layout={"width": "24em"}
+        )
+        self.passes = ipywidgets.Button(description="A moment passes", layout={"width": "11em"})
+        self.passes.on_click(lambda _: self.heard(self._passed))
+        self.cost = ipywidgets.HTML()
+        self.timer = ipywidgets.ToggleButton(description=f"every {self.every:g} s") if self.every else None
+        if self.timer is not None:
+            self.timer.observe(self._timed, "value")
+        return ipywidgets.HBox([self.happens, self.passes, *([self.timer] if self.timer else []), self.cost])
 
     @property
     def rival(self) -> str:
@@ -143,12 +186,59 @@ class Chat(ipywidgets.VBox):
         """
         inputs = dict(zip(self.inputs, given, strict=True))
         where = {"user": self.user.value, "session": self._session}
-        other = None if self._against is None else self.agent.beside(inputs, against=self._against, **where)
-        answer: Answer = self.agent.answer(inputs, **where)
-        turn = Turn(self, Experience(answer.id, Task("", inputs), answer.text), answer.error, other)
+        with self._one:
+            other = None if self._against is None else self.agent.beside(inputs, against=self._against, **where)
+            answer: Answer = self.agent.answer(inputs, **where)
+            turn = Turn(self, Experience(answer.id, Task("", inputs), answer.text), answer.error, other)
+            return self._stands(turn, answer.recalled)
+
+    def moment(self, seen: str = "") -> Turn | None:
+        """Let a moment pass, or something happen, as by `LiveAgent.tick`; what was said unprompted, None if nothing.
+
+        Raises
+        ------
+        Outage
+            If the model cannot be reached.
+        """
+        told = seen.strip() or MOMENT
+        with self._one:
+            said = self.agent.tick(told, user=self.user.value, session=self._session)
+            if said is None or not said.text:
+                self.note.value = "A moment has passed: it is silent." if said is None else escape(visible(str(said)))
+                self._remembered(())
+                return None
+            turn = Turn(self, Experience(said.id, Task("", {"seen": told}), said.text), goal=said.goal)
+            return self._stands(turn, said.recalled)
+
+    def close(self) -> None:
+        """Take the panel away; its timer ends."""
+        self._ended.set()
+        super().close()
+
+    def _stands(self, turn: Turn, recalled: Sequence[str]) -> Turn:
         self.turns.children = (*self.turns.children, turn)
-        self._remembered(answer.recalled)
+        self._remembered(recalled)
         return turn
+
+    def _passed(self) -> None:
+        self.moment(self.happens.value)
+        self.happens.value = ""
+
+    def _timed(self, change: dict[str, Any]) -> None:
+        """The timer was switched on or off."""
+        self._ended.set()  # the thread that may be there
+        if change["new"]:
+            self._ended = threading.Event()
+            self.thread = threading.Thread(target=self._passing, args=(self._ended,), daemon=True, name="moments")
+            self.thread.start()
+
+    def _passing(self, ended: threading.Event) -> None:
+        """Let moments pass until it is ended, or something goes wrong."""
+        while not ended.wait(self.every):
+            if not self.heard(self.moment):
+                ended.set()
+                if self.timer is not None:
+                    self.timer.value = False
 
     def judge(self, turn: Turn, *, score: float | None = None, correction: str | None = None) -> None:
         """Say how good an answer was, of an earlier day too; see `LiveAgent.feedback`."""
@@ -156,13 +246,21 @@ class Chat(ipywidgets.VBox):
         turn.show(Feedback(score, correction))
         self._remembered(())
 
-    def heard(self, done: Callable[[], object]) -> None:
-        """Do what a button was pressed for; what goes wrong is shown, since nobody sees an exception of a button."""
+    def heard(self, done: Callable[[], object]) -> bool:
+        """Do what a button was pressed for; what goes wrong is shown, since nobody sees an exception of a button.
+
+        Returns
+        -------
+        bool
+            Whether it went well.
+        """
         self.note.value = ""
         try:
             done()
         except (ToolkitError, ValueError) as error:
-            self.note.value = escape(str(error))
+            self.note.value = escape(visible(error))
+            return False
+        return True
 
     def _sent(self) -> None:
         given = [field.value.strip() for field in self.inputs.values()]
@@ -172,7 +270,7 @@ class Chat(ipywidgets.VBox):
                 field.value = ""
 
     def _remembered(self, recalled: Sequence[str]) -> None:
-        """Show what memory keeps, and what of it stood in the last prompt."""
+        """Show what memory keeps, what of it stood in the last prompt, and what all has cost."""
         kept = self.agent.memories()
         lines = [
             f"<li>{'<b>▸ ' if one.id in recalled else ''}{escape(visible(one.text))} → {escape(visible(one.answer))}"
@@ -182,3 +280,6 @@ class Chat(ipywidgets.VBox):
         more = f"<p>{len(kept) - _KEPT} earlier ones are not shown.</p>" if len(kept) > _KEPT else ""
         told = f"{more}<ul>{''.join(lines)}</ul>" if kept else "<p>Nothing yet.</p>"
         self.memory.value = told
+        spent = self.agent.spent()
+        dollars = "" if spent.dollars == 0 else f", {spent.dollars:.4f} dollars"
+        self.cost.value = f"<small>so far {spent.calls:,} calls, {spent.tokens:,} tokens{dollars}</small>"

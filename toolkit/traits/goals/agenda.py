@@ -151,6 +151,10 @@ class Agenda(Thoughtful):
         """On ticks only while a goal is open."""
         return super().wants(now) or bool(in_order(self._goals))
 
+    def because(self, now: Situation, act: Act) -> str:
+        """The open goal that comes first."""
+        return next((one.name for one in in_order(self._goals)), "") or super().because(now, act)
+
     def act(self, now: Situation, choose: Choose) -> Act:
         """Draw up or review, then decide."""
         self._turn = len(now.moves)

@@ -142,6 +142,10 @@ class GoalPolicy(Trait, kind="goals"):
         prompts = int(now.now.cause == "prompt")
         return Act(choice.action, self.autonomy, prompts, thought, choice.refused)
 
+    def because(self, now: Situation, act: Act) -> str:
+        """What made it act, in words, for whoever is shown what it did unprompted; asked after `act`, costs nothing."""
+        return act.thought or type(self).__name__
+
     def observe(self, experience: Experience) -> None:
         """Take note of feedback."""
 

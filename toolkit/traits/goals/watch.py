@@ -72,6 +72,11 @@ class Watch(GoalPolicy):
                     f"themselves need a backslash: {re.escape(condition)!r}"
                 ) from error
 
+    def because(self, now: Situation, act: Act) -> str:
+        """The conditions that were met."""
+        found = [one for one in self.conditions if re.search(one, now.now.text, re.IGNORECASE)]
+        return ", ".join(found) or super().because(now, act)
+
     def met(self, text: str) -> bool:
         """Whether what is seen meets a condition."""
         return not self.conditions or any(re.search(one, text, re.IGNORECASE) for one in self.conditions)
