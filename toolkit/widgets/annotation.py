@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import traitlets
 
@@ -96,7 +96,8 @@ class AnnotationQueue(Page):
         ledger: Ledger | str | Path | None = None,
     ) -> None:
         kept = of_study(study, ledger)[1]
-        sheet = Sheet(rubric, choices, tuple(pair), tuple(arms), n, seed, stream, name)
+        chosen: Any = choices if isinstance(choices, str) else tuple(choices)
+        sheet = Sheet(rubric, chosen, tuple(pair), tuple(arms), n, seed, stream, name)
         self._study, self._kept = study, kept if isinstance(kept, Ledger) else Ledger(kept)
         self._queue = queue(study, sheet, ledger=self._kept)
         self._sitting: Sitting | None = None

@@ -21,7 +21,9 @@ from toolkit.agents.unprompted import MOMENT
 from toolkit.analysis.shown import visible
 from toolkit.errors import ToolkitError
 from toolkit.records import Experience, Feedback, Task
+from toolkit.widgets.fold import Fold
 
+_LABEL = {"description_width": "initial"}
 _PAST = 20  # turns from before that are shown
 _KEPT = 12  # memories that are shown, the latest
 _SOONEST = 1.0  # seconds between two ticks of a timer, at least: each may cost calls
@@ -50,7 +52,7 @@ class Turn(ipywidgets.VBox):
         self._chat, self.id, self.goal = chat, seen.id, goal
         self.said = ipywidgets.HTML()
         self.good = ipywidgets.Button(description="👍", tooltip="this was right", layout={"width": "3.5em"})
-        self.right = ipywidgets.Text(placeholder="what would have been right?", layout={"width": "20em"})
+        self.right = ipywidgets.Text(description="right would be", layout={"width": "24em"}, style=_LABEL)
         self.judged = ipywidgets.HTML()
         self.good.on_click(lambda _: chat.heard(lambda: chat.judge(self, score=1.0)))
         self.right.continuous_update = False
@@ -142,15 +144,16 @@ class Chat(ipywidgets.VBox):
         goals = agent.unprompted()
         self.turns = ipywidgets.VBox([Turn(self, seen, goal=goals.get(seen.id, "")) for seen in past[-_PAST:]])
         wanted = agent.identity.step.inputs
-        self.inputs = {name: ipywidgets.Text(placeholder=name, layout={"width": "30em"}) for name in wanted}
-        self.user = ipywidgets.Text(value=user, placeholder="who is speaking", layout={"width": "10em"})
+        wide = {"layout": {"width": "34em", "max_width": "98%"}, "style": _LABEL}
+        self.inputs = {name: ipywidgets.Text(description=name, **wide) for name in wanted}
+        self.user = ipywidgets.Text(value=user, description="user", layout={"width": "14em"}, style=_LABEL)
         self.button = ipywidgets.Button(description="Send", button_style="primary", layout={"width": "5em"})
         self.button.on_click(lambda _: self.heard(self._sent))
         self.note = ipywidgets.HTML()
         head = [ipywidgets.HTML(f"<i>{len(past) - _PAST} earlier turns</i>")] if len(past) > _PAST else []
         row = ipywidgets.HBox([self.user, *self.inputs.values(), self.button])
         self.memory = ipywidgets.HTML()
-        aside = ipywidgets.Accordion([self.memory], titles=("What it has kept",), selected_index=None)
+        aside = Fold("What it has kept", [self.memory])
         super().__init__([*head, self.turns, row, self._moments(), self.note, aside])
         self._remembered(())
         if self.timer is not None:

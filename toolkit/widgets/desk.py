@@ -38,7 +38,8 @@ class Desk(Fold):
         try:
             self._said.value = html.escape(action())
         except ValueError as error:
-            self._said.value = f'<span role="alert" style="color: var(--jp-error-color1, #b00020)">{html.escape(str(error))}</span>'
+            style = "color: var(--jp-error-color1, #b00020)"
+            self._said.value = f'<span role="alert" style="{style}">{html.escape(str(error))}</span>'
 
     def _save(self) -> str:
         return f"saved: {self._form.save(self._path.value)}"
