@@ -15,7 +15,8 @@ from toolkit.analysis.shown import visible
 from toolkit.component import Component
 from toolkit.errors import SpecError
 from toolkit.widgets.code import source
-from toolkit.widgets.fields import Field, TextField, quiet
+from toolkit.widgets.field import Field, quiet
+from toolkit.widgets.fields import TextField
 from toolkit.widgets.fold import Folds
 from toolkit.widgets.form import ComponentForm, Form
 from toolkit.widgets.forms import ArmForm

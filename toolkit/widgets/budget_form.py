@@ -9,7 +9,7 @@ import ipywidgets
 
 from toolkit.errors import SpecError
 from toolkit.evaluation.budget import LIMITS, Budget
-from toolkit.widgets.fields import Field, quiet
+from toolkit.widgets.field import Field, quiet
 from toolkit.widgets.form import Form
 from toolkit.widgets.rows import ArmChoice, LimitField, Named, Row, Rows, beside
 

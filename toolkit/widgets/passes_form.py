@@ -11,7 +11,8 @@ from toolkit.evaluation.design import ORDERS
 from toolkit.evaluation.exams import Exams
 from toolkit.evaluation.frozen import SAME
 from toolkit.streams.stream import Stream
-from toolkit.widgets.fields import Field, NumberField, SwitchField, quiet
+from toolkit.widgets.field import Field, quiet
+from toolkit.widgets.fields import NumberField, SwitchField
 from toolkit.widgets.form import ComponentForm, Form
 
 _LABEL = {"description_width": "9.5em"}

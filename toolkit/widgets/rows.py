@@ -8,7 +8,8 @@ from typing import Any
 import ipywidgets
 
 from toolkit.errors import SpecError
-from toolkit.widgets.fields import Field, NumberField, quiet
+from toolkit.widgets.field import Field, quiet
+from toolkit.widgets.fields import NumberField
 from toolkit.widgets.form import Form
 
 Named = Sequence[tuple[object, str]]

@@ -26,7 +26,9 @@ from toolkit.traits.memory import Retrieval
 from toolkit.widgets.arms_form import ArmsForm, code_lines
 from toolkit.widgets.budget_form import BudgetForm
 from toolkit.widgets.claims_form import ConditionsForm, HypothesesForm
-from toolkit.widgets.fields import ChoiceField, Field, MixedField, NumberField, SwitchField, TextField, quiet
+from toolkit.widgets.component_fields import MixedField
+from toolkit.widgets.field import Field, quiet
+from toolkit.widgets.fields import ChoiceField, NumberField, SwitchField, TextField
 from toolkit.widgets.fold import Fold
 from toolkit.widgets.form import ComponentForm, Form
 from toolkit.widgets.live import LiveStudy
