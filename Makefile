@@ -18,7 +18,7 @@ validate: $(READY)  ## the long simulations that "make test" leaves out: minutes
 	$(BIN)/python -m pytest -m validate
 
 check: $(READY)  ## lint, types, dependencies
-	$(BIN)/ruff check toolkit tests benchmarks experiments
+	$(BIN)/ruff check toolkit tests benchmarks experiments docs
 	$(BIN)/mypy
 	$(BIN)/deptry toolkit
 

@@ -71,7 +71,7 @@ def test_its_rendered_copy_is_of_this_notebook_and_stands_by_itself(notebook: nb
     page = (ROOT / "docs" / "notebooks" / f"{name}.html").read_text(encoding="utf-8")
     shown = _letters(unescape(re.sub(r"<[^>]+>", "", page)))
     stale = [cell.source for cell in notebook.cells if cell.cell_type == "code" and _letters(cell.source) not in shown]
-    assert stale == [], f"run: python notebooks/render.py {name[:2]}"
+    assert stale == [], f"run: python docs/render.py {name[:2]}"
     assert re.findall(r"<(?:script|link|iframe)\b[^>]*", page) == []
     assert [where for where in re.findall(r"""src=["']([^"']{0,60})""", page) if not where.startswith("data:")] == []
     assert [words for words in ("/tmp/", "/home/", "/root/", "Traceback") if words in page] == []

@@ -1,4 +1,4 @@
-"""Run notebooks on the embedded model and write each as a page of docs/notebooks: ``python notebooks/render.py 00 05``.
+"""Run notebooks on the embedded model and write each as a page of docs/notebooks: ``python docs/render.py 00 05``.
 
 Without names all of them are run. A page stands by itself: no script, no address but links that a reader may follow.
 The notebooks themselves are kept without outputs, and are not changed.
@@ -17,8 +17,8 @@ import nbclient
 import nbformat
 from nbconvert import HTMLExporter
 
-HERE = Path(__file__).parent
-PAGES = HERE.parent / "docs" / "notebooks"
+PAGES = Path(__file__).parent / "notebooks"
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 _VIEW = "application/vnd.jupyter.widget-view+json"  # lives by its kernel; what is shown instead stands beside it
 _HOUR = 3600
 _STYLE = """
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="the first letters of notebooks, such as 00; default: all")
     names = tuple(parser.parse_args().names) or ("",)
     PAGES.mkdir(exist_ok=True)
-    for notebook in sorted(HERE.glob("[0-9]*.ipynb")):
+    for notebook in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         if notebook.name.startswith(names):
             with tempfile.TemporaryDirectory() as made:
                 folder = Path(made)
