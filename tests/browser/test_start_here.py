@@ -52,7 +52,7 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     expect(memory).to_contain_text("writes the block memory")
     memory.get_by_role("button", name="Try it").click()
     memory.get_by_label("text", exact=True).fill("The printer smells of smoke.")
-    memory.get_by_role("button", name="Recall").click()
+    memory.get_by_role("button", name="Recall", exact=True).click()
     expect(memory).to_contain_text("3 recalled of")
     watched.shoot("00-memory")
 
