@@ -29,7 +29,7 @@ def restarted(page: Page) -> None:
     page.keyboard.press("Control+s")
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
-    page.locator(".jp-Dialog .jp-mod-accept").click()
+    cell(page, 0).click()  # before that, what stands in the way is answered: see `opened`
     expect(page.locator(".jp-Dialog")).to_have_count(0)
 
 
@@ -44,11 +44,12 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     opened(page, address)
     assert add(page, 2, SIZE) == 3
     set_up(page)
-    cell(page, ROLE).get_by_label("objective").fill(OBJECTIVE)
+    cell(page, ROLE).get_by_label("objective", exact=True).fill(OBJECTIVE)
     memory = cell(page, MEMORY)
     memory.get_by_label("memory", exact=True).select_option("SlidingWindow")
+    expect(memory.get_by_label("store", exact=True)).to_have_count(0)  # a field of the policy that was there before
     memory.get_by_label("k", exact=True).fill("3")
-    expect(memory).to_contain_text("SlidingWindow")
+    expect(memory).to_contain_text("k = 3, scope")
     expect(memory).to_contain_text("writes the block memory")
     memory.get_by_role("button", name="Try it").click()
     memory.get_by_label("text", exact=True).fill("The printer smells of smoke.")
@@ -77,8 +78,10 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     restarted(page)
     opened(page, address)
     expect(cell(page, 3)).to_contain_text(SIZE)
+    run(page, 1)
+    expect(prompt(page, 1)).to_have_text("[1]:")  # the first that this kernel has run
     set_up(page)
-    expect(cell(page, ROLE).get_by_label("objective")).to_have_value(OBJECTIVE)
+    expect(cell(page, ROLE).get_by_label("objective", exact=True)).to_have_value(OBJECTIVE)
     expect(cell(page, ROLE)).to_contain_text("which the code does not say")
     expect(cell(page, MEMORY).get_by_label("k", exact=True)).to_have_value("3")
     run(page, LIVE)
