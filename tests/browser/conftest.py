@@ -10,10 +10,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from errands import ROOT
 from ports import await_port, free_port
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
@@ -32,15 +36,30 @@ SETTINGS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false
 class Watched:
     """A page, with every request that left the machine and every error that the console showed."""
 
-    page: object
+    page: Page
     outside: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._watch(self.page)
+
+    def another(self) -> Page:
+        """A second page of the same browser, watched as the first."""
+        page = self.page.context.new_page()
+        self._watch(page)
+        return page
+
+    def _watch(self, page: Page) -> None:
+        page.set_default_timeout(60_000)
+        page.on("request", lambda request: self.outside.update(_elsewhere(request.url)))
+        page.on("console", lambda said: self.errors.extend(_complaint(said)))
+        page.on("pageerror", lambda error: self.errors.append(str(error)[:300]))
 
     def shoot(self, name: str) -> None:
         """Keep a picture where ``TOOLKIT_SCREENSHOTS`` names a folder."""
         if SHOTS:
             Path(SHOTS).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))  # type: ignore[attr-defined]
+            self.page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
 
 
 @pytest.fixture(scope="session")
@@ -62,12 +81,7 @@ def browser() -> Iterator[object]:
 def watched(browser) -> Iterator[Watched]:
     """A new page of an empty profile. When the test is over: nothing left the machine, nothing was complained of."""
     context = browser.new_context(viewport={"width": 1400, "height": 1300})
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    seen = Watched(page)
-    page.on("request", lambda request: seen.outside.update(_elsewhere(request.url)))
-    page.on("console", lambda said: seen.errors.extend(_complaint(said)))
-    page.on("pageerror", lambda error: seen.errors.append(str(error)[:300]))
+    seen = Watched(context.new_page())
     yield seen
     seen.shoot("last")
     context.close()

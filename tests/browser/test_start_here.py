@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 NOTEBOOK = "00_start_here.ipynb"
 OBJECTIVE = "Sends each ticket to the one queue that handles it."
 SIZE = "tasks, seeds = 8, 2"
-ROLE, MEMORY, LIVE, TABLE, WHY, QUEUE, CHAT = 12, 13, 15, 16, 18, 20, 22  # cells, one typed in above them
+ROLE, MEMORY, LIVE = 12, 13, 15  # cells, one typed in above them
+TABLE, WHY, QUEUE, CHAT = 17, 19, 21, 23  # below the one that keeps the kernel busy
+GONE = "Error: widget model not found"  # JupyterLab, of each widget of the kernel that is no more
 
 
 def set_up(page: Page) -> None:
@@ -71,13 +73,11 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     stopped = page.evaluate(EPISODES)
     (lab.folder / "go").touch()
     expect(prompt(page, busy)).to_have_text(re.compile(r"\d"))
-    page.keyboard.press("Escape")
-    page.keyboard.press("d")
-    page.keyboard.press("d")
 
     restarted(page)
     opened(page, address)
     expect(cell(page, 3)).to_contain_text(SIZE)
+    watched.errors = [told for told in watched.errors if not told.startswith(GONE)]
     run(page, 1)
     expect(prompt(page, 1)).to_have_text("[1]:")  # the first that this kernel has run
     set_up(page)
