@@ -77,7 +77,6 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     restarted(page)
     opened(page, address)
     expect(cell(page, 3)).to_contain_text(SIZE)
-    watched.errors = [told for told in watched.errors if not told.startswith(GONE)]
     run(page, 1)
     expect(prompt(page, 1)).to_have_text("[1]:")  # the first that this kernel has run
     set_up(page)
@@ -97,6 +96,7 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     told = add(page, CHAT, "print(agent.arms[3].memory, agent.arms[3].role.objective, len(agent.episodes()))")
     run(page, told)
     expect(cell(page, told)).to_contain_text(f"SlidingWindow(k=3) {OBJECTIVE} 64")
+    watched.errors = [told for told in watched.errors if not told.startswith(GONE)]
 
 
 def asked_why(watched: Watched, view: Locator) -> None:
