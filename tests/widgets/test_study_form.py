@@ -28,6 +28,7 @@ from toolkit.streams.desk import Desk
 from toolkit.streams.scoring import Numeric
 from toolkit.traits.memory import FullContext, Retrieval
 from toolkit.widgets.arms_form import KeptArm
+from toolkit.widgets.code import source
 from toolkit.widgets.fields import ChoiceField
 from toolkit.widgets.plan_view import PlanView
 from toolkit.widgets.rows import ArmChoice, Rows
@@ -117,6 +118,11 @@ def test_nothing_that_a_study_has_is_lost(tmp_path: Path) -> None:
         assert form.mistakes == ()
         assert said(form.value) == said(study)
         assert [run.id for run in form.value.runs] == [run.id for run in study.runs]
+        names: dict[str, Any] = {}
+        exec(source("written", study), names)
+        written = names["written"]
+        assert (written.config(), written.workers, written.reuse) == (study.config(), study.workers, study.reuse)
+        assert written.tracking.target.asked == study.tracking.target.asked
 
     comes_back()
 

@@ -69,7 +69,8 @@ class Turn(ipywidgets.VBox):
 
     def show(self, feedback: Feedback | None) -> None:
         """Say what is known of the answer."""
-        told = "" if feedback is None else f"right: {feedback.correction}" if feedback.correction is not None else "👍 right"
+        corrected = feedback is not None and feedback.correction is not None
+        told = "" if feedback is None else f"right: {feedback.correction}" if corrected else "👍 right"
         if feedback is not None and feedback.correction is None and feedback.score != 1:
             told = f"score {feedback.score:g}" if feedback.score is not None else feedback.text
         self.judged.value = escape(told)

@@ -10,7 +10,11 @@ from typing import Any
 import toolkit
 from toolkit.agents.arm import Arm
 from toolkit.component import Component
+from toolkit.evaluation.budget import Budget
+from toolkit.evaluation.exams import Exams
+from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.study import Study
+from toolkit.ledger.target import target
 from toolkit.streams.scoring import as_named
 
 _WIDTH = 100
@@ -31,6 +35,12 @@ class _Source:
             plain = {name: one for name, one in given.items() if one != getattr(Arm.static(), name)}
             inner = [f"{name}={self.of(one, depth + 1)}" for name, one in plain.items()]
             return _call("tk.Arm", [repr(value.name), *inner], depth)
+        if isinstance(value, Budget | Exams | Hypothesis):
+            usual = {part.name: part.default for part in fields(value)}
+            plain = {name: getattr(value, name) for name in usual if getattr(value, name) not in (usual[name], {})}
+            return _call(
+                self._name(type(value)), [f"{name}={self.of(one, depth + 1)}" for name, one in plain.items()], depth
+            )
         if isinstance(value, Mapping):
             return "{" + ", ".join(f"{key!r}: {self.of(one, depth + 1)}" for key, one in value.items()) + "}"
         if isinstance(value, Sequence) and not isinstance(value, str):
@@ -107,5 +117,23 @@ def _study(written: _Source, study: Study) -> str:
         told["streams"] = list(study.streams[1:])
     if study.code:
         told["code"] = [str(path) for path in study.code]
+    told |= {name: one for name, one in _plans(study).items() if one}
+    if not study.reuse:
+        told["reuse"] = False
     inner = [f"{name}={written.of(one, 1)}" for name, one in told.items()]
     return _call("tk.Study", [repr(study.name), written.of(study.stream, 1), *inner], 0)
+
+
+def _plans(study: Study) -> dict[str, Any]:
+    """What a study need not have; a password in a tracking address stays out of code."""
+    asked = study.tracking.target.asked
+    return {
+        "budget": study.budget,
+        "hypotheses": list(study.hypotheses),
+        "stop_when": list(study.stop_when),
+        "second_pass": study.second_pass,
+        "counterfactuals": study.counterfactuals,
+        "exams": study.exams,
+        "workers": study.workers,
+        "tracking": asked if asked != target("", study.ledger.root).asked else "",
+    }
