@@ -61,7 +61,7 @@ class Turn(ipywidgets.VBox):
         asked = "<br>".join(escape(visible(text)) for text in seen.task.inputs.values() if text or not goal)
         if goal:
             asked = f"<b>unprompted</b>, for the goal <b>{escape(visible(goal))}</b>; it saw: {asked}"
-        answered = escape(visible(seen.answer)) or f"<i>(no answer: {escape(note)})</i>"
+        answered = escape(visible(seen.answer)) or f"<i>(no answer: {escape(visible(note))})</i>"
         both = _column(chat.agent.name, answered) if other is None else _columns(chat, answered, other)
         self.said.value = f"<div style='opacity:.7'>{asked}</div>{both}"
         self.show(seen.feedback)
@@ -73,7 +73,7 @@ class Turn(ipywidgets.VBox):
         told = "" if feedback is None else f"right: {feedback.correction}" if corrected else "👍 right"
         if feedback is not None and feedback.correction is None and feedback.score != 1:
             told = f"score {feedback.score:g}" if feedback.score is not None else feedback.text
-        self.judged.value = escape(told)
+        self.judged.value = escape(visible(told))
 
     def _corrected(self, right: str) -> None:
         if right.strip():
@@ -156,6 +156,7 @@ class Chat(ipywidgets.VBox):
         self.memory = ipywidgets.HTML()
         aside = Fold("What it has kept", [self.memory])
         super().__init__([*head, self.turns, row, self._moments(), self.note, aside])
+        self.add_class("toolkit-form")  # its menus have their keys: see fold.js
         self._remembered(())
         if self.timer is not None:
             self.timer.value = True

@@ -1,5 +1,15 @@
 // A heading that opens and closes what stands below it: a button, so that Tab reaches it and Space or Enter presses it.
 
+// JupyterLab takes letters and arrows for commands of its own wherever no text is typed (r makes a cell raw): the menus
+// and boxes of a form need them. One listener for all forms of the page.
+const NEEDY = ".toolkit-form select, .toolkit-form input[type=checkbox]";
+if (!document.documentElement.dataset.toolkitKeys) {
+  document.documentElement.dataset.toolkitKeys = "heard";
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches?.(NEEDY)) event.target.dataset.lmSuppressShortcuts = "true";
+  });
+}
+
 function render({ model, el }) {
   const button = document.createElement("button");
   const arrow = document.createElement("span");

@@ -51,6 +51,8 @@ class Form(Field, metaclass=_Finished):
         self.draft: Draft | None = None
         self._desk = None if nested else Desk(self)
         super().__init__([*body] if self._desk is None else [*body, self._desk])
+        if self._desk is not None:
+            self.add_class("toolkit-form")  # its menus have their keys: see fold.js
         self.on_change(self._look)
 
     def finished(self) -> None:

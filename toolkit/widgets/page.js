@@ -108,6 +108,9 @@ function render({ model, el }) {
     if (node) send(node, node.dataset.place ? `${node.dataset.place}:${node.value}` : node.value);
   });
   body.addEventListener("keydown", along);
+  body.addEventListener("focusin", (event) => {
+    event.target.dataset.lmSuppressShortcuts = "true"; // else JupyterLab takes letters and arrows for commands of its own
+  });
   const at = () => el.getRootNode().activeElement;
   const draw = () => {
     const held = at()?.dataset?.key;
