@@ -276,6 +276,6 @@ def test_a_sheet_of_prompts_is_searched_by_name_and_text(tmp_path: Path) -> None
     assert panel.name.options == ()
     assert "none holds &#x27;&lt;i&gt;fish" in panel.said.value
     panel.name.value = "Baker"
-    panel.button.click()
+    panel.take.click()
     assert form.value == Role("Baker", "Bake <b>bread</b>.")
     assert form.adds.found.tokens[0] > 0

@@ -54,11 +54,12 @@ def test_a_body_keeps_its_fold_while_others_come_and_go() -> None:
     assert one.comm is not None
 
 
+PAGE = "globalThis.document = { documentElement: { dataset: {} }, addEventListener() {} };\n"
 PRESS = """
 const listeners = {}, state = { open: 0, opened: false, text: "<i>more</i>" }, told = {};
 const make = (tag) => ({ tag, attributes: {}, inner: [], setAttribute(k, v) { this.attributes[k] = v; },
   append(...all) { this.inner.push(...all); }, addEventListener(name, done) { this[name] = done; } });
-globalThis.document = { createElement: make };
+document.createElement = make;
 const model = { get: (k) => state[k], set: (k, v) => { state[k] = v; told["change:" + k](); }, save_changes() {},
   on: (k, done) => { told[k] = done; }, off: (k) => { delete told[k]; } };
 const el = make("div"), end = view.render({ model, el }), button = el.inner[0];
@@ -75,7 +76,7 @@ console.log(JSON.stringify([before, after, Object.keys(told)]));
 def test_the_heading_is_a_button_that_says_whether_it_is_open(tmp_path: Path) -> None:
     source = (Path(module.__file__).parent / "fold.js").read_text(encoding="utf-8")
     script = tmp_path / "press.mjs"
-    script.write_text(source.replace("export default", "const view =") + PRESS, encoding="utf-8")
+    script.write_text(PAGE + source.replace("export default", "const view =") + PRESS, encoding="utf-8")
     told = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True, timeout=60).stdout
     before, after = ["button", "button", "false", "<i>more</i>"], ["button", "button", "true", "<i>more</i>"]
     assert told.strip().replace(" ", "") == str([before, after, []]).replace("'", '"').replace(" ", "")

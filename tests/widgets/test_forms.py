@@ -201,17 +201,17 @@ def test_roles_are_imported_by_mouse_and_in_code(tmp_path: Path) -> None:
     panel = form.elsewhere
     panel.path.value = str(file)
     assert panel.name.options == ("a", "b")
-    panel.button.click()
+    panel.take.click()
     assert "say which" in panel.said.value
     assert form.value == NoRole()
     panel.name.value = "a"
-    panel.button.click()
+    panel.take.click()
     assert form.value == Role("Analyst", "Reports.")
     assert "left out: llm" in panel.said.value
     panel.path.value = str(tmp_path / "absent.csv")
     assert "no such file" in panel.said.value
     panel.path.value, panel.text.value, panel.name.value = "", "Sort the letters. Be <b>quick</b>.", "Clerk"
-    panel.button.click()
+    panel.take.click()
     assert form.value == Role("Clerk", "Sort the letters.", "Be <b>quick</b>.")
     assert form.import_from(file, "b").role == form.value == Role("Boss", "Leads.")
 
@@ -247,7 +247,7 @@ def test_save_and_open_by_buttons(tmp_path: Path) -> None:
     desk = form._desk
     assert desk is not None
     desk._path.value = str(tmp_path / "memory.toml")
-    _, save, fetch, said = desk.children[0].children[1].children
+    _, save, fetch, said = desk.body.children[1].children
     save.click()
     assert said.value.startswith("saved")
     form.fields["k"].control.value = "8"

@@ -30,6 +30,7 @@ from toolkit.traits.memory import FullContext, Retrieval
 from toolkit.widgets.arms_form import KeptArm
 from toolkit.widgets.code import source
 from toolkit.widgets.fields import ChoiceField
+from toolkit.widgets.forms import ArmForm
 from toolkit.widgets.plan_view import PlanView
 from toolkit.widgets.rows import ArmChoice, Rows
 from toolkit.widgets.study_form import StudyForm
@@ -145,8 +146,9 @@ def test_a_password_is_handed_on_and_shown_to_nobody(form: StudyForm) -> None:
     assert (form.value.tracking.target.uri, form.value.tracking.target.password) == ("http://other:5", "")
 
 
-def test_what_only_code_can_make_is_kept_and_can_be_renamed(form: StudyForm) -> None:
-    own = Arm("own", memory=Retrieval(embedder=OwnEmbedder(lambda texts: [[1.0] for _ in texts])))
+def test_what_no_form_gives_back_is_kept_and_can_be_renamed(form: StudyForm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ArmForm, "look", lambda self: None)
+    own = Arm("own", memory=Retrieval())
     form.value = Study("s", Desk(tasks=6), arms=[STATIC, own], lm=Scripted(), ledger=form.ledger)
     assert form.value.arms == (STATIC, own)
     assert form.value.arms[1].memory is own.memory
@@ -158,6 +160,14 @@ def test_what_only_code_can_make_is_kept_and_can_be_renamed(form: StudyForm) -> 
     kept.title.control.value = "not a name"
     assert "an arm's name" in kept.title.marked
     assert form.arms.place.titles[1].endswith("✗ mistake")
+
+
+def test_an_embedder_of_ones_own_stays_the_same_one(form: StudyForm) -> None:
+    embedder = OwnEmbedder(lambda texts: [[1.0] for _ in texts])
+    own = Arm("own", memory=Retrieval(embedder=embedder))
+    form.value = Study("s", Desk(tasks=6), arms=[STATIC, own], lm=Scripted(), ledger=form.ledger)
+    form.arms.arm("own").parts["memory"].fields["k"].control.value = "7"
+    assert form.value.arms[1].memory.embedder is embedder
 
 
 def test_a_copy_of_an_arm_has_all_that_the_arm_has(form: StudyForm) -> None:

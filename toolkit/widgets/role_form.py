@@ -207,12 +207,12 @@ class _Elsewhere(Fold):
             style=_LABEL, layout=wide,
         )  # fmt: skip
         self.name = ipywidgets.Combobox(description="name", placeholder="which, or how called", style=_LABEL)
-        self.button = ipywidgets.Button(description="Import")
+        self.take = ipywidgets.Button(description="Import")
         self.said = ipywidgets.HTML()
         for one in (self.path, self.search):
             one.observe(self._offer, "value")
-        self.button.on_click(self._take)
-        row = ipywidgets.HBox([self.name, self.button])
+        self.take.on_click(self._take)
+        row = ipywidgets.HBox([self.name, self.take])
         super().__init__("from elsewhere", [self.text, self.path, self.search, row, self.said])
 
     def _offer(self, _: object) -> None:
