@@ -160,6 +160,19 @@ def beside_each_other(own: Sequence[Which], others: Sequence[Which]) -> tuple[Wh
     return both or tuple(own[:1])
 
 
+def pair_of(found: Sequence[Which], wanted: Mapping[str, Any]) -> tuple[Which, ...]:
+    """The first episode that is wanted, and that of the arm which is wanted ``beside`` it, if any is.
+
+    Raises
+    ------
+    LedgerError
+        If none is as wanted.
+    """
+    own = chosen(found, **{name: value for name, value in wanted.items() if name != "beside"})
+    other = wanted.get("beside", "")
+    return beside_each_other(own, chosen(found, arm=other)) if other else tuple(own[:1])
+
+
 def played(ledger: Ledger, study: str, which: Which) -> Played:
     """One episode with all its turns.
 

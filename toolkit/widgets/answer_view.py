@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.analysis.answered import BLOCKS, Answered, Piece, Prompted, answered, answers
-from toolkit.analysis.played import Which, beside_each_other, chosen
+from toolkit.analysis.played import Which, pair_of
 from toolkit.analysis.shown import visible
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
@@ -93,9 +93,7 @@ class AnswerView(Page):
         wanted = self._wanted | {name: value for name, value in given.items() if value is not None}
         found = answers(self._ledger, self.name)
         if found or any(wanted.values()):  # else it has only begun
-            own = chosen(found, **{name: value for name, value in wanted.items() if name != "beside"})
-            other = wanted.get("beside", "")
-            pair = beside_each_other(own, chosen(found, arm=other)) if other else own[:1]
+            pair = pair_of(found, wanted)
             self.sides = tuple(answered(self._ledger, self.name, one) for one in pair)
             first = pair[0]
             wanted |= {name: getattr(first, name) for name in ("arm", "task", "seed", "stream", "order")}

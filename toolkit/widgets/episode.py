@@ -9,7 +9,7 @@ from typing import Any
 
 import traitlets
 
-from toolkit.analysis.played import Played, Which, beside_each_other, chosen, playable, played
+from toolkit.analysis.played import Played, Which, pair_of, playable, played
 from toolkit.analysis.shown import visible
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
@@ -107,9 +107,7 @@ class EpisodeView(Page):
             if not found and not any(wanted.values()):
                 self._put((), found, wanted)  # a study that has only begun
                 return self
-            own = chosen(found, **{name: value for name, value in wanted.items() if name != "beside"})
-            other = wanted.get("beside", "")
-            pair = beside_each_other(own, chosen(found, arm=other)) if other else own[:1]
+            pair = pair_of(found, wanted)
             self._put(tuple(played(self._ledger, self.name, one) for one in pair), found, wanted)
         return self
 
