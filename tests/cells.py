@@ -46,7 +46,7 @@ def start(page: Page, place: int) -> None:
         cell(page, place).locator(".jp-InputArea").first.click()
         page.keyboard.press("Control+Enter")
         try:
-            return expect(prompt(page, place)).not_to_have_text(before, timeout=4000)
+            return expect(prompt(page, place)).not_to_have_text(before, timeout=10_000)
         except AssertionError:
             continue
     pytest.fail(f"cell {place} does not start")

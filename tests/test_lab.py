@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 def asked(port: int, path: str, token: str) -> dict:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/{path}", headers={"Authorization": f"token {token}"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=300) as answer:
         return json.load(answer)
 
 
@@ -54,7 +54,7 @@ def test_it_serves_the_notebooks_to_who_has_the_token(tmp_path: Path) -> None:
         assert f"/lab/tree/{lab.start_page(place)}?token=" in log.read_text(encoding="utf-8")
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)
 
 
 def test_the_token_is_new_and_not_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

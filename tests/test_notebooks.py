@@ -50,7 +50,7 @@ def test_it_runs_from_top_to_bottom(
     scripted = SCRIPTED.get(name, 'lm = "scripted"')  # in place of the real one
     cell.source = PARAMETERS.format(scripted, SIZES.get(name, "10, 2"))
     place = {"metadata": {"path": str(tmp_path)}}
-    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
+    nbclient.NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=place).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [output for output in outputs if output.output_type == "error"] == []
     told = "\n".join(str(output.get("data", {}).get("text/plain", output.get("text", ""))) for output in outputs)

@@ -162,7 +162,7 @@ def test_a_study_that_was_killed_is_shown_as_cut_off(tmp_path: Path, own: Target
             driver.wait()
             assert follower.stdin is not None
             follower.stdin.close()  # as the system does for a driver that died
-            assert follower.wait(60) == 0
+            assert follower.wait(300) == 0
     run = runs(own.uri, "held")["m, seed 0"]
     assert (run.info.status, run.data.tags["status"]) == ("KILLED", "cut off")
     assert len(history(own.uri, run, "curve/score so far")) == 40

@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
+PATIENCE = 240_000  # milliseconds: a busy machine is no failure
 SHOTS = os.environ.get("TOOLKIT_SCREENSHOTS", "")
 NO_SERVER = "/lsp/status"  # JupyterLab asks for a language server, which need not be there
 SETTINGS = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
@@ -50,7 +51,7 @@ class Watched:
         return page
 
     def _watch(self, page: Page) -> None:
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: self.outside.update(_elsewhere(request.url)))
         page.on("console", lambda said: self.errors.extend(_complaint(said)))
         page.on("pageerror", lambda error: self.errors.append(str(error)[:300]))
@@ -70,7 +71,7 @@ def browser() -> Iterator[object]:
         pytest.fail(told) if os.environ.get("BROWSER_TESTS") == "required" else pytest.skip(told)
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=60_000)  # a busy machine is no failure
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened
@@ -142,7 +143,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield Lab(tmp_path / "notebooks", port, token)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 def _cache() -> Path:

@@ -39,7 +39,7 @@ def test_set_up_run_watch_and_stop(lab: Lab, watched: Watched) -> None:
     expect(memory.get_by_role("alert")).to_have_count(0)
 
     run(page, 7)
-    page.wait_for_function(f"() => ({EPISODES})() >= 3", timeout=120_000)
+    page.wait_for_function(f"() => ({EPISODES})() >= 3")
 
     # Another cell keeps the kernel busy: the curves go on, and the button still reaches the kernel.
     busy = add(page, 7, BUSY)

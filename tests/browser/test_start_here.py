@@ -37,7 +37,7 @@ def restarted(page: Page) -> None:
 
 def finished(page: Page) -> None:
     """The study has come to its end."""
-    expect(page.locator(".toolkit-live .state")).to_have_text("finished", timeout=240_000)
+    expect(page.locator(".toolkit-live .state")).to_have_text("finished", timeout=600_000)
 
 
 def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched) -> None:
@@ -60,7 +60,7 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     watched.shoot("00-memory")
 
     run(page, LIVE)
-    page.wait_for_function(f"() => ({EPISODES})() >= 2", timeout=120_000)
+    page.wait_for_function(f"() => ({EPISODES})() >= 2")
     busy = add(page, LIVE, BUSY)
     start(page, busy)
     before, drawn = page.evaluate(EPISODES), page.evaluate(CURVES)

@@ -32,7 +32,7 @@ def watching(page: Page, address: str) -> None:
 def grows(page: Page) -> None:
     """What is shown goes on."""
     before, drawn = page.evaluate(EPISODES), page.evaluate(CURVES)
-    page.wait_for_function(f"n => ({EPISODES})() >= n + 2", arg=before, timeout=120_000)
+    page.wait_for_function(f"n => ({EPISODES})() >= n + 2", arg=before)
     assert page.evaluate(CURVES) != drawn
 
 
@@ -57,7 +57,7 @@ def test_two_notebooks_watch_what_a_terminal_runs(lab: Lab, watched: Watched) ->
         grows(second)
         first.locator(".toolkit-live button[data-command=stop]").click()
         expect(second.locator(".toolkit-live .state")).to_have_text("stopped")
-        told = terminal.communicate(timeout=120)[0]
+        told = terminal.communicate(timeout=600)[0]
         assert "stopped" in told
         assert first.evaluate(EPISODES) == second.evaluate(EPISODES)
     finally:

@@ -144,7 +144,7 @@ def left(folder: Path) -> list[str]:
 def kernel(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
     manager, client = start_new_kernel(kernel_name="python3", env=environment(folder, after=40))
     try:
-        client.execute(f"from held import study\nmade = study({str(folder / 'ledger')!r})", reply=True, timeout=60)
+        client.execute(f"from held import study\nmade = study({str(folder / 'ledger')!r})", reply=True, timeout=300)
         yield manager, client
     finally:
         client.stop_channels()
@@ -153,13 +153,13 @@ def kernel(folder: Path) -> Iterator[tuple[KernelManager, BlockingKernelClient]]
 
 def shown(client: BlockingKernelClient, told: str) -> None:
     """Read what a cell prints until it prints ``told``."""
-    while told not in str(client.get_iopub_msg(timeout=60)["content"].get("text", "")):
+    while told not in str(client.get_iopub_msg(timeout=300)["content"].get("text", "")):
         pass
 
 
 def asked(client: BlockingKernelClient, code: str) -> str:
     """What an expression comes to in the kernel."""
-    reply = client.execute("", user_expressions={"found": code}, reply=True, timeout=60)
+    reply = client.execute("", user_expressions={"found": code}, reply=True, timeout=300)
     found = reply["content"]["user_expressions"]["found"]
     return str(found["data"]["text/plain"] if found["status"] == "ok" else found)
 
@@ -171,7 +171,7 @@ def test_in_a_kernel_once_finishes_and_running_again_goes_on(folder: Path, kerne
     manager.interrupt_kernel()
     shown(client, "stopping: every run ends after its current task")
     (folder / "go").touch()
-    assert client._recv_reply(cell, timeout=60)["content"]["ename"] == "KeyboardInterrupt"
+    assert client._recv_reply(cell, timeout=300)["content"]["ename"] == "KeyboardInterrupt"
     assert asked(client, "[one.status for one in made.records()]") == "['stopped']"
     assert asked(client, "len(made.episodes())") == "41"
     threads = asked(client, "[t.name for t in __import__('threading').enumerate() if t.name.startswith('run')]")
@@ -187,7 +187,7 @@ def test_in_a_kernel_twice_ends_the_cell_at_once_and_running_again_goes_on(folde
     shown(client, "stopping: ")
     manager.interrupt_kernel()
     shown(client, "ended at once")
-    assert client._recv_reply(cell, timeout=60)["content"]["ename"] == "EndedAtOnce"
+    assert client._recv_reply(cell, timeout=300)["content"]["ename"] == "EndedAtOnce"
     assert asked(client, "len(made.episodes())") == "40"
     (folder / "go").touch()  # what was under way comes to its end, and is waited for
     assert asked(client, "made.run()[0].hash") == repr(whole)

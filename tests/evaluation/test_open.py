@@ -152,7 +152,7 @@ def test_a_killed_study_is_resumed_by_name_to_the_same_hash(ledger: Ledger) -> N
     again = Study.open("held", ledger=ledger)
     assert holder(again.folder) == ""
     again.resume()
-    assert again.wait(60)
+    assert again.wait(300)
     [record] = again.records()
     assert (record.status, record.replayed) == ("finished", 70)
     [whole] = finish(held_study(ledger, "whole")).records()
@@ -176,9 +176,9 @@ def test_a_study_paused_in_another_process_goes_on_there(ledger: Ledger) -> None
         here.start()
     here.resume()
     assert not here.running
-    assert process.communicate(timeout=60)[0] == "['finished']\n"
+    assert process.communicate(timeout=300)[0] == "['finished']\n"
     here.resume()  # nothing is left to do
-    assert here.wait(60)
+    assert here.wait(300)
 
 
 def test_a_stopped_study_goes_on_in_the_background(study: Make) -> None:
@@ -186,7 +186,7 @@ def test_a_stopped_study_goes_on_in_the_background(study: Make) -> None:
     made.run(watch=lambda run, episode: made.stop())
     assert made.records()[0].status == "stopped"
     made.resume()
-    assert made.wait(60)
+    assert made.wait(300)
     assert made.records()[0].status == "finished"
 
 

@@ -95,7 +95,7 @@ def test_dspys_own_layout_has_no_grammar(stub: Stub, ledger: Ledger) -> None:
 
 
 def test_as_many_runs_as_the_model_serves(ledger: Ledger, stub: Stub) -> None:
-    together = threading.Barrier(12, timeout=60)
+    together = threading.Barrier(12, timeout=300)
 
     def reply(handler: Handler, body: dict[str, Any]) -> None:
         together.wait()  # nobody is answered before all are here

@@ -204,7 +204,7 @@ def test_a_world_that_hangs_is_given_up_in_time(where: str, kind: str) -> None:
     released, hangs = threading.Event(), threading.Event()
 
     def waits() -> Any:
-        released.wait(60)
+        released.wait(300)
 
     stage = staged(
         lambda: Faulty(where, loops if kind == "loop" else waits),

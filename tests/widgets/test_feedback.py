@@ -82,7 +82,7 @@ def test_what_a_person_says_is_learned_from_and_nobody_is_asked_twice(study: Mak
 
     for _ in range(TASKS):
         judge(panel, say)
-    assert made.wait(60)
+    assert made.wait(300)
     rows = made.episodes().sort_values("t")
     assert rows.feedback_score.iloc[0] == 0.5
     assert list(rows.correction.iloc[[1, 3, 4, 5]]) == [said[place] for place in (1, 3, 4, 5)]
@@ -113,7 +113,7 @@ def test_a_study_that_is_stopped_while_it_waits_loses_nothing(study: Make, panel
                     ROOM.reply(left, grade=1)
                 made.resume()
             judge(panel, lambda question: panel.correct(right(question)))
-        assert made.wait(60)
+        assert made.wait(300)
         return made
 
     whole, cut = answered("whole", None), answered("cut", 3)
@@ -134,7 +134,7 @@ def test_without_anybody_a_run_is_suspended_and_says_what_to_do(study: Make, pan
     judge(again, lambda question: again.grade(2))
     until(lambda: again.question is not None)
     again.close()  # the person leaves
-    made.wait(60)
+    made.wait(300)
     assert [(one.status, one.episodes) for one in made.records()] == [("suspended", 1)]
 
 
@@ -151,7 +151,7 @@ def test_two_runs_wait_side_by_side_and_what_is_wrong_is_shown(study: Make, pane
     assert "must be from 1 to 2 but is 5" in panel.note.value
     for _ in range(2):
         judge(panel, lambda question: panel.skip())
-    assert made.wait(60)
+    assert made.wait(300)
     assert list(made.episodes().labels) == [0, 0]
     with pytest.raises(ValueError, match="no answer waits"):
         panel.grade(1)

@@ -77,6 +77,6 @@ def test_the_heading_is_a_button_that_says_whether_it_is_open(tmp_path: Path) ->
     source = (Path(module.__file__).parent / "fold.js").read_text(encoding="utf-8")
     script = tmp_path / "press.mjs"
     script.write_text(PAGE + source.replace("export default", "const view =") + PRESS, encoding="utf-8")
-    told = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True, timeout=60).stdout
+    told = subprocess.run(["node", str(script)], capture_output=True, text=True, check=True, timeout=300).stdout
     before, after = ["button", "button", "false", "<i>more</i>"], ["button", "button", "true", "<i>more</i>"]
     assert told.strip().replace(" ", "") == str([before, after, []]).replace("'", '"').replace(" ", "")

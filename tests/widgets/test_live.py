@@ -39,7 +39,7 @@ class Gated(Scripted):
             supported_params = engine.supported_params
 
             def complete(self, request):
-                Gated.gate.wait(60)
+                Gated.gate.wait(300)
                 return engine.complete(request)
 
         return Waiting()
@@ -108,7 +108,7 @@ def test_it_never_blocks_and_ends_by_itself(study: Make) -> None:
     view = LiveStudy(made, every=0.02)
     assert view.state == "running"
     Gated.gate.set()
-    assert made.wait(60)
+    assert made.wait(300)
     until(lambda: view.frame["state"] == "finished")
     assert view.frame["arms"][0]["done"] == 20
 
@@ -125,12 +125,12 @@ def test_pause_go_on_and_stop_by_buttons(study: Make) -> None:
     press(view, "resume")
     until(lambda: view.frame["arms"][0]["done"] > held)
     press(view, "stop")
-    assert made.wait(60)
+    assert made.wait(300)
     until(lambda: view.frame["state"] in ("stopped", "finished"))
     stopped = view.frame["arms"][0]["done"]
     if stopped < 400:
         press(view, "resume")
-        assert made.wait(60)
+        assert made.wait(300)
         until(lambda: view.frame["state"] == "finished")
     assert view.frame["arms"][0]["done"] == 400
     assert made.ledger.sql("SELECT count(*) AS n FROM episodes").n[0] == 400
@@ -153,7 +153,7 @@ def test_starting_twice_is_refused_at_once(study: Make) -> None:
     with pytest.raises(StudyBusy, match="is being run by process"):
         other.start()
     Gated.gate.set()
-    assert made.wait(60)
+    assert made.wait(300)
 
 
 def test_failures_say_which_run_and_why(study: Make) -> None:

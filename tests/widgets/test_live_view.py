@@ -67,7 +67,7 @@ def test_two_views_and_a_terminal_follow_another_process_and_steer_it(tmp_path: 
             two.stop()
             comes(lambda: one.frame["state"] == "stopping")
             gate.touch()
-            assert child.wait(60) == 0
+            assert child.wait(300) == 0
             comes(lambda: {one.frame["state"], two.frame["state"]} == {"stopped"})
             stopped = one.frame["arms"][0]["done"]
             assert 40 <= stopped < 150

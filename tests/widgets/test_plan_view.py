@@ -61,7 +61,7 @@ class Gate:
     def __call__(self, study, *, effect, rehearsing):
         self.names.append(study.name)
         self.begun.set()
-        assert self.let.wait(60)
+        assert self.let.wait(300)
         return forecast(study, effect=effect, rehearsing=rehearsing)
 
 
@@ -107,7 +107,7 @@ def test_the_last_wish_counts_and_wishing_never_waits(study: Make) -> None:
     gate = Gate()
     view = PlanView(gate)
     view.wish(study(*ARMS[:2], name="first"))
-    assert gate.begun.wait(60)
+    assert gate.begun.wait(300)
     view.wish(study(*ARMS[:2], name="second"))
     view.wish(study(*ARMS[:2], name="third"))
     assert "Working out" in view.status.value
@@ -123,7 +123,7 @@ def test_what_nobody_waits_for_is_given_up_between_two_arms(study: Make, rehears
     gate = Gate()
     view = PlanView(gate)
     view.wish(study(*ARMS, stream=Desk(tasks=10)))
-    assert gate.begun.wait(60)
+    assert gate.begun.wait(300)
     view.wish(None)
     gate.let.set()
     assert view.wait(120)
@@ -168,7 +168,7 @@ def test_a_closed_view_is_left_alone(study: Make) -> None:
     gate = Gate()
     view = PlanView(gate)
     view.wish(study(*ARMS[:2]))
-    assert gate.begun.wait(60)
+    assert gate.begun.wait(300)
     view.close()
     gate.let.set()
     assert view.wait(120)

@@ -103,17 +103,25 @@ class LiveStudy(anywidget.AnyWidget):
     @property
     def state(self) -> str:
         """``running``, ``paused``, ``stopping``, ``stopped``, ``finished`` or ``failed``."""
+        return self._state(self._run_by_somebody())
+
+    def _run_by_somebody(self) -> bool:
+        """Whether a process, this one or another, is at work on it."""
+        return (self.study is not None and self.study.running) or bool(holder(self._control.path.parent))
+
+    def _state(self, running: bool) -> str:
         if self._progress.finished():
             return "finished"
-        if (self.study is not None and self.study.running) or holder(self._control.path.parent):
+        if running:
             return {"pause": "paused", "stop": "stopping"}.get(self._control.read(), "running")
         return "failed" if self.study is not None and self.study.error is not None else "stopped"
 
     def look(self) -> bool:
         """Read what is new and show it; whether anything has changed."""
         with self._looking:
+            running = self._run_by_somebody()  # asked first: what is shown as ended is shown to its end
             changed = self._progress.look()
-            self._told = self._frame()
+            self._told = self._frame(self._state(running))
             shown = self._told.plain()
             if changed or shown != self.frame:
                 self.frame = shown
@@ -169,8 +177,8 @@ class LiveStudy(anywidget.AnyWidget):
         self._over.set()
         super().close()
 
-    def _frame(self) -> Frame:
-        progress, state, planned = self._progress, self.state, self._progress.follower.planned
+    def _frame(self, state: str) -> Frame:
+        progress, planned = self._progress, self._progress.follower.planned
         arms, baseline = progress.arms(), planned.get("baseline", "")
         gaps, names = progress.gaps(planned) if planned else (), [arm.arm for arm in arms]
         spent = self._spending.look(state in _UNDER_WAY)
