@@ -53,6 +53,8 @@ _ = study.run()
     "tk.CompareView(study).place(3).answer('m').remember('')",
     "tk.AnswerView(study, 'm')",
     "tk.MemoryInspector(study)",
+    "tk.RoleForm(role)",
+    "tk.StudyForm(study)",
 )
 
 
@@ -112,6 +114,9 @@ def test_every_output_has_html_and_short_text(notebook: nbformat.NotebookNode) -
             assert "<table>" in output.data["text/html"], cell.source
         if "View" in cell.source or "Inspector" in cell.source:
             assert "toolkit-page" in output.data["text/html"], cell.source
+        if "Form" in cell.source:
+            assert text.startswith("import toolkit as tk"), cell.source
+            assert "<pre" in output.data["text/html"], cell.source
 
 
 def test_a_repr_says_what_was_given(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from toolkit.analysis.shown import visible
 from toolkit.widgets.code import source
 from toolkit.widgets.fold import Fold
 
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 
 
 class Desk(Fold):
-    """What a form says as code, folded until it is asked for, and the buttons that save and open a file."""
+    """What a form says as code, folded until it is asked for, and the buttons that save and open a file.
+
+    Attributes
+    ----------
+    text
+        The code; where there is none, what is wrong.
+    """
 
     def __init__(self, form: Form) -> None:
         self._form = form
+        self.text = ""
         self._code = ipywidgets.HTML()
         self._path = ipywidgets.Text(value=f"{form.name}.toml", description="file", style={"description_width": "3em"})
         self._said = ipywidgets.HTML()
@@ -31,8 +39,12 @@ class Desk(Fold):
 
     def show(self, value: Any) -> None:
         """Show the code of a value; without one, what is wrong."""
-        text = source(self._form.name, value) if value is not None else "\n".join(self._form.mistakes)
-        self._code.value = f'<pre style="line-height: 1.35">{html.escape(text)}</pre>'
+        self.text = source(self._form.name, value) if value is not None else "\n".join(self._form.mistakes)
+        self._code.value = self.page()
+
+    def page(self) -> str:
+        """The text as HTML."""
+        return f'<pre style="line-height: 1.35">{html.escape(visible(self.text))}</pre>'
 
     def _try(self, action: Callable[[], str]) -> None:
         try:

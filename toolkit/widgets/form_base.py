@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 from traitlets import MetaHasTraits
 
+from toolkit.analysis.shown import visible
 from toolkit.component import Config
 from toolkit.errors import SpecError
 from toolkit.ledger.store import Ledger
@@ -155,6 +156,12 @@ class Form(Field, metaclass=_Finished):
         except SpecError:
             return None
         return found
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if self._desk is not None:  # for a reader without a kernel
+            bundle |= {"text/html": self._desk.page(), "text/plain": visible(self._desk.text)}
+        return bundle
 
     def _look(self) -> None:
         value = self.look()
