@@ -42,6 +42,7 @@ streams = st.builds(
     annoyance=st.floats(0.01, 1),
     reading=st.floats(0, 1),
     listed=st.booleans(),
+    drift=st.one_of(st.none(), st.just(0)),
 )
 
 
@@ -104,6 +105,40 @@ def test_what_is_hidden_is_dealt_in_turn_and_each_rule_comes_up():
     assert Counter(one.hidden for one in matters) == {None: 150, "order": 50, "cause": 50, "channel": 50}
     remedies = Counter(actions_of(key.answers[0])[-2].partition(" ")[0] for _, key in DeskCases(tasks=300).pairs())
     assert min(remedies[one] for one in ("refund", "replace", "escalate")) > 30
+
+
+def test_a_drift_exchanges_remedies_and_duties_from_its_place_on_and_nothing_before():
+    plain, drifting = DeskCases(tasks=60), DeskCases(tasks=60, drift=2)
+    assert list(drifting.drifts()) == [20, 40]
+    first, second, third = drifting.practices()
+    assert first == plain.practice() == drifting.practice()
+    for old, new in ((first, second), (second, third)):
+        moved = [topic for topic in old.rules if old.rules[topic] != new.rules[topic]]
+        assert len(moved) == len(old.rules) // 2
+        assert all(new.rules[topic] == old.rules[topic].exchanged() for topic in moved)
+        assert all(new.rules[topic].remedies.keys() == old.rules[topic].remedies.keys() for topic in moved)
+        assert new.channels == old.channels
+        assert all(getattr(new.duty, one) != getattr(old.duty, one) for one in ("window", "hours", "days"))
+    assert drifting.pairs()[:20] == plain.pairs()[:20]
+    assert drifting.pool() == plain.pool()
+    assert drifting.fingerprint() != plain.fingerprint()
+    for place, (task, _) in enumerate(drifting.pairs()):
+        world = drifting.world(task)
+        practice = drifting.practices()[place // 20]
+        assert (world.rules if isinstance(world, CaseWorld) else world.duty) in (practice.rules, practice.duty)
+        assert play(world, best)[0].score == 1
+
+
+def test_no_order_moves_a_case_across_a_drift():
+    stream = DeskCases(tasks=40, drift=1)
+    order = shuffled(stream, np.random.default_rng(3))
+    assert {place < 20 for place in order[:20]} == {True}
+    assert sorted(order) == list(range(40))
+
+
+def test_drifts_are_fewer_than_tasks():
+    with pytest.raises(SpecError, match=r"drift must be a whole number of at least 0 and at most 3 but is 4"):
+        DeskCases(tasks=4, drift=4).pairs()
 
 
 def needs(texts: list[str], duty: Duty) -> list[bool]:

@@ -11,12 +11,13 @@ from toolkit.streams.case_world import FACTS, Fact, Matter, Order, Rule, case_te
 from toolkit.streams.company import Case, Company, rng_of, wordings
 from toolkit.streams.watch_world import Duty
 
-RULES, CASES, WATCHES, POOL_CASES, POOL_WATCHES = range(5, 10)
+RULES, CASES, WATCHES, POOL_CASES, POOL_WATCHES, CHANGES = range(5, 11)
 """Spawn keys beside the draw; those of `toolkit.streams.company` end before."""
 
 _LIMITS = range(30, 81, 10)
 _BEYOND = 1 / 3  # of the orders whose price may be any, the share above the limit
 _STEP = 5  # euros
+_DUTIES = ((4, 6), (2, 5), (3, 6))  # ticks of an outage, hours of a deadline, days of an absence: from, to
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,33 @@ class Practice:
             remedies = [str(remedy) for remedy in rng.permutation(["refund", "replace"])]
             limit, by_cause = int(rng.choice(_LIMITS)), dict(zip(texts["causes"], remedies, strict=True))
             rules[topic] = Rule(limit, by_cause, company.rules[topic])
-        duty = Duty(*(int(rng.integers(least, most + 1)) for least, most in ((4, 6), (2, 5), (3, 6))))
+        duty = Duty(*(int(rng.integers(least, most + 1)) for least, most in _DUTIES))
         channels = {one.user: _pick(rng, case_texts()["channels"]) for one in company.regulars}
         return cls(rules, duty, channels)
 
+    def changed(self, rng: np.random.Generator) -> Practice:
+        """Another practice at the same company: half of its topics, rounded, have their two remedies exchanged.
 
-def matters_of(rng: np.random.Generator, practice: Practice, cases: Sequence[Case], hidden: int) -> Iterator[Matter]:
-    """What is true of each case, so many of which leave something out that nobody was told before.
+        Each number of the rules of duty is another one. Limits, queues and channels stay.
+        """
+        moved = {str(topic) for topic in rng.permutation(list(self.rules))[: round(len(self.rules) / 2)]}
+        rules = {topic: rule.exchanged() if topic in moved else rule for topic, rule in self.rules.items()}
+        now = zip(_DUTIES, (self.duty.window, self.duty.hours, self.duty.days), strict=True)
+        others = [[one for one in range(least, most + 1) if one != old] for (least, most), old in now]
+        return Practice(rules, Duty(*(one[int(rng.integers(len(one)))] for one in others)), self.channels)
+
+
+def matters_of(
+    rng: np.random.Generator, under: Sequence[Practice], cases: Sequence[Case], hidden: int
+) -> Iterator[Matter]:
+    """What is true of each case, ``under`` a practice each; so many leave something out that nobody was told before.
 
     What is left out is dealt in turn; where it would be a channel that the customer has told in an earlier case, it is
     one of the other facts.
     """
     fact: Fact | None
     places, before, dealt = {int(place) for place in rng.permutation(len(cases))[:hidden]}, set[str](), 0
-    for place, case in enumerate(cases):
+    for place, (case, practice) in enumerate(zip(cases, under, strict=True)):
         fact, known = None, case.user in before
         if place in places:
             fact = FACTS[dealt % 3] if not (known and FACTS[dealt % 3] == "channel") else FACTS[dealt % 2]

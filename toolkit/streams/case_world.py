@@ -64,6 +64,10 @@ class Rule:
         """The one right action about an order of this price."""
         return self.remedies[cause] if price <= self.limit else call("escalate", queue=self.queue)
 
+    def exchanged(self) -> Rule:
+        """The rule with each cause's remedy given to the other one."""
+        return Rule(self.limit, dict(zip(self.remedies, reversed(self.remedies.values()), strict=True)), self.queue)
+
     def page(self, topic: str) -> str:
         """What the policy page on the topic says: all of the rule."""
         told = ", ".join(f"{cause}: {remedy}" for cause, remedy in self.remedies.items())

@@ -8,6 +8,7 @@ know them beforehand: they are read on a policy page, at a price, or remembered.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -18,7 +19,7 @@ import numpy as np
 from toolkit.errors import SpecError
 from toolkit.moves import Autonomy
 from toolkit.records import Step, Task
-from toolkit.streams.case_drawing import CASES, POOL_CASES, POOL_WATCHES, WATCHES, Practice, matters_of
+from toolkit.streams.case_drawing import CASES, CHANGES, POOL_CASES, POOL_WATCHES, WATCHES, Practice, matters_of
 from toolkit.streams.case_world import CaseWorld, Matter, Prices, case_texts
 from toolkit.streams.company import Case, Company, cases_of, rng_of, stranger, wordings
 from toolkit.streams.stream import Pair
@@ -81,6 +82,10 @@ class DeskCases(WorldStream):
         is taken that fits a tool's schema.
     delay
         Tasks that pass before feedback arrives, at least 0.
+    drift
+        How often the company changes its practice, after equal parts of the tasks; fewer than there are tasks. None =
+        never. Then half of the topics exchange their two remedies, and every number of the rules of duty is another
+        one; pages tell the new rules, and nobody is told that they are new. The pool is of the practice before.
 
     Notes
     -----
@@ -91,7 +96,8 @@ class DeskCases(WorldStream):
     heart, and asks what only the customer knows.
 
     Randomness comes from ``numpy.random.SeedSequence(draw, spawn_key=(part,))``: part 0 draws the company as of `Desk`,
-    5 its practice, 6 the cases, 7 the watches, 8 and 9 those of the pool. Worlds draw nothing, whatever their seed.
+    5 its practice, 6 the cases, 7 the watches, 8 and 9 those of the pool, 10 what drifts change. Worlds draw nothing,
+    whatever their seed.
 
     Examples
     --------
@@ -131,6 +137,7 @@ class DeskCases(WorldStream):
         granted: Autonomy = "notify",
         listed: bool = True,
         delay: int = 0,
+        drift: int | None = None,
     ) -> None:
         self.tasks = tasks
         self.draw = draw
@@ -148,6 +155,7 @@ class DeskCases(WorldStream):
         self.granted = granted
         self.listed = listed
         self.delay = delay
+        self.drift = drift
 
     def company(self) -> Company:
         """The company behind it, that of `Desk` with the same draw and number of queues."""
@@ -155,9 +163,21 @@ class DeskCases(WorldStream):
         return _company(self.draw, self.queues)
 
     def practice(self) -> Practice:
-        """What holds at this company: nothing an agent is shown but on policy pages."""
+        """What holds at this company, before any drift: nothing an agent is shown but on policy pages."""
+        return self.practices()[0]
+
+    def practices(self) -> tuple[Practice, ...]:
+        """What holds from each place of `drifts` to the next: `practice`, then what each change made of it."""
         self.check()
-        return _practice(self.draw, self.queues)
+        found, rng = [_practice(self.draw, self.queues)], rng_of(self.draw, CHANGES)
+        for _ in self.drifts():
+            found.append(found[-1].changed(rng))
+        return tuple(found)
+
+    def drifts(self) -> Sequence[int]:
+        """The first tasks after each change of practice."""
+        parts = (self.drift or 0) + 1
+        return tuple(self.tasks * part // parts for part in range(1, parts))
 
     def load(self) -> Sequence[Pair]:
         """Cases in the order they come in, watches spread at random among them."""
@@ -178,7 +198,8 @@ class DeskCases(WorldStream):
         ValueError
             If it is no task of this stream.
         """
-        practice, truth = self.practice(), self.truth(task)
+        truth = self.truth(task)
+        practice = self.practices()[0 if task.id.startswith("p") else self._changes(int(task.time or 0))]
         prices = Prices(self.annoyance, self.reading, self.question)
         if isinstance(truth, Matter):
             return CaseWorld(truth, practice.rules, prices, self.company().queues, self.listed)
@@ -232,9 +253,12 @@ class DeskCases(WorldStream):
             "ticks": (1, _MOST_TICKS),
             "grace": (0, math.inf),
             "delay": (0, math.inf),
+            "drift": (0, self.tasks - 1 if isinstance(self.tasks, int) else math.inf),
         }
         for name, (least, most) in bounds.items():
             value = getattr(self, name)
+            if name == "drift" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 to = f" and at most {most}" if most < math.inf else ""
                 yield f"{name} must be a whole number of at least {least}{to} but is {value!r}; leave it out"
@@ -256,17 +280,23 @@ class DeskCases(WorldStream):
         """Tasks of the stream and of the pool, each with what is true of it: drawn once."""
         cached: tuple[list[tuple[Task, Truth]], list[tuple[Task, Truth]]] | None = self.__dict__.get("_drawn")
         if cached is None:
-            practice = self.practice()
-            cached = self.__dict__["_drawn"] = ([*self._stream(practice)], [*self._before(practice)])
+            practices = self.practices()
+            under = [practices[self._changes(place)] for place in range(self.tasks)]
+            cached = self.__dict__["_drawn"] = ([*self._stream(under)], [*self._before(practices[0])])
         return cached
 
-    def _stream(self, practice: Practice) -> Iterator[tuple[Task, Truth]]:
+    def _changes(self, place: int) -> int:
+        """How many changes a task of the stream comes after."""
+        return bisect_right(self.drifts(), place)
+
+    def _stream(self, under: Sequence[Practice]) -> Iterator[tuple[Task, Truth]]:
         rng, watches = rng_of(self.draw, CASES), round(self.tasks * self.watch)
         total = self.tasks - watches
         cases = list(cases_of(rng, total, round(total * self.returning), self.company().regulars))
-        settled = self._cases(rng, practice, [replace(case, topic=_topic(rng)) for case in cases])
-        kept = self._watches(rng_of(self.draw, WATCHES), practice, watches)
+        cases = [replace(case, topic=_topic(rng)) for case in cases]
         mixed = rng.permutation([False] * total + [True] * watches)
+        settled = self._cases(rng, [under[place] for place in np.flatnonzero(~mixed)], cases)
+        kept = self._watches(rng_of(self.draw, WATCHES), [under[place] for place in np.flatnonzero(mixed)])
         for place, is_watch in enumerate(mixed):
             task, truth = next(kept) if is_watch else next(settled)
             yield replace(task, id=f"t{place:04}", time=float(place)), truth
@@ -276,26 +306,26 @@ class DeskCases(WorldStream):
         topics = rng.permutation(list(case_texts()["topics"]) * _PER_TOPIC) if watches < self.tasks else ()
         users = [f"earlier-{place:02}" for place in range(len(topics))]
         cases = [Case(str(topic), user, f"{user}/1", stranger(rng)) for topic, user in zip(topics, users, strict=True)]
-        kept = self._watches(rng_of(self.draw, POOL_WATCHES), practice, _WATCHES_BEFORE if watches else 0)
-        for place, (task, truth) in enumerate((*self._cases(rng, practice, cases), *kept)):
+        kept = self._watches(rng_of(self.draw, POOL_WATCHES), [practice] * (_WATCHES_BEFORE if watches else 0))
+        for place, (task, truth) in enumerate((*self._cases(rng, [practice] * len(cases), cases), *kept)):
             session = task.session if task.user != _DUTY else f"{_DUTY}/earlier-{place}"
             yield replace(task, id=f"p{place:04}", session=session, time=float(place)), truth
 
     def _cases(
-        self, rng: np.random.Generator, practice: Practice, cases: Sequence[Case]
+        self, rng: np.random.Generator, under: Sequence[Practice], cases: Sequence[Case]
     ) -> Iterator[tuple[Task, Truth]]:
-        matters = matters_of(rng, practice, cases, round(self.hidden * len(cases)))
+        matters = matters_of(rng, under, cases, round(self.hidden * len(cases)))
         for case, matter in zip(cases, matters, strict=True):
             frames = wordings().openings["named" if case.name else "plain"]
             opening = frames[int(rng.integers(len(frames)))].format(name=case.name)
             text = f"{opening} {matter.ticket(rng)}".strip()
             yield Task("", {"task": text}, user=case.user, session=case.session), matter
 
-    def _watches(self, rng: np.random.Generator, practice: Practice, watches: int) -> Iterator[tuple[Task, Truth]]:
+    def _watches(self, rng: np.random.Generator, under: Sequence[Practice]) -> Iterator[tuple[Task, Truth]]:
         text = (
             f"You are on duty for {self.ticks} ticks. Act on what needs it by the company's rules of duty, else wait."
         )
-        for number in range(watches):
+        for number, practice in enumerate(under):
             events = events_of(rng, practice.duty, self.ticks, round(self.silent * self.ticks))
             yield Task("", {"task": text}, user=_DUTY, session=f"{_DUTY}/{number + 1}"), events
 
