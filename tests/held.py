@@ -50,7 +50,7 @@ class Patient(Scripted):
             def complete(self, request):
                 seen.append(1)
                 if len(seen) == 121:
-                    for _ in range(200):  # 20 seconds at most, once
+                    for _ in range(3000):  # 300 seconds at most, once
                         if Control(control / "control.json").read() == "stop":
                             break
                         threading.Event().wait(0.1)

@@ -17,7 +17,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def await_port(port: int, process: subprocess.Popen[bytes], log: Path, looks: int = 600) -> None:
+def await_port(port: int, process: subprocess.Popen[bytes], log: Path, looks: int = 6000) -> None:
     """Come back when somebody listens; if the process ends first, or a tenth of so many seconds passes, its log."""
     for _ in range(looks):
         if process.poll() is not None:

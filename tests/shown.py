@@ -83,7 +83,7 @@ class Server:
         command += ["--artifacts-destination", str(self.database.parent / "files")]
         quiet, place = subprocess.DEVNULL, os.environ | Target("").environment()
         self.process = subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True, env=place)
-        for _ in range(400):
+        for _ in range(3000):
             if answers(self.uri):
                 return self
             try:

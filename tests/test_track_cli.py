@@ -49,6 +49,7 @@ memory = "Retrieval"
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "study.toml").write_text(SPEC, encoding="utf-8")
     monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+    monkeypatch.setattr("toolkit.cli._PATIENCE", 600.0)  # a busy machine is no failure
     return str(tmp_path)
 
 
@@ -103,7 +104,7 @@ def test_a_server_killed_in_mid_study_costs_no_episode_and_ui_shows_them_all(
 
     assert {record.status for record in made.run(watch=watch)} == {"finished"}
     assert len(made.episodes()) == len(places) == 4 * 12
-    state = made.tracking.wait(90)
+    state = made.tracking.wait(600)
     assert state.state == "failed"
     assert "127.0.0.1" in state.why
     with served(ledger, server.port) as ui:
@@ -122,7 +123,7 @@ def test_a_server_killed_in_mid_study_costs_no_episode_and_ui_shows_them_all(
         assert f"port {server.port} cannot be used" in capsys.readouterr().err
         group = subprocess.run(["pgrep", "-P", str(ui.pid)], capture_output=True, text=True, check=True).stdout.split()
         ui.send_signal(signal.SIGINT)
-        assert ui.wait(30) == 0
+        assert ui.wait(600) == 0
         assert subprocess.run(["pgrep", "-g", group[0]], capture_output=True, text=True).stdout == ""
         assert not answers(server.uri)
 
@@ -134,7 +135,7 @@ def test_a_server_that_never_answers_holds_nothing_up(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     arguments = ["run", spec, "--tracking-uri", f"http://ann:hush@127.0.0.1:{deaf}"]
     code = f"import sys; from toolkit.cli import main; print('code', main({arguments}), 'mlflow' in sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600)
     assert "report: " in shown.stdout
     assert "code 0 False" in shown.stdout  # the process of the episodes never met MLflow
     assert "mlflow: failed: " in shown.stderr
@@ -184,7 +185,7 @@ def test_an_exporter_that_dies_is_told_of(study: Make, monkeypatch: pytest.Monke
     made = study(Arm.static(), tracking="http://127.0.0.1:9")
     monkeypatch.setattr("toolkit.evaluation.track.sys.executable", shutil.which("false"))
     finish(made)
-    state = made.tracking.wait(30)
+    state = made.tracking.wait(600)
     assert state.state == "failed"
     assert "ended with code 1: see" in state.why
 
@@ -213,7 +214,7 @@ def test_mistakes_are_one_clear_message(spec: str, capsys, arguments: list[str],
 
 def before_long(exporter: subprocess.Popen, shown: Callable[[], bool]) -> bool:
     """Whether something is shown in good time, looking again while the exporter works."""
-    for _ in range(120):
+    for _ in range(2400):
         if shown():
             return True
         with suppress(subprocess.TimeoutExpired):

@@ -143,7 +143,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield Lab(tmp_path / "notebooks", port, token)
     finally:
         process.terminate()
-        process.wait(120)
+        process.wait(600)
 
 
 def _cache() -> Path:

@@ -62,4 +62,4 @@ def test_two_notebooks_watch_what_a_terminal_runs(lab: Lab, watched: Watched) ->
         assert first.evaluate(EPISODES) == second.evaluate(EPISODES)
     finally:
         terminal.kill()
-        terminal.wait(30)
+        terminal.wait(600)

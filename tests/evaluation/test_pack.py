@@ -213,7 +213,7 @@ def test_no_secret_is_in_ledger_mlflow_or_archive(
         lm = Hosted("openai/stub", api_base=address, key_env="STUB_KEY")
         arms = [Arm.static(), Arm("m", memory=Retrieval())]
         made = finish(study(*arms, stream=Desk(tasks=4), name="desk", lm=lm, tracking="ledger"))
-    assert made.tracking.wait(180).state == "done"
+    assert made.tracking.wait(600).state == "done"
     packed = pack(made.ledger, "desk", tmp_path / "x.zip")
     assert replay_archive(packed.path).identical
     whole = held(packed.path)

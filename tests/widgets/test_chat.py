@@ -157,7 +157,7 @@ def test_a_timer_lets_moments_pass_and_ends_where_anything_goes_wrong(watching: 
     assert watching._next == 3
     first = chat.thread
     chat.timer.value = False
-    first.join(60)
+    first.join(300)
     assert not first.is_alive()
     chat.timer.value = True
     Parrot.away, watching._living().goals.conditions = True, ()
@@ -165,7 +165,7 @@ def test_a_timer_lets_moments_pass_and_ends_where_anything_goes_wrong(watching: 
     chat._passing(clock)
     assert "the parrot has flown" in chat.note.value
     assert (clock.times, clock.is_set(), chat.timer.value) == (1, True, False)  # one tick, and the look that ended it
-    chat.thread.join(60)
+    chat.thread.join(300)
     assert not chat.thread.is_alive()
 
 
@@ -173,7 +173,7 @@ def test_a_timer_ends_with_its_panel(watching: LiveAgent) -> None:
     chat = watching.chat(every=3600)
     assert chat.thread.is_alive()
     chat.close()
-    chat.thread.join(60)
+    chat.thread.join(300)
     assert not chat.thread.is_alive()
     quiet = watching.chat()
     assert (quiet.timer, hasattr(quiet, "thread")) == (None, False)  # off unless it is asked for

@@ -386,7 +386,7 @@ def test_run_starts_the_study_that_the_form_shows(form: StudyForm) -> None:
     form.arms.arm("memory").parts["role"].library.value = "service-desk"
     form.button.click()
     assert form.study is not None
-    assert form.study.wait(timeout=120)
+    assert form.study.wait(timeout=600)
     assert form.study.arms[1].role == role("service-desk")
     assert {record.status for record in form.study.records()} == {"finished"}
     assert "ledger" in form.said.value

@@ -72,7 +72,7 @@ def test_two_views_and_a_terminal_follow_another_process_and_steer_it(tmp_path: 
             stopped = one.frame["arms"][0]["done"]
             assert 40 <= stopped < 150
             Control(ledger.study("held") / "control.json").write("run")
-            finished = subprocess.run(command, env=os.environ, check=False, timeout=120)
+            finished = subprocess.run(command, env=os.environ, check=False, timeout=600)
             assert finished.returncode == 0
             comes(lambda: {one.frame["state"], two.frame["state"]} == {"finished"})  # gone on elsewhere, after a stop
     assert [view.frame["arms"][0]["done"] for view in (one, two)] == [150, 150]

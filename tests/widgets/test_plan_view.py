@@ -47,7 +47,7 @@ def rehearsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def planned(view: PlanView, study: Study) -> Forecast:
     view.wish(study)
-    assert view.wait(120)
+    assert view.wait(600)
     assert view.plan is not None
     return view.plan
 
@@ -75,7 +75,7 @@ def test_what_is_shown_is_what_the_study_says(study: Make) -> None:
     ):
         assert str(planned(view, made)) == str(made.plan())
     view.effect.control.value = "0.2"
-    assert view.wait(120)
+    assert view.wait(600)
     assert str(view.plan) == str(made.plan(effect=0.2))
 
 
@@ -99,7 +99,7 @@ def test_an_arm_that_is_as_it_was_is_not_rehearsed_again(study: Make, rehearsed:
     planned(view, study(*ARMS[:2], stream=Desk(tasks=11)))
     assert rehearsed[4:] == ["static", "memory"]
     view.anew()
-    assert view.wait(120)
+    assert view.wait(600)
     assert rehearsed[6:] == ["static", "memory"]
 
 
@@ -113,7 +113,7 @@ def test_the_last_wish_counts_and_wishing_never_waits(study: Make) -> None:
     assert "Working out" in view.status.value
     assert view.plan is None
     gate.let.set()
-    assert view.wait(120)
+    assert view.wait(600)
     assert gate.names == ["first", "third"]
     assert view.plan is not None
     assert view.plan.study == "third"
@@ -126,7 +126,7 @@ def test_what_nobody_waits_for_is_given_up_between_two_arms(study: Make, rehears
     assert gate.begun.wait(300)
     view.wish(None)
     gate.let.set()
-    assert view.wait(120)
+    assert view.wait(600)
     assert rehearsed == []
     assert (view.plan, view.error, view.shown.value) == (None, None, "")
     assert "No plan while there are mistakes." in view.status.value
@@ -147,7 +147,7 @@ def test_nothing_that_goes_wrong_is_lost(study: Make) -> None:
 
     view = PlanView(torn)
     view.wish(study(*ARMS[:2]))
-    assert view.wait(120)
+    assert view.wait(600)
     assert isinstance(view.error, OSError)
     assert "OSError: &lt;b&gt;test&lt;/b&gt; is torn" in view.status.value
     view._planner = forecast
@@ -158,7 +158,7 @@ def test_nothing_that_goes_wrong_is_lost(study: Make) -> None:
 def test_a_study_that_answers_no_question_is_told_why(study: Make) -> None:
     view = PlanView()
     view.wish(study(ARMS[0], stream=Desk(tasks=10)))
-    assert view.wait(120)
+    assert view.wait(600)
     assert isinstance(view.error, SpecError)
     assert "is compared with nothing" in view.status.value
     assert view.plan is None
@@ -171,7 +171,7 @@ def test_a_closed_view_is_left_alone(study: Make) -> None:
     assert gate.begun.wait(300)
     view.close()
     gate.let.set()
-    assert view.wait(120)
+    assert view.wait(600)
     assert (view.plan, view.error, view.shown.value) == (None, None, "")
 
 

@@ -377,14 +377,14 @@ def test_the_plan_is_that_of_the_study_that_is_shown(form: StudyForm) -> None:
     form.parts["stream"].fields["tasks"].control.value = "8"
     form.parts["seeds"].control.value = "4"
     form.budget.limits["tokens"].control.value = "10"
-    assert form.plan.wait(120)
+    assert form.plan.wait(600)
     assert str(form.plan.plan) == str(form.value.plan())
     assert "✗ too small" in form.plan.shown.value
     form.parts["seeds"].control.value = "none"
-    assert form.plan.wait(120)
+    assert form.plan.wait(600)
     assert "No plan while there are mistakes" in form.plan.status.value
     form.parts["seeds"].control.value = "2"
-    assert form.plan.wait(120)
+    assert form.plan.wait(600)
     assert str(form.plan.plan) == str(form.value.plan())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
-_PATIENCE = 2.0  # seconds
+_PATIENCE = 5.0  # seconds
 _MOST = 1_000_000  # bytes of an answer
 _ADDRESS = "mlflow.address"
 RENDERER = "/static-files/lib/notebook-trace-renderer/index.html"

@@ -18,7 +18,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target, TrackingError, artifacts, database
 
 HOST = "127.0.0.1"
-_READY, _GRACE = 120.0, 10.0  # seconds for the server to come up, and to go down before it is killed
+_READY, _GRACE = 300.0, 10.0  # seconds for the server to come up, and to go down before it is killed
 
 
 def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
