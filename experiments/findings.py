@@ -31,10 +31,11 @@ from toolkit.ledger.store import Ledger
 HERE = Path(__file__).parent
 CELLS = HERE / "findings.toml"
 PAGES = (HERE.parent / "docs" / "findings.md", HERE.parent / "README.md")
-FIGURE = HERE.parent / "docs" / "findings.svg"
+FIGURES = {HERE.parent / "docs" / "findings.svg": 0, HERE.parent / "docs" / "findings-short.svg": 2}
+"""Where the figures stand, and how many comparisons of each trait they show; 0 = all."""
 TRAITS = ("memory", "goals", "role", "learning")
 MOST = 10_000_000  # bytes of a tape that the repository takes
-_TABLE = re.compile(r"(<!-- findings: (?P<which>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- (?P<kind>findings|study): (?P<which>[a-z/-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NUMBER = re.compile(r"(<!-- (?P<tape>\S+) (?P<arm>\S+) - (?P<against>\S+): (?P<what>[a-z]+) -->)[^<]*(<!-- -->)")
 _HEAD = ("stream", "model", "policy", "against", "difference, 95 % interval", "tokens", "orders", "shown")
 
@@ -144,7 +145,8 @@ def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def filled(text: str) -> str:
     """A page with every table and number as the tapes have it."""
-    made = _TABLE.sub(lambda at: f"{at[1]}{table(at['which'])}\n{at[3]}", text)
+    kinds = {"findings": table, "study": study}
+    made = _TABLE.sub(lambda at: f"{at[1]}{kinds[at['kind']](at['which'])}\n{at[4]}", text)
     return _NUMBER.sub(lambda at: f"{at[1]}{_number(at)}{at[6]}", made)
 
 
@@ -156,12 +158,25 @@ def _number(at: re.Match[str]) -> str:
     return str(getattr(one, at["what"]))
 
 
-def figure() -> str:
-    """All differences with their intervals, trait by trait, as SVG; the same text for the same tapes."""
+def study(name: str) -> str:
+    """The table of a packed study, as the toolkit prints it, without the notes below it."""
+    with tempfile.TemporaryDirectory() as folder:
+        ledger, packed = Ledger(folder), read_archive(HERE / name / "tape.zip")
+        unpack(packed, ledger)
+        head, _, *rows = str(tk.compare(packed.study, ledger=ledger)).partition("\n\n")[0].splitlines()
+        return "\n".join(["```", head, *rows, "```"])
+
+
+def figure(most: int = 0) -> str:
+    """Differences with their intervals, trait by trait, as SVG; the same text for the same tapes.
+
+    ``most`` = so many of each trait, from the first; 0 = all.
+    """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    shown = [found(cell) for cell in cells()]
+    by_trait = [[cell for cell in cells() if cell.trait == trait] for trait in TRAITS]
+    shown = [found(cell) for own in by_trait for cell in own[: most or None]]
     with mpl.rc_context({"svg.hashsalt": "findings", "svg.fonttype": "none", "font.size": 8}):
         drawing = Figure(figsize=(8, 0.6 + 0.24 * len(shown)), layout="constrained")
         axes = drawing.subplots()
@@ -210,10 +225,11 @@ def add(file: Path, trait: str, arm: str, against: str) -> Cell:
     cell = Cell(trait, f"contributed/{read_archive(file).study}", arm, against)
     if cell.archive.exists() and cell.archive.read_bytes() != file.read_bytes():
         raise SpecError([f"another tape is kept as {cell.tape}: run the study under another name (--name)"])
-    _compared(file, against)
+    _, rows = _compared(file, against)
+    if arm not in rows:
+        raise SpecError([f"{file} has no arm {arm!r}; it has {', '.join(rows)}"])
     cell.archive.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(file, cell.archive)
-    found(cell)
     told = f'\n[[{trait}]]\ntape = "{cell.tape}"\narm = "{arm}"\nagainst = "{against}"\n'
     CELLS.write_text(CELLS.read_text(encoding="utf-8") + told, encoding="utf-8")
     return cell
@@ -231,7 +247,9 @@ def main() -> int:
         except (ToolkitError, ValueError, OSError) as error:
             print(f"not taken in: {error}")
             return 2
-    made = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES} | {FIGURE: figure()}
+    made = {page: filled(page.read_text(encoding="utf-8")) for page in PAGES} | {
+        file: figure(most) for file, most in FIGURES.items()
+    }
     stale = [page for page, text in made.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     if not asked.check:
         for page in stale:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from toolkit.errors import ToolkitError
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"experiment_{name}", EXPERIMENTS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made  # where its records look their types up
+    spec.loader.exec_module(made)
+    return made
 
 
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("experiment_tables", EXPERIMENTS / "tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
+    return script("tables")
+
+
+@pytest.fixture(scope="module")
+def findings() -> ModuleType:
+    return script("findings")
 
 
 @pytest.mark.parametrize(
@@ -33,3 +48,65 @@ def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     assert len(list(tables.tables(folder, text))) == number
     assert tables.filled(folder, text) == text
     assert tables.filled(folder, text.replace(figure, "0.999")) == text, "a figure that nobody ran would be found"
+
+
+def test_findings_are_those_of_the_tapes(findings: ModuleType) -> None:
+    for page in findings.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert findings.filled(text) == text, "run: python experiments/findings.py"
+        assert "+0.207" in text
+        assert findings.filled(text.replace("+0.207", "+0.999")) == text, "a figure that nobody ran would be found"
+    for file, most in findings.FIGURES.items():
+        assert file.read_text(encoding="utf-8") == findings.figure(most), "run: python experiments/findings.py"
+
+
+def test_every_comparison_is_shown_and_no_number_is_typed(findings: ModuleType) -> None:
+    text = findings.PAGES[0].read_text(encoding="utf-8")
+    assert set(re.findall(r"findings: (\w+)", text)) == {"short", *findings.TRAITS}
+    prose = re.sub(r"(?s)```.*?```|^\|[^\n]*$|<!-- \S+ \S+ - [^<]*<!-- -->|`[^`]*`", "", text, flags=re.MULTILINE)
+    sizes = {"135", "494"}  # of the models
+    assert set(re.findall(r"[\d.,]*\d", prose)) - sizes == {"77", "95"}, "BANKING77, and 95 % intervals"
+
+
+@pytest.fixture
+def empty(findings: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(findings, "HERE", tmp_path)
+    monkeypatch.setattr(findings, "CELLS", tmp_path / "findings.toml")
+    (tmp_path / "findings.toml").write_text("", encoding="utf-8")
+    return tmp_path
+
+
+def test_a_tape_of_somebody_else_is_replayed_kept_and_shown(findings: ModuleType, empty: Path) -> None:
+    tape = EXPERIMENTS / "first-study" / "tape.zip"
+    cell = findings.add(tape, "memory", "memory", "static")
+    assert cell.archive.read_bytes() == tape.read_bytes()
+    assert findings.cells() == (cell,)
+    assert "| `memory` | `static` | +0.233 [+0.049, +0.417] |" in findings.table("memory")
+
+
+@pytest.mark.parametrize(
+    ("trait", "arm", "against", "told"),
+    [
+        ("wisdom", "memory", "static", "a trait is one of memory, goals, role, learning but is 'wisdom'"),
+        ("memory", "memoir", "static", "has no arm 'memoir'; it has static, memory"),
+        ("memory", "memory", "statics", "statics"),
+    ],
+)
+def test_what_is_no_comparison_is_not_taken_in(
+    findings: ModuleType, empty: Path, trait: str, arm: str, against: str, told: str
+) -> None:
+    with pytest.raises((ToolkitError, ValueError), match=re.escape(told)):
+        findings.add(EXPERIMENTS / "first-study" / "tape.zip", trait, arm, against)
+    assert [path.name for path in empty.iterdir()] == ["findings.toml"]
+    assert findings.cells() == ()
+
+
+def test_a_tape_that_was_touched_is_not_taken_in(findings: ModuleType, empty: Path, tmp_path: Path) -> None:
+    file = tmp_path / "touched.zip"
+    shutil.copyfile(EXPERIMENTS / "first-study" / "tape.zip", file)
+    body = bytearray(file.read_bytes())
+    body[len(body) // 2] ^= 1
+    file.write_bytes(bytes(body))
+    with pytest.raises(ToolkitError):
+        findings.add(file, "memory", "memory", "static")
+    assert findings.cells() == ()
