@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "toolkit"
 
 FLOORS = [
-    ("errors", "display", "stats"),
+    ("errors", "display", "experimental", "stats"),
     ("records", "moves", "usage", "episode", "hints", "component", "randomness"),
     ("traits", "streams", "ledger"),
     ("lm", "agents", "analysis"),
