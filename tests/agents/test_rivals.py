@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from errands import Errands, finish
 
 from toolkit.agents.arm import Arm, static_arms
+from toolkit.agents.decision import Context, Decision
 from toolkit.agents.rivals import ChainOfThought, SelfConsistency, SelfRefine
 from toolkit.checks import check
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted, replied, turns_of
+from toolkit.lm.tape import Recorder
 from toolkit.streams.desk import Desk
 from toolkit.traits.memory import PoolRetrieval
 
@@ -101,14 +104,16 @@ def test_a_pool_is_kept_apart_from_the_stream_and_is_no_larger_than_it_is(study:
 class Critic(Scripted):
     """Wrong at first, right once a critique stands in its prompt; its critiques are given."""
 
-    def __init__(self, says: tuple[str, ...] = ("Think of the other one.",), after: float = 1.0) -> None:
+    def __init__(
+        self, says: tuple[str, ...] = ("Think of the other one.",), after: float = 1.0, reason: str = "stop"
+    ) -> None:
         super().__init__(0.0, 0.0, gains={"Critique: ": after})
-        self.says, self.after = says, after
+        self.says, self.after, self.reason = says, after, reason
 
     temperature = 0.0
 
     def engine(self, stream):
-        inner, says = super().engine(stream), self.says
+        inner, says, reason = super().engine(stream), self.says, self.reason
 
         class Engine:
             supports_response_schema = True
@@ -119,7 +124,7 @@ class Critic(Scripted):
                 if "\nProposed: " not in question:
                     return inner.complete(request)
                 said = says[min(question.count("\nCritique: "), len(says) - 1)]
-                return replied(request, said, [question], 5)
+                return replace(replied(request, said, [question], 5), finish_reason=reason)
 
         return Engine()
 
@@ -163,6 +168,16 @@ def test_critique_and_refinement_see_what_was_answered(study: Callable[..., Stud
     assert "The answer is one of: post, bread, bank." in critique[0]["text"]
     assert critique[-1]["text"].endswith(f"\nProposed: {answers[0]}")
     assert set(calls.purpose) == {"acting"}
+
+
+def test_the_turn_itself_has_what_was_spent_on_it_and_the_answer_that_is_given_was_not_cut_off() -> None:
+    lm, stream, calls = Critic(("No change, and so on and on",), reason="length"), Errands(1), []
+    decision = Decision(lm, "likelihood", Recorder(lm, lm.engine(stream), (0, 0), calls.append))
+    turn = SelfRefine(3).decide(stream.step, stream.pairs()[0][0], Context(), decision)
+    assert [call.status for call in calls] == ["ok", "truncated"]
+    assert turn.usage.calls == 2
+    assert decision.recorder.take("acting").calls == 0
+    assert decision.recorder.last_status == "ok"
 
 
 class Broken(Critic):

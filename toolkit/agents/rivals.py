@@ -132,8 +132,9 @@ class SelfRefine(Decider):
 
     def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
         """One call, and two for each round that changes something."""
+        recorder, name = decision.recorder, _unused("critique", step)
         turn = decision.decide(step, task, context)
-        name, spent, critiques = _unused("critique", step), turn.usage, list[str]()
+        spent, status, critiques = turn.usage, recorder.last_status, list[str]()
         for _ in range(self.rounds):
             try:
                 said = self._critique(step, task, context, decision, turn.answer)
@@ -144,8 +145,9 @@ class SelfRefine(Decider):
                 turn = decision.decide(replace(step, inputs=(*step.inputs, name)), told, context)
             except AnswerError:  # on the tape, and charged; the answer that there is is one
                 break
-            spent = spent + turn.usage
-        return replace(turn, usage=spent + decision.recorder.take("acting"))
+            spent, status = spent + turn.usage, recorder.last_status
+        recorder.last_status = status  # a critique that was cut off makes no answer one that was
+        return replace(turn, usage=spent + recorder.take("acting"))
 
     def _critique(self, step: Step, task: Task, context: Context, decision: Decision, answer: str) -> str:
         """What the model has to say of its answer, in a line."""
