@@ -39,6 +39,7 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "catching": lambda: _catching(study, ledger),
         "rules": lambda: _rules(study, ledger),
         "training": lambda: _training(study, ledger),
+        "turns": lambda: _turns(study, ledger),
     }
     return made[kind]()
 
@@ -103,6 +104,24 @@ def _training(study: str, ledger: Ledger) -> str:
             took = (f"{one.tokens:,} tokens", f"{one.seconds / 60:.1f}", f"{one.losses[0]:.2f}, {one.losses[-1]:.2f}")
         lines.append([row.arm, f"{row.labels:.0f}", f"{row.score.value:.3f}", over, *took])
     return _columns(lines)
+
+
+_OWN_TURNS = """
+SELECT DISTINCT e.seed, e.task FROM episodes e JOIN calls c USING (study, run, phase, t)
+WHERE e.study = $1 AND e.arm = 'mam-stream-icl' AND c.step = 'decide' AND starts_with(c.server, $2)
+"""
+_SCORES = """
+SELECT arm, seed, task, score FROM episodes
+WHERE study = $1 AND arm IN ('zero-shot', 'self-stream-icl', 'mam-stream-icl') ORDER BY arm, seed, t
+"""
+
+
+def _turns(study: str, ledger: Ledger) -> str:
+    """The tasks at which the study's own model had its turn: what it did there alone, and with the memory of two."""
+    [own] = ledger.sql("SELECT DISTINCT model FROM runs WHERE study = $1 AND arm = 'zero-shot'", study).model
+    mine = ledger.sql(_OWN_TURNS, study, f"{own} (")
+    rows = ledger.sql(_SCORES, study).merge(mine, on=["seed", "task"])
+    return str(tk.compare(rows, baseline="self-stream-icl", seed="seed"))
 
 
 def _columns(lines: Sequence[Sequence[str]]) -> str:

@@ -34,7 +34,7 @@ _FACE = {
     "agents.designs": ("Factorial", "by_channel", "factorial"),
     "agents.live": ("Answer", "LiveAgent"),
     "agents.role_import": ("Imported", "import_role", "roles_in"),
-    "agents.rivals": ("ChainOfThought", "SelfConsistency"),
+    "agents.rivals": ("ChainOfThought", "SelfConsistency", "SelfRefine"),
     "agents.routing": ("OnModel", "Routed"),
     "analysis": (
         "Abstentions",

@@ -111,11 +111,15 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A worked case as it may stand in a prompt; ``source`` is the episode it came from, or its own name."""
+    """A worked case as it may stand in a prompt; ``source`` is the episode it came from, or its own name.
+
+    ``feedback`` is what was said of the answer, and stands below it; None = the answer stands alone.
+    """
 
     inputs: Mapping[str, str]
     answer: str
     source: str = ""
+    feedback: str | None = field(default=None, metadata=LATER)
 
 
 ABSTAINED = "(abstained)"
@@ -225,6 +229,8 @@ class Memory:
         In [0, 1], where a policy weighs it.
     until
         The logical time at which a newer one took its place; None = it still holds.
+    feedback
+        Of a case: what was said of the answer, if that is to stand below it in the prompt.
     """
 
     id: str
@@ -240,6 +246,7 @@ class Memory:
     links: tuple[str, ...] = ()
     importance: float = 0.0
     until: float | None = None
+    feedback: str | None = field(default=None, metadata=LATER)
 
     @classmethod
     def of(cls, experience: Experience) -> Memory:
@@ -261,7 +268,7 @@ class Memory:
     @property
     def example(self) -> Example:
         """The case, worked."""
-        return Example(self.fields, self.answer, self.id)
+        return Example(self.fields, self.answer, self.id, self.feedback)
 
 
 @dataclass(frozen=True, slots=True)

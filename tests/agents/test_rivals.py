@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from errands import Errands, finish
 
 from toolkit.agents.arm import Arm, static_arms
-from toolkit.agents.rivals import ChainOfThought, SelfConsistency
+from toolkit.agents.decision import Context, Decision
+from toolkit.agents.rivals import ChainOfThought, SelfConsistency, SelfRefine
 from toolkit.checks import check
 from toolkit.evaluation.study import Study
-from toolkit.lm.scripted import Scripted
+from toolkit.lm.scripted import Scripted, replied, turns_of
+from toolkit.lm.tape import Recorder
 from toolkit.streams.desk import Desk
 from toolkit.traits.memory import PoolRetrieval
 
@@ -98,9 +101,118 @@ def test_a_pool_is_kept_apart_from_the_stream_and_is_no_larger_than_it_is(study:
     assert "PoolRetrieval(k=2, size=13) wants 13 labelled tasks but the stream's pool has 12: lower it" in record.error
 
 
+class Critic(Scripted):
+    """Wrong at first, right once a critique stands in its prompt; its critiques are given."""
+
+    def __init__(
+        self, says: tuple[str, ...] = ("Think of the other one.",), after: float = 1.0, reason: str = "stop"
+    ) -> None:
+        super().__init__(0.0, 0.0, gains={"Critique: ": after})
+        self.says, self.after, self.reason = says, after, reason
+
+    temperature = 0.0
+
+    def engine(self, stream):
+        inner, says, reason = super().engine(stream), self.says, self.reason
+
+        class Engine:
+            supports_response_schema = True
+            supported_params = inner.supported_params
+
+            def complete(self, request):
+                _, _, question = turns_of(request)
+                if "\nProposed: " not in question:
+                    return inner.complete(request)
+                said = says[min(question.count("\nCritique: "), len(says) - 1)]
+                return replace(replied(request, said, [question], 5), finish_reason=reason)
+
+        return Engine()
+
+
+@pytest.mark.parametrize(
+    ("says", "rounds", "calls", "score"),
+    [
+        (("Think of the other one.",), 1, 3, 1.0),
+        (("Think of the other one.",), 3, 7, 1.0),
+        (("It is right: No change!",), 3, 2, 0.0),
+        (("I would say nochange.",), 1, 3, 1.0),
+    ],
+)
+def test_an_answer_is_refined_until_the_model_is_content(
+    study: Callable[..., Study], says: tuple[str, ...], rounds: int, calls: int, score: float
+) -> None:
+    arm = Arm("refine", decider=SelfRefine(rounds), transcript=False)
+    made = finish(study(arm, stream=Errands(6), lm=Critic(says), seeds=1))
+    rows = made.episodes()
+    assert set(rows.score) == {score}
+    assert set(rows.acting_calls) == {calls}
+    told = made.ledger.sql("SELECT sum(input_tokens + output_tokens) AS n FROM calls").n[0]
+    assert (rows.acting_input_tokens + rows.acting_output_tokens).sum() == told, "every call is charged"
+    assert made.replay().identical
+
+
+def test_critique_and_refinement_see_what_was_answered(study: Callable[..., Study]) -> None:
+    arm = Arm("refine", decider=SelfRefine(2), transcript=False)
+    made = finish(study(arm, stream=Errands(1), lm=Critic(after=0.0), seeds=1))
+    calls = made.ledger.sql("SELECT step, purpose, prompt, answer FROM calls ORDER BY t, ordinal, step")
+    asked = {(one.step, place) for place, one in enumerate(calls.itertuples())}
+    assert len(asked) == 5
+    prompts = [one[-1]["text"] for one in calls.prompt]
+    first, second = (
+        next(text for text in prompts if text.count("Think of the other one.") == often) for often in (1, 2)
+    )
+    answers = [one.answer for one in calls.itertuples() if one.step == "decide"]
+    assert first.endswith(f"\nCritique: {answers[0]}: Think of the other one.")
+    assert second.endswith(f"\n  {answers[1]}: Think of the other one.")
+    [critique, _] = [one.prompt for one in calls.itertuples() if one.step == "critique"]
+    assert "The answer is one of: post, bread, bank." in critique[0]["text"]
+    assert critique[-1]["text"].endswith(f"\nProposed: {answers[0]}")
+    assert set(calls.purpose) == {"acting"}
+
+
+def test_the_turn_itself_has_what_was_spent_on_it_and_the_answer_that_is_given_was_not_cut_off() -> None:
+    lm, stream, calls = Critic(("No change, and so on and on",), reason="length"), Errands(1), []
+    decision = Decision(lm, "likelihood", Recorder(lm, lm.engine(stream), (0, 0), calls.append))
+    turn = SelfRefine(3).decide(stream.step, stream.pairs()[0][0], Context(), decision)
+    assert [call.status for call in calls] == ["ok", "truncated"]
+    assert turn.usage.calls == 2
+    assert decision.recorder.take("acting").calls == 0
+    assert decision.recorder.last_status == "ok"
+
+
+class Broken(Critic):
+    """What it writes of its answers cannot be had."""
+
+    def engine(self, stream):
+        inner = super().engine(stream)
+
+        class Engine:
+            supports_response_schema = True
+            supported_params = inner.supported_params
+
+            def complete(self, request):
+                from dspy.lm15 import ContextLengthError
+
+                _, _, question = turns_of(request)
+                if "\nProposed: " in question:
+                    raise ContextLengthError("too long")
+                return inner.complete(request)
+
+        return Engine()
+
+
+def test_a_critique_that_cannot_be_had_leaves_the_answer_as_it_is(study: Callable[..., Study]) -> None:
+    arms = [Arm.static_call("plain"), Arm("refine", decider=SelfRefine(2), transcript=False)]
+    made = finish(study(*arms, stream=Errands(4), lm=Broken(), seeds=1))
+    rows = made.episodes().set_index(["arm", "task"])
+    assert set(rows.status) == {"ok"}
+    assert rows.answer["refine"].to_dict() == rows.answer["plain"].to_dict()
+
+
 @pytest.mark.parametrize(
     ("part", "told"),
     [
+        (SelfRefine(0), "rounds must be an integer of at least 1 but is 0"),
         (SelfConsistency(0), "samples must be an integer of at least 1"),
         (SelfConsistency(3, -1), "tokens must be an integer of at least 0 but is -1"),
         (PoolRetrieval(4, 3), "size must be at least k = 4 but is 3"),

@@ -101,6 +101,9 @@ WITH = {
 ALSO = (
     Bandit(("", "Think first."), step="summarise", hold=2),
     Facts(extract="rule", merge="model", k=2),
+    Retrieval(k=3, store="feedback"),
+    SlidingWindow(k=2, store="feedback"),
+    SlidingWindow(k=2, scope="user", store="correct"),
     LinkedNotes(links_by="model", rewrite=True),
     Bounded(LinkedNotes(links_by="model", rewrite=True, scope="user"), size=3),
     Abstaining(threshold=0.7),

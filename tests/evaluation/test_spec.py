@@ -156,7 +156,7 @@ def test_components_of_ones_own_are_imported_copied_and_fingerprinted(tmp_path: 
         ("memory = { use = 'Retrieval', k = 0 }", "Retrieval.k must be an integer of at least 1 but is 0"),
         ("memory = { use = 'Retrieval', k = 'four' }", "Retrieval.k must be int but is 'four'"),
         ("memory = { use = 'Retrieval', k = true }", "Retrieval.k must be int but is True"),
-        ("memory = { use = 'Retrieval', store = 'some' }", "must be one of 'all', 'correct' but is 'some'"),
+        ("memory = { use = 'Retrieval', store = 'some' }", "must be one of 'all', 'correct', 'feedback' but is 'some'"),
         ("memory = { use = 'Shuffled', of = 'Retrieval' }", "must be MemoryPolicy but is 'Retrieval'"),
         ("memory = { use = 'Shuffled', of = { use = 'Retrieval', k = -1 } }", "at least 1 but is -1"),
         ("memory = { use = 'Shuffled' }", "Shuffled needs a value for 'of'"),

@@ -19,13 +19,13 @@ def decision_of(skill: Scripted) -> Decision:
     return Decision(skill, "likelihood", Recorder(skill, engine, (0, 0), lambda call: None))
 
 
-def rate(skill: Scripted, given: str = "", role: str = "") -> float:
+def rate(skill: Scripted, given: str = "", role: str = "", said: str | None = None) -> float:
     decision = decision_of(skill)
     right = []
     for t, (task, key) in enumerate(STREAM.pairs()):
         decision.at("stream", t)
         answer = {"right": key.answers[0], "wrong": "none of them"}.get(given)
-        examples = (Example({"note": "an earlier one"}, answer),) if answer else ()
+        examples = (Example({"note": "an earlier one"}, answer, feedback=said),) if answer else ()
         context = Context(role=role, recall=Recall(examples))
         right.append(decision.decide(STREAM.step, task, context).answer == key.answers[0])
     return float(np.mean(right))
@@ -39,6 +39,7 @@ def test_the_skill_is_what_it_says_in_every_layout(adapter: str) -> None:
     assert rate(skill, "right") == pytest.approx(0.8, abs=margin)
     assert rate(skill, "wrong") == pytest.approx(0.3, abs=margin)
     assert rate(skill, role="You are: Clerk.") == pytest.approx(0.45, abs=margin)
+    assert rate(skill, "right", said="not correct") == pytest.approx(0.8, abs=margin), "it reads no feedback"
 
 
 def test_wrong_answers_spread_over_the_other_options() -> None:

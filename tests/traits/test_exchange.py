@@ -33,6 +33,7 @@ MEMORIES = st.builds(
     links=st.lists(TEXTS, max_size=3).map(tuple),
     importance=NUMBERS,
     until=st.none() | NUMBERS,
+    feedback=st.none() | TEXTS,
 )
 
 

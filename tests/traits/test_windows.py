@@ -78,3 +78,39 @@ def test_what_is_too_long_by_itself_is_there_while_it_is_the_latest() -> None:
     assert shown(policy) == ["stream/0"]
     policy.observe(seen(1, text="y"))
     assert shown(policy) == ["stream/1"]
+
+
+def told(number: int, score: float, answer: str = "a") -> list[Experience]:
+    """One task as it is met, and as one bit tells of it."""
+    one = replace(seen(number), answer=answer)
+    return [one, replace(one, feedback=Feedback(score))]
+
+
+def test_a_window_of_what_was_told_right_or_wrong_holds_own_answers_and_comes_in_with_the_feedback() -> None:
+    policy = begun(SlidingWindow(k=2, store="feedback"))
+    for number, (score, answer) in enumerate([(1.0, "a"), (0.0, "b"), (1.0, "c")]):
+        met, heard = told(number, score, answer)
+        policy.observe(met)
+        assert f"stream/{number}" not in shown(policy), "nobody has said anything yet"
+        policy.observe(heard)
+    found = policy.recall(Task("q", {"text": "?"})).examples
+    assert [(one.source, one.answer, one.feedback) for one in found] == [
+        ("stream/1", "b", "not correct"),
+        ("stream/2", "c", "correct"),
+    ]
+
+
+def test_a_window_of_what_is_right_passes_over_the_rest() -> None:
+    policy = begun(SlidingWindow(k=2, store="correct"))
+    for number, score in enumerate([1.0, 1.0, 0.0, 1.0, 0.0]):
+        for one in told(number, score):
+            policy.observe(one)
+    assert shown(policy) == ["stream/1", "stream/3"]
+    assert {one.feedback for one in policy.recall(Task("q", {"text": "?"})).examples} == {None}
+
+
+def test_a_window_as_it_was_is_the_component_that_it_was() -> None:
+    assert SlidingWindow(k=3).config() == {"use": "SlidingWindow", "k": 3, "scope": "shared"}
+    assert len({SlidingWindow(store=one).fingerprint() for one in (None, "correct", "feedback")}) == 3
+    with pytest.raises(ValueError, match="'correct', 'feedback' or None but is 'all'"):
+        SlidingWindow(store="all").check()  # type: ignore[arg-type]

@@ -198,6 +198,19 @@ def test_parts_of_prompts_are_told_apart_in_every_layout() -> None:
     assert [one.block for one in pieces_of(running, ["memory:1"], "Name it.")] == [
         "instruction", "memory", "memory", "task",
     ]  # fmt: skip
+    said = [{"role": "user", "text": "Name it.\n\nTicket: a\nQueue: b\nFeedback: not correct\n\nTicket: c\nQueue:"}]
+    assert [(one.block, one.text) for one in pieces_of(said, ["memory:1"], "Name it.")][1:3] == [
+        ("memory", "Ticket: a"), ("memory", "Queue: b\nFeedback: not correct"),
+    ]  # fmt: skip
+    texts = [
+        ("system", "Name it."),
+        ("user", "Ticket: a"),
+        ("assistant", "b"),
+        ("user", "Feedback: correct\nTicket: c"),
+    ]
+    said = [{"role": role, "text": text} for role, text in texts]
+    for blocks, end in ((["memory:1"], ["Feedback: correct", "Ticket: c"]), (["learned:1"], [texts[-1][1]])):
+        assert [one.text for one in pieces_of(said, blocks, "Name it.")][3:] == end
     other = [{"role": "system", "text": "Sort well."}, {"role": "user", "text": "Ticket: a"}]
     assert [one.block for one in pieces_of(other, ["role:0", "learned:0"], plain)] == ["role and learned", "task"]
     assert {one.block for one in pieces_of(other, ["memory:4"], plain)} == {"prompt"}

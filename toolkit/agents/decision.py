@@ -15,14 +15,14 @@ import dspy
 import numpy as np
 
 from toolkit.errors import AnswerError, Outage, ToolkitError
-from toolkit.lm.adapter import Either, PlainAdapter, adapter
+from toolkit.lm.adapter import SAID, Either, PlainAdapter, adapter
 from toolkit.lm.direct import DirectLM
 from toolkit.lm.model import Deciding, Model
 from toolkit.lm.tape import Purpose, Recorder
 from toolkit.lm.training import STEP as TRAIN
 from toolkit.records import Example, Learned, Phase, Recall, Step, Task, Turn
 from toolkit.traits.memory.policy import cut
-from toolkit.traits.wording import unmarked
+from toolkit.traits.wording import SAID_OF, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,8 +121,7 @@ class Decision:
         """Take a step with an optimiser's predictor, whose trace it then stands in."""
         signature, demos, inputs = _prompt(step, task, context)
         if not isinstance(self._adapter, PlainAdapter):
-            demos = [{name: unmarked(text) for name, text in demo.items()} for demo in demos]
-            inputs = {name: unmarked(text) for name, text in inputs.items()}
+            demos, inputs = _chatty(step, demos, inputs)
         with dspy.context(adapter=self._adapter):
             return predictor(signature=signature, demos=demos, **inputs)
 
@@ -210,8 +209,7 @@ class Decision:
     ) -> Any:
         if isinstance(self._adapter, PlainAdapter):  # what a Predict adds is a trace, and nobody is lent one here
             return self._adapter(self._lm, {}, signature, demos, inputs)[0]
-        demos = [{name: unmarked(text) for name, text in demo.items()} for demo in demos]
-        inputs = {name: unmarked(text) for name, text in inputs.items()}
+        demos, inputs = _chatty(step, demos, inputs)
         predictor = self._predictors.get(step.name) or self._predictors.setdefault(step.name, dspy.Predict(signature))
         return predictor(signature=signature, demos=demos, **inputs)
 
@@ -301,8 +299,26 @@ def _prompt(
     notes = {"notes": context.recall.notes} if context.recall.notes else {}
     demos = [{**one.inputs, step.output: one.answer} for one in context.role_examples]
     met = (*context.learned.examples, *context.recall.examples, *context.transcript)
-    demos += [{name: cut(text) for name, text in (*one.inputs.items(), (step.output, one.answer))} for one in met]
+    demos += [{name: cut(text) for name, text in _worked(step, one)} for one in met]
     return _signature(step, task.options, head, bool(notes)), demos, {**notes, **task.inputs}
+
+
+def _worked(step: Step, case: Example) -> list[tuple[str, str]]:
+    """A case as a demonstration."""
+    said = [] if case.feedback is None else [(SAID, case.feedback)]
+    return [*case.inputs.items(), (step.output, case.answer), *said]
+
+
+def _chatty(
+    step: Step, demos: Sequence[dict[str, str]], inputs: Mapping[str, str]
+) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Demonstrations and inputs as DSPy's layout may hold them: it knows fields only, so what was said joins one."""
+    plain = []
+    for demo in demos:
+        said = f"\n{SAID_OF}{demo[SAID]}" if SAID in demo else ""
+        told = {**demo, step.output: f"{demo[step.output]}{said}"}
+        plain.append({name: unmarked(text) for name, text in told.items() if name != SAID})
+    return plain, {name: unmarked(text) for name, text in inputs.items()}
 
 
 @lru_cache(maxsize=4096)

@@ -10,12 +10,19 @@ from toolkit.agents.decider import Decider
 from toolkit.errors import AnswerError
 from toolkit.records import Step, Task, Turn, Usage
 from toolkit.traits.trait import must_be_positive
+from toolkit.traits.wording import words
 
 if TYPE_CHECKING:
     from toolkit.agents.decision import Context, Decision
 
 REASON = "reason"
 """The step in which reasons are written."""
+
+CRITIQUE = "critique"
+"""The step in which an answer is criticised."""
+
+CONTENT = "no change"
+"""What a critique says where the answer may stand."""
 
 
 class ChainOfThought(Decider):
@@ -33,11 +40,8 @@ class ChainOfThought(Decider):
 
     def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
         """Two calls."""
-        name = "reasoning"
-        while name in step.inputs:
-            name += "_"
-        among = f" The answer is one of: {', '.join(task.options)}." if task.options else ""
-        asked = f"{step.instruction}{among} First think step by step: give your reasons in one line."
+        name = _unused("reasoning", step)
+        asked = f"{step.instruction}{_among(task)} First think step by step: give your reasons in one line."
         said = decision.work_out(Step(REASON, asked, step.inputs, name), task, context)
         thought = replace(task, inputs={**task.inputs, name: said})
         return decision.decide(replace(step, inputs=(*step.inputs, name)), thought, context)
@@ -97,3 +101,72 @@ class SelfConsistency(Decider):
             raise lost or AnswerError("failed", "no chain of thought was made")
         [(answer, agreeing)] = votes.most_common(1)
         return replace(turn, answer=answer, usage=spent, confidence=agreeing / begun)
+
+
+class SelfRefine(Decider):
+    """The model answers, criticises its answer, and answers again with all critiques so far before it.
+
+    It ends when a critique says "no change", or after so many rounds; the last answer holds. Each critique is a call of
+    its own, and closed options are chosen in the way of the study, as by every other arm. A critique or an answer after
+    one that is of no use (it does not parse or does not fit) ends it too, and the answer before stands. All calls are
+    charged to the task.
+
+    Parameters
+    ----------
+    rounds
+        Critiques at most, at least 1; each but the last that is content costs two calls.
+
+    References
+    ----------
+    Madaan et al. 2023, Self-Refine: iterative refinement with self-feedback, NeurIPS; four rounds are theirs.
+    """
+
+    thinks = (CRITIQUE,)
+
+    def __init__(self, rounds: int = 4) -> None:
+        self.rounds = rounds
+
+    def check(self) -> None:
+        """At least one round."""
+        must_be_positive("SelfRefine.rounds", self.rounds)
+
+    def decide(self, step: Step, task: Task, context: Context, decision: Decision) -> Turn:
+        """One call, and two for each round that changes something."""
+        recorder, name = decision.recorder, _unused("critique", step)
+        turn = decision.decide(step, task, context)
+        spent, status, critiques = turn.usage, recorder.last_status, list[str]()
+        for _ in range(self.rounds):
+            try:
+                said = self._critique(step, task, context, decision, turn.answer)
+                if f" {CONTENT} " in f" {' '.join(words(said))} ":
+                    break
+                critiques.append(f"{turn.answer}: {said}")
+                told = replace(task, inputs={**task.inputs, name: "\n".join(critiques)})
+                turn = decision.decide(replace(step, inputs=(*step.inputs, name)), told, context)
+            except AnswerError:  # on the tape, and charged; the answer that there is is one
+                break
+            spent, status = spent + turn.usage, recorder.last_status
+        recorder.last_status = status  # a critique that was cut off makes no answer one that was
+        return replace(turn, usage=spent + recorder.take("acting"))
+
+    def _critique(self, step: Step, task: Task, context: Context, decision: Decision, answer: str) -> str:
+        """What the model has to say of its answer, in a line."""
+        proposed = _unused("proposed", step)
+        asked = (
+            f"{step.instruction}{_among(task)} An answer is proposed. If it is right, say: {CONTENT}. If not, say in "
+            "one line what is wrong with it, and which would be better."
+        )
+        told = replace(task, inputs={**task.inputs, proposed: answer})
+        return decision.work_out(Step(CRITIQUE, asked, (*step.inputs, proposed), "critique"), told, context)
+
+
+def _unused(name: str, step: Step) -> str:
+    """A name for another field beside those of a step."""
+    while name in (*step.inputs, step.output):
+        name += "_"
+    return name
+
+
+def _among(task: Task) -> str:
+    """The closed options in words, for steps that nothing else holds to them."""
+    return f" The answer is one of: {', '.join(task.options)}." if task.options else ""

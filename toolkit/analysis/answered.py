@@ -12,6 +12,8 @@ from toolkit.analysis.played import Which
 from toolkit.analysis.recorded import OWN, plan
 from toolkit.analysis.remembered import notes_in
 from toolkit.ledger.log import LedgerError
+from toolkit.traits.memory.policy import RIGHT, WRONG
+from toolkit.traits.wording import SAID_OF
 
 if TYPE_CHECKING:
     from toolkit.ledger.store import Ledger
@@ -211,6 +213,9 @@ def _messages(prompt: Sequence[Mapping[str, str]], examples: int) -> list[Mappin
     found = [{"role": "system", "text": "\n\n".join(above[:place])}]
     for case in above[place:]:
         asked, _, answer = case.rpartition("\n")
+        if asked and answer.startswith(SAID_OF):  # what was said of the answer stands below it
+            asked, _, given = asked.rpartition("\n")
+            answer = f"{given}\n{answer}"
         found += [{"role": "user", "text": asked}, {"role": "assistant", "text": answer}]
     return [*found, {"role": "user", "text": question}]
 
@@ -246,7 +251,11 @@ def _split(head: str, plain: str, counts: Mapping[str, int]) -> Iterator[tuple[s
 
 
 def _question(asked: str, memory: bool) -> Iterator[tuple[str, str]]:
-    """The notes of memory, if there are any, and the task."""
+    """What was said of the last case that memory gave, its notes, if there are any, and the task."""
+    said, _, rest = asked.partition("\n")
+    if memory and rest and said in (f"{SAID_OF}{RIGHT}", f"{SAID_OF}{WRONG}"):
+        yield "memory", said
+        asked = rest
     if memory and asked.startswith("Notes: ") and notes_in([{"role": "user", "text": asked}]):
         lines = asked.split("\n")
         end = next((place for place, line in enumerate(lines[1:], 1) if not line.startswith("  ")), len(lines))

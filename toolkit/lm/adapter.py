@@ -12,14 +12,18 @@ import dspy
 from dspy.lm15 import Config, Message, Request
 
 from toolkit.lm.model import Deciding, Model, Style, confidence_of
-from toolkit.traits.wording import within
+from toolkit.traits.wording import SAID_OF, within
+
+SAID = "(said)"
+"""Under what name it rides in a demonstration what was said of its answer: that of no field."""
 
 
 class PlainAdapter(dspy.Adapter):
     """A DSPy adapter without markers or JSON: ``Field: value`` lines in, the bare answer out.
 
     Each output field is asked for in a request of its own, so that closed options can be chosen by likelihood. What
-    constrains the answer rides in the request's extensions (see `toolkit.lm.model.Engine`).
+    constrains the answer rides in the request's extensions (see `toolkit.lm.model.Engine`). What was said of an
+    example's answer (`SAID`) stands below it, in turns at the beginning of what is said next.
 
     Parameters
     ----------
@@ -86,15 +90,17 @@ class PlainAdapter(dspy.Adapter):
         listed = self._listed(options)
         system = signature.instructions.strip()
         names = tuple(signature.input_fields)
-        cases = [(_lines(names, demo), within(demo[asked])) for demo in demos if asked in demo]
+        cases = [(_lines(names, demo), within(demo[asked]), _said(demo)) for demo in demos if asked in demo]
         question = "\n".join([_lines(names, inputs), *(f"{title(n)}: {within(v)}" for n, v in found.items())])
         if self.style == "completion":
-            texts = [f"{system}{listed}", *(f"{case}\n{title(asked)}: {answer}" for case, answer in cases)]
-            return None, [Message.user("\n\n".join([*texts, f"{question}\n{title(asked)}:"]))]
-        messages = []
-        for case, answer in cases:
-            messages += [_message("user", case), _message("assistant", str(answer))]
-        return f"{system} Answer with the {title(asked).lower()} only.{listed}", [*messages, Message.user(question)]
+            worked = ("\n".join([case, f"{title(asked)}: {answer}", *said]) for case, answer, said in cases)
+            return None, [Message.user("\n\n".join([f"{system}{listed}", *worked, f"{question}\n{title(asked)}:"]))]
+        messages, before = [], list[str]()
+        for case, answer, said in cases:
+            messages += [_message("user", "\n".join([*before, case])), _message("assistant", str(answer))]
+            before = said
+        messages.append(Message.user("\n".join([*before, question])))
+        return f"{system} Answer with the {title(asked).lower()} only.{listed}", messages
 
     def _listed(self, options: tuple[str, ...]) -> str:
         """The options, for a model that nothing else holds to them."""
@@ -212,6 +218,11 @@ def matched(answer: str, options: Sequence[str]) -> str:
 def _bare(text: str) -> str:
     """Letters and digits only, case folded, with single spaces between words."""
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
+
+
+def _said(demo: dict[str, Any]) -> list[str]:
+    """The line that says what was said of an example's answer, if anything was."""
+    return [f"{SAID_OF}{within(demo[SAID])}"] if SAID in demo else []
 
 
 def _lines(names: Sequence[str], values: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from toolkit.lm.model import Engine, Model, Style, with_confidence
 from toolkit.randomness import generator
 from toolkit.records import Key, Task
+from toolkit.traits.wording import SAID_OF
 
 if TYPE_CHECKING:
     from dspy.lm15 import Request, Response
@@ -160,13 +161,19 @@ def turns_of(request: Request) -> tuple[str, list[tuple[str, str]], str]:
     system = request.system if isinstance(request.system, str) else ""
     texts = [message.text or "" for message in request.messages]
     if (request.config.extensions or {}).get("style") == "completion":
-        blocks = texts[-1].split("\n\n")
+        blocks = [_unsaid(block) for block in texts[-1].split("\n\n")]
         turns = [(block.rpartition("\n")[0], block.rpartition(": ")[2]) for block in blocks[1:-1]]
         return blocks[0], turns, blocks[-1].rpartition("\n")[0]
     roles = [message.role for message in request.messages]
     first = 1 if roles[0] in ("system", "developer") else 0
     system = system or (texts[0] if first else "")
     return system, list(zip(texts[first:-1:2], texts[first + 1 : -1 : 2], strict=False)), texts[-1]
+
+
+def _unsaid(block: str) -> str:
+    """A block of running text without what was said of the answer at its end."""
+    case, _, last = block.rpartition("\n")
+    return case if case and last.startswith(SAID_OF) else block
 
 
 def replied(request: Request, text: str, prompt: Sequence[str], wrote: int) -> Response:

@@ -21,6 +21,9 @@ Bytes, because no tokeniser that works on bytes makes more tokens than bytes of 
 embedded model's context at worst, and a quarter of that in plain English.
 """
 
+SAID_OF = "Feedback: "
+"""What stands in a prompt before what was said of an earlier answer."""
+
 _WORD = re.compile(r"[^\W_]+")
 _MARKER = re.compile(r"\[\[(?=\s*##)")
 _CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]|[\u2028\u2029]")

@@ -132,6 +132,8 @@ def _value(name: str, value: object) -> object:
         if isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values()):
             return dict(value)
         raise ValueError(f"fields must map names to texts but is {value!r:.80}")
+    if name == "feedback" and value is None:
+        return None
     wanted, called = (bool, "true or false") if name == "known" else (str, "a text")
     if not isinstance(value, wanted):
         raise ValueError(f"{name} must be {called} but is {value!r:.80}")

@@ -207,7 +207,7 @@ def _pieces(recall: Recall) -> Iterator[Recall]:
 
 
 def _length(example: Example) -> int:
-    return len(example.answer) + sum(map(len, example.inputs.values()))
+    return len(example.answer) + len(example.feedback or "") + sum(map(len, example.inputs.values()))
 
 
 def _joined(pieces: Sequence[Recall]) -> Recall:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from toolkit.errors import names
 from toolkit.records import Experience, Memory, Recall, Task
 from toolkit.traits.trait import Trait
 from toolkit.traits.wording import cut as cut
 from toolkit.traits.wording import line as line
+
+Kept: TypeAlias = Literal["all", "correct", "feedback"]
+"""Which cases are kept, and with which answer; see `kept`."""
+
+KEPT: tuple[Kept, ...] = ("all", "correct", "feedback")
+RIGHT, WRONG = "correct", "not correct"
+"""What stands below an answer of one's own."""
 
 
 class MemoryPolicy(Trait, kind="memory"):
@@ -112,6 +120,40 @@ def best(experience: Experience) -> str:
     """The right answer where it is known, else the agent's own."""
     known = experience.known_answer
     return experience.answer if known is None else known
+
+
+def succeeded(experience: Experience, threshold: float = 1.0) -> bool | None:
+    """Whether an answer was right, by its score or else the correction; None where the feedback does not tell."""
+    told = experience.feedback
+    if told is None or (told.score is None and told.correction is None):
+        return None
+    return told.score >= threshold if told.score is not None else told.correction == experience.answer
+
+
+def kept(experience: Experience, store: Kept) -> Memory | None:
+    """What is kept of an experience; None = nothing, or nothing yet.
+
+    Parameters
+    ----------
+    store
+        ``"all"``: the case, with the right answer once it is known, and the agent's own until then. ``"correct"``: the
+        case once its right answer is known. ``"feedback"``: the case once it is known whether the agent's own answer
+        was right, with that answer, and with what was said of it.
+
+    Examples
+    --------
+    >>> from toolkit.records import Feedback
+    >>> wrong = Experience("stream/0", Task("0", {"text": "hi"}), "a", Feedback(0.0))
+    >>> kept(wrong, "correct") is None, kept(wrong, "all").feedback, kept(wrong, "feedback").feedback
+    (True, None, 'not correct')
+    """
+    if store == "feedback":
+        right = succeeded(experience)
+        if right is None or not experience.answer:
+            return None
+        own = replace(experience, feedback=None)
+        return replace(Memory.of(own), known=right, feedback=RIGHT if right else WRONG)
+    return Memory.of(experience) if store == "all" or experience.known_answer is not None else None
 
 
 class NoMemory(MemoryPolicy):

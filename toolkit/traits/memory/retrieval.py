@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
 from toolkit.records import Change, Experience, Memory, Recall, Task
 from toolkit.traits.memory.embedding import USUAL, Embedder
-from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, best
+from toolkit.traits.memory.policy import KEPT, Forgotten, Kept, MemoryPolicy, best, kept
 from toolkit.traits.memory.store import SCOPES, WAYS, Scope, Way, within
 from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.trait import Think, must_be_positive
@@ -25,7 +24,10 @@ class Retrieval(StoredMemory):
         Number of examples, at least 1.
     store
         ``"all"`` keeps every task, with the right answer once it is known and the agent's own until then (or for
-        good, where feedback never tells); ``"correct"`` keeps only tasks whose right answer is known.
+        good, where feedback never tells); ``"correct"`` keeps only tasks whose right answer is known (with feedback of
+        one bit: what the agent itself got right, as Self-StreamICL does); ``"feedback"`` keeps every task of which it
+        is known whether the agent's own answer was right, with that answer, right or wrong, and says below it in the
+        prompt which it was, as MemPrompt does.
     scope
         Whose memories are searched: ``"shared"`` = everybody's, ``"user"`` = the task's user's, ``"session"`` = those
         of the running session.
@@ -37,13 +39,14 @@ class Retrieval(StoredMemory):
 
     References
     ----------
-    Storing wrong outputs hurts: Wu et al. 2024, StreamBench, arXiv 2406.08747.
+    Storing wrong outputs hurts: Wu et al. 2024, StreamBench, arXiv 2406.08747 (Self-StreamICL).
+    Madaan et al. 2022, Memory-assisted prompt editing to improve GPT-3 after deployment, EMNLP (MemPrompt).
     """
 
     def __init__(
         self,
         k: int = 4,
-        store: Literal["all", "correct"] = "all",
+        store: Kept = "all",
         scope: Scope = "shared",
         search: Way = "dense",
         embedder: Embedder = USUAL,
@@ -57,7 +60,7 @@ class Retrieval(StoredMemory):
     def check(self) -> None:
         """At least one example; a known store, scope and way of searching; an embedder in order."""
         must_be_positive("Retrieval.k", self.k)
-        for name, known in {"store": ("all", "correct"), "scope": SCOPES, "search": WAYS}.items():
+        for name, known in {"store": KEPT, "scope": SCOPES, "search": WAYS}.items():
             if getattr(self, name) not in known:
                 told = " or ".join([", ".join(map(repr, known[:-1])), repr(known[-1])])
                 raise ValueError(f"Retrieval.{name} must be {told} but is {getattr(self, name)!r}")
@@ -67,8 +70,9 @@ class Retrieval(StoredMemory):
 
     def write(self, experience: Experience) -> None:
         """Keep or revise it."""
-        if self.store == "all" or experience.known_answer is not None:
-            self._store.put(Memory.of(experience))
+        found = kept(experience, self.store)
+        if found is not None:
+            self._store.put(found)
 
     def read(self, task: Task) -> Sequence[Memory]:
         """The nearest."""

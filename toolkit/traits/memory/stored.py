@@ -75,4 +75,10 @@ class StoredMemory(MemoryPolicy, abstract=True):
 
     def state(self) -> dict[str, object]:
         """What is kept, in order."""
-        return {"kept": [[one.id, one.answer if one.kind == "case" else one.text, one.until] for one in self._store]}
+        return {"kept": [_told(one) for one in self._store]}
+
+
+def _told(one: Memory) -> list[object]:
+    """What tells it from what it was or will be."""
+    said = [] if one.feedback is None else [one.feedback]
+    return [one.id, one.answer if one.kind == "case" else one.text, one.until, *said]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 
 from toolkit.records import Experience, Memory, Recall, Task
-from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, recalled
+from toolkit.traits.memory.policy import Forgotten, MemoryPolicy, kept, recalled
 from toolkit.traits.memory.store import Scope, within
 from toolkit.traits.trait import Think, must_be_positive
 
@@ -19,9 +20,17 @@ _OWNERS = 256  # users or sessions whose windows are kept at a time
 
 
 class Window(MemoryPolicy, abstract=True):
-    """Base of both windows: memories by whose they are, in the order they came, cut from the front."""
+    """Base of both windows: memories by whose they are, in the order they came, cut from the front.
+
+    Attributes
+    ----------
+    store
+        None = every task, as it was met; else only those that are to be kept, which enter when feedback tells that
+        they are: see `toolkit.traits.memory.policy.kept`.
+    """
 
     scope: Scope
+    store: Literal["correct", "feedback"] | None = None
 
     def reset(self, rng: np.random.Generator, think: Think) -> None:
         """Begin with nothing."""
@@ -35,12 +44,14 @@ class Window(MemoryPolicy, abstract=True):
         """Append, or revise what is still in the window."""
         owner = within(self.scope, experience.task)[1]
         window = self.windows.get(owner, {})
-        if experience.feedback is not None and experience.id not in window:
-            return  # it left the window before its feedback came
-        window[experience.id] = Memory.of(experience)
+        enters = experience.feedback is None if self.store is None else experience.id not in window
+        found = kept(experience, self.store or "all")
+        if found is None or not (enters or experience.id in window):
+            return  # it is not to be kept, or it left the window before its feedback came
+        window[experience.id] = found
         while len(window) > 1 and not self.fits(tuple(window.values())):
             del window[next(iter(window))]
-        if experience.feedback is None:  # whoever was here last is the last to be let go
+        if enters:  # whoever was here last is the last to be let go
             self.windows.pop(owner, None)
         self.windows[owner] = window
         if len(self.windows) > _OWNERS:
@@ -74,11 +85,26 @@ class SlidingWindow(Window):
         Number of tasks, at least 1.
     scope
         ``"shared"`` = one window; ``"user"``, ``"session"`` = one for each user or session, of the 256 that came last.
+    store
+        None = every task, with the right answer once it is known and the agent's own until then. ``"correct"``: the
+        last ``k`` whose right answer is known. ``"feedback"``: the last ``k`` of which it is known whether the agent's
+        own answer was right, with that answer, right or wrong; below it stands which it was, as in GrowPrompt [1]_.
+        Both come in when their feedback does.
+
+    References
+    ----------
+    .. [1] Wu et al. 2024, StreamBench, arXiv 2406.08747.
     """
 
-    def __init__(self, k: int = 4, scope: Scope = "shared") -> None:
+    def __init__(
+        self,
+        k: int = 4,
+        scope: Scope = "shared",
+        store: Literal["correct", "feedback"] | None = None,  # left out of the identity where it is not given
+    ) -> None:
         self.k = k
         self.scope = scope
+        self.store = store
 
     @property
     def limit(self) -> int | None:
@@ -86,8 +112,10 @@ class SlidingWindow(Window):
         return self.k * (1 if self.scope == "shared" else _OWNERS)
 
     def check(self) -> None:
-        """At least 1."""
+        """At least 1; a way of keeping that there is."""
         must_be_positive("SlidingWindow.k", self.k)
+        if self.store not in (None, "correct", "feedback"):
+            raise ValueError(f"SlidingWindow.store must be 'correct', 'feedback' or None but is {self.store!r}")
 
     def fits(self, window: Sequence[Memory]) -> bool:
         """At most ``k``."""

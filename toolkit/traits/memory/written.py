@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.errors import names
-from toolkit.records import Experience
-from toolkit.traits.memory.policy import Forgotten
+from toolkit.traits.memory.policy import Forgotten, succeeded
 from toolkit.traits.memory.stored import StoredMemory
 from toolkit.traits.trait import Think
 from toolkit.traits.wording import READ, Asking, lettered, prose, short, words
@@ -33,14 +32,6 @@ def keywords(said: str) -> list[str]:
         if 0 < len(key) <= 4:
             found.setdefault(key, short(piece.strip(AROUND), 40))
     return list(found.values())[:_KEYWORDS]
-
-
-def succeeded(experience: Experience, threshold: float = 1.0) -> bool | None:
-    """Whether an answer was right, by its score or else the correction; None where the feedback does not tell."""
-    told = experience.feedback
-    if told is None or (told.score is None and told.correction is None):
-        return None
-    return told.score >= threshold if told.score is not None else told.correction == experience.answer
 
 
 class WrittenMemory(StoredMemory, Asking, abstract=True):
