@@ -346,9 +346,7 @@ def _import(given: argparse.Namespace) -> int:
 
     ledger = Ledger(given.ledger)
     for one in merge(Path(given.source), ledger, studies=given.names, name=given.as_name):
-        print(f"{one.study}: {'new, ' * one.new}{one.taken} runs taken, {one.kept} kept as they were")
-        if one.unplanned:
-            print(f"  {one.unplanned} of them are not in this ledger's plan of {one.study}: extend it to count them")
+        print(one)
     return 0
 
 

@@ -196,6 +196,20 @@ def test_only_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for server in ("http://tracking.example:5000", "https://127.0.0.1:5000", "http://[", "file:///etc"):
         assert not may(server, "a").traces
     assert may("http://tracking.example:5000", "a").links
+    for told in ("javascript:alert(1)//", "JavaScript:alert(1)", "data:text/html,x", "file:///etc", "http:/x", "x"):
+        assert not may(told, "a").links, told
+
+
+@pytest.mark.parametrize("noted", [b"javascript:alert(1)//", b"http://tracking.example:5000", b"\xff\xfe", b"file:///"])
+def test_an_address_in_somebody_elses_ledger_is_no_link(kept: Ledger, noted: bytes) -> None:
+    file = kept.root / "mlflow.address"
+    file.write_bytes(noted)
+    try:
+        view = made(kept).mlflow()
+        assert view.why == "nobody serves MLflow's pages of this ledger"
+        assert "href" not in view.html
+    finally:
+        file.unlink()
 
 
 def test_hostile_texts_are_data() -> None:
