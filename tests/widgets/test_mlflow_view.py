@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -114,6 +115,13 @@ def test_what_mlflow_does_not_show_yet_is_said(ledger: Ledger, kept: Ledger) -> 
         tk.MlflowView("nothing", ledger=ledger)
 
 
+def said(port: int, method: str, path: str, body: str, head: dict[str, str]) -> int:
+    """What a server on this machine answers to a page of somewhere else."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, body, {"Content-Type": "application/json", **head})
+    return connection.getresponse().status
+
+
 def test_a_page_is_embedded_where_toolkit_ui_serves_it(kept: Ledger) -> None:
     port = free_port()
     with served(kept, port):
@@ -129,6 +137,8 @@ def test_a_page_is_embedded_where_toolkit_ui_serves_it(kept: Ledger) -> None:
         view._heard(view, {"command": "run", "value": "0"}, [])
         assert f"/runs/{view.shown}?" in view.html
         assert study_of(run, ledger=kept, tracking=address).name == "seen"
+        for page in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+            assert said(port, "POST", "/api/2.0/mlflow/experiments/create", '{"name": "x"}', page) == 403, page
     assert not answers(address)
     assert noted_address(kept.root) == ""
     assert view.look().why == "nobody serves MLflow's pages of this ledger"
