@@ -255,6 +255,7 @@ def _track(given: argparse.Namespace) -> int:
 
 def _ui(given: argparse.Namespace) -> int:
     from toolkit.evaluation.track import page, read_state
+    from toolkit.ledger.gate import tells
     from toolkit.ledger.store import Ledger
     from toolkit.ledger.ui import serve
 
@@ -262,6 +263,8 @@ def _ui(given: argparse.Namespace) -> int:
 
     def tell(server: str) -> None:
         print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it)")
+        if not tells():
+            print("  other users of this machine can reach it too: this system does not say whose program asks")
         for name in ledger.names():
             state = read_state(ledger, name)
             if state.experiment and not state.where.startswith("http"):
@@ -346,9 +349,7 @@ def _import(given: argparse.Namespace) -> int:
 
     ledger = Ledger(given.ledger)
     for one in merge(Path(given.source), ledger, studies=given.names, name=given.as_name):
-        print(f"{one.study}: {'new, ' * one.new}{one.taken} runs taken, {one.kept} kept as they were")
-        if one.unplanned:
-            print(f"  {one.unplanned} of them are not in this ledger's plan of {one.study}: extend it to count them")
+        print(one)
     return 0
 
 

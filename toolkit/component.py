@@ -64,7 +64,7 @@ def read_toml(file: Path) -> Config:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError([f"{file}: cannot be read: {error.strerror}"]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # what is malformed, no UTF-8, too long a number, too deep
         raise SpecError([f"{file}: is no valid TOML: {error}"]) from error
 
 

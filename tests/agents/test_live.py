@@ -393,6 +393,22 @@ def test_a_run_of_other_code_does_not_live_on(ledger: Ledger, monkeypatch: pytes
     study.agent("full").close()
 
 
+@pytest.mark.parametrize(
+    "trap",
+    [
+        "CREATE VIEW stolen AS FROM read_text('/etc/hostname')",
+        "CREATE MACRO stolen() AS (SELECT content FROM read_text('/etc/hostname'))",
+    ],
+)
+def test_a_file_that_holds_more_than_tables_is_not_opened(tmp_path: Path, trap: str) -> None:
+    path = tmp_path / "pet.duckdb"
+    AgentFile(path).close()
+    with duckdb.connect(str(path)) as con:
+        con.execute(trap)
+    with pytest.raises(LedgerError, match="holds 'stolen', a view or macro"):
+        AgentFile(path)
+
+
 def test_an_older_file_is_brought_up_to_date(tmp_path: Path) -> None:
     """From each earlier version, and never past one that is not known here."""
     for done in range(len(ALL) + 1):

@@ -184,6 +184,10 @@ def test_a_signature_and_a_predictor() -> None:
         ("a: !!python/object/apply:os.system ['true']", "could not determine a constructor"),
         ("a: \x07", "is no valid YAML"),
         ("[" * 400, "is no valid YAML"),
+        (
+            "\n".join([f"n{n}: &n{n} [{', '.join([f'*n{n - 1}' if n else 'x'] * 9)}]" for n in range(9)]),
+            "its aliases (*n",
+        ),
         ("a: &a {role: R, goal: *a}", "'goal' must be a text but is {"),
         ("- role: R", "must hold agents by name"),
         ("a: text", "must be an agent's table with role and goal but is 'text'"),

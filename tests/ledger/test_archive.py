@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import socket
 import stat
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tomli_w
 from errands import finish
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,6 +213,23 @@ def test_a_table_that_would_grow_beyond_measure_is_refused(packed: Path, monkeyp
     assert "calls.parquet" in told
 
 
+def test_a_text_that_stands_once_and_is_the_value_of_every_row_is_counted_as_often(
+    packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit.ledger.archive._BYTES", 1 << 23)
+
+    def swell(members: dict[str, bytes]) -> None:
+        name = next(name for name in members if name.endswith("calls.parquet"))
+        same = pa.DictionaryArray.from_arrays(pa.array([0] * 100_000, pa.int32()), pa.array(["x" * 100_000]))
+        buffer = io.BytesIO()
+        pq.write_table(pa.table({"run": same}), buffer, compression="zstd", store_schema=False)
+        told = pq.ParquetFile(io.BytesIO(buffer.getvalue())).metadata.row_group(0).total_byte_size
+        assert told < 1 << 20  # what the file says of itself, which would be ten thousand million in memory
+        members[name] = buffer.getvalue()
+
+    assert "would grow to 100000 rows" in refusal(forged(packed, swell))
+
+
 def test_tables_that_are_none_or_have_foreign_columns_are_refused(packed: Path) -> None:
     def replace(body: bytes) -> Callable[[dict[str, bytes]], None]:
         def change(members: dict[str, bytes]) -> None:
@@ -236,10 +256,79 @@ def test_a_plan_that_is_none_or_leads_elsewhere_is_refused(packed: Path, text: b
     assert "'plan.json'" in refusal(forged(packed, lambda members: members.update({"plan.json": text})))
 
 
-def test_files_that_make_no_study_are_one_clear_error(packed: Path) -> None:
-    bad = forged(packed, lambda members: members.update({"study.toml": b"[study]\n"}))
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("member", "body"),
+    [
+        ("study.toml", b"[study]\n"),
+        ("study.toml", b"study = [1]\narms = []\n"),
+        ("study.toml", b"a = " + DEEP),
+        ("study.toml", b"a = " + b"9" * 5000),
+        ("study.toml", b"\xff"),
+        ("run.json", b"nothing"),
+        ("run.json", DEEP),
+        ("stream-0.json", DEEP),
+        ("stream-0.json", b"{}"),
+    ],
+)
+def test_files_that_make_no_study_are_one_clear_error(packed: Path, member: str, body: bytes) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        members[next((name for name in members if name.endswith(member)), member)] = body
+
     with pytest.raises(ArchiveError, match="its files do not make a study"):
-        replay_archive(bad)
+        replay_archive(forged(packed, change))
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        {"use": "Table", "data": "/etc/hostname", "inputs": "a", "answer": "b"},
+        {"use": "Table", "data": "../../elsewhere.csv", "inputs": "a", "answer": "b"},
+        {"use": "Conversations", "path": "~/diary.json"},
+        {"use": "Drawn", "of": {"use": "Conversations", "path": "/dev/zero"}},
+    ],
+)
+@pytest.mark.parametrize("second", [False, True])
+def test_data_of_an_archive_lie_beside_it(packed: Path, stream: dict[str, object], second: bool) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        table = tomllib.loads(members["study.toml"].decode())
+        table |= {"study": table["study"] | {"second_pass": stream}} if second else {"stream": stream}
+        members["study.toml"] = tomli_w.dumps(table).encode()
+
+    with pytest.raises(ArchiveError, match=r"names data at '.+', which leads out of the archive's folder"):
+        replay_archive(forged(packed, change))
+
+
+ELSEWHERE = {"name": "openai/stub", "api_base": "http://elsewhere.example/v1", "key_env": "PLANTED_KEY"}
+
+
+@pytest.mark.parametrize("part", ["lm", "embedder", "scorer"])
+def test_replaying_an_archive_asks_nobody_whatever_its_study_names(
+    packed: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def change(members: dict[str, bytes]) -> None:
+        table = tomllib.loads(members["study.toml"].decode())
+        if part == "lm":
+            table["study"]["lm"] = table["arms"][1]["lm"] = {"use": "Hosted", **ELSEWHERE}
+        elif part == "embedder":
+            table["arms"][1]["memory"]["embedder"] = {"use": "HostedEmbedder", **ELSEWHERE}
+        else:
+            table["study"]["scorers"] = [{"use": "Judge", "lm": {"use": "Hosted", **ELSEWHERE}}]
+        members["study.toml"] = tomli_w.dumps(table).encode()
+
+    asked: list[object] = []
+    monkeypatch.setenv("PLANTED_KEY", "sk-planted-0123456789")
+    monkeypatch.setattr(socket.socket, "connect", lambda self, address: asked.append(address))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **named: asked.append(given))
+    bad = forged(packed, change)
+    if part == "scorer":
+        with pytest.raises(ArchiveError, match="do not make a study"):
+            replay_archive(bad)
+    else:
+        assert replay_archive(bad).identical == (part == "lm")  # the tape knows no vectors from elsewhere
+    assert asked == []
 
 
 def test_unpacking_is_all_or_nothing(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

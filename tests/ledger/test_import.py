@@ -58,6 +58,14 @@ def shortened(path: Path) -> None:
     os.truncate(path, path.stat().st_size - 20)
 
 
+def replanned(run: Path, told: dict[str, object]) -> None:
+    """Say something else of the first run of a plan."""
+    path = run.parents[1] / "plan.json"
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    plan["runs"][0] |= told
+    path.write_text(json.dumps(plan), encoding="utf-8")
+
+
 def content(ledger: Ledger) -> dict[str, bytes]:
     return {
         path.relative_to(ledger.root).as_posix(): path.read_bytes()
@@ -196,6 +204,11 @@ def test_another_study_of_the_same_name_is_refused_with_the_way_out(ledger: Ledg
         (lambda run: table(run, "calls").write_bytes(b"PAR1 no"), r"calls\.(jsonl line 1 is dam|parquet cannot be r)"),
         (lambda run: (run / "run.json").write_text("{", encoding="ascii"), "is damaged"),
         (lambda run: (run / "x").symlink_to("/etc/hostname"), "is a link"),
+        (lambda run: os.mkfifo(run / "error.txt"), "is neither a file nor a folder"),
+        (lambda run: os.mkfifo(run.parents[1] / "lock2"), "is neither a file nor a folder"),
+        (lambda run: replanned(run, {"folder": "../../other/runs/a-" + "0" * 12}), "as the folder of a run, which no"),
+        (lambda run: replanned(run, {"folder": 7}), "as the folder of a run, which no study makes"),
+        (lambda run: (run.parents[1] / "plan.json").write_text("[" * 100_000), "plan.json is damaged: RecursionError"),
         (lambda run: run.rename(run.with_name("odd-" + "0" * 12)), "is not the folder of run"),
     ],
 )
@@ -237,6 +250,23 @@ def test_nothing_but_what_a_study_is_made_of_comes_along(ledger: Ledger, theirs:
     merge(theirs.root, ledger)
     found = {path.split("/", 2)[2] for path in content(ledger) if "/runs/" not in path}
     assert found == {"study.toml", "plan.json", "environment.json", "code/Errands.py"}
+
+
+def test_code_that_comes_along_is_told_and_not_run(
+    ledger: Ledger, theirs: Ledger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = finish(made(theirs))
+    proof = tmp_path / "it ran"
+    (there.folder / "code" / "evil.py").write_text(f"open({str(proof)!r}, 'w')", encoding="utf-8")
+    spec = there.folder / "study.toml"
+    text = spec.read_text(encoding="utf-8")
+    spec.write_text(text.replace("[study]\n", '[study]\ncode = ["evil.py", "/elsewhere/worse.py"]\n'), encoding="utf-8")
+    assert main(["import", str(theirs.root), "--ledger", str(ledger.root)]) == 0
+    told = capsys.readouterr().out
+    assert "names code of its author's (/elsewhere/worse.py, Errands.py, evil.py)" in told
+    assert "so read it first" in told
+    assert main(["report", "joint", "--ledger", str(ledger.root)]) == 0
+    assert not proof.exists()
 
 
 KILLED = """

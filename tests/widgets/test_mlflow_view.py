@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -114,6 +115,13 @@ def test_what_mlflow_does_not_show_yet_is_said(ledger: Ledger, kept: Ledger) -> 
         tk.MlflowView("nothing", ledger=ledger)
 
 
+def said(port: int, method: str, path: str, body: str, head: dict[str, str]) -> int:
+    """What a server on this machine answers to a page of somewhere else."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(method, path, body, {"Content-Type": "application/json", **head})
+    return connection.getresponse().status
+
+
 def test_a_page_is_embedded_where_toolkit_ui_serves_it(kept: Ledger) -> None:
     port = free_port()
     with served(kept, port):
@@ -129,6 +137,8 @@ def test_a_page_is_embedded_where_toolkit_ui_serves_it(kept: Ledger) -> None:
         view._heard(view, {"command": "run", "value": "0"}, [])
         assert f"/runs/{view.shown}?" in view.html
         assert study_of(run, ledger=kept, tracking=address).name == "seen"
+        for page in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+            assert said(port, "POST", "/api/2.0/mlflow/experiments/create", '{"name": "x"}', page) == 403, page
     assert not answers(address)
     assert noted_address(kept.root) == ""
     assert view.look().why == "nobody serves MLflow's pages of this ledger"
@@ -196,6 +206,20 @@ def test_only_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for server in ("http://tracking.example:5000", "https://127.0.0.1:5000", "http://[", "file:///etc"):
         assert not may(server, "a").traces
     assert may("http://tracking.example:5000", "a").links
+    for told in ("javascript:alert(1)//", "JavaScript:alert(1)", "data:text/html,x", "file:///etc", "http:/x", "x"):
+        assert not may(told, "a").links, told
+
+
+@pytest.mark.parametrize("noted", [b"javascript:alert(1)//", b"http://tracking.example:5000", b"\xff\xfe", b"file:///"])
+def test_an_address_in_somebody_elses_ledger_is_no_link(kept: Ledger, noted: bytes) -> None:
+    file = kept.root / "mlflow.address"
+    file.write_bytes(noted)
+    try:
+        view = made(kept).mlflow()
+        assert view.why == "nobody serves MLflow's pages of this ledger"
+        assert "href" not in view.html
+    finally:
+        file.unlink()
 
 
 def test_hostile_texts_are_data() -> None:

@@ -33,8 +33,22 @@ _HARMLESS = ("verbose", "cache", "respect_context_window", "use_system_prompt") 
 _OWN = ("role", "goal", "backstory", "tools")
 
 
+_MOST = 100_000  # values that a file may hold once its aliases are written out
+
+
 class _Strict(yaml.SafeLoader):
-    """YAML in which no key may occur twice: of two agents of one name the first would be lost without a word."""
+    """YAML in which no key may occur twice: of two agents of one name the first would be lost without a word.
+
+    Nor may aliases make much of little: nine of them in each of nine lines are a thousand million values.
+    """
+
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if node is not None and _values(node, {}) > _MOST:
+            raise yaml.YAMLError(
+                f"its aliases (*name) make more than {_MOST} values of it; write out what they stand for"
+            )
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set[str]()
@@ -45,6 +59,16 @@ class _Strict(yaml.SafeLoader):
                 seen.add(key.value)
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node comes to when every alias is written out; within itself it counts as one."""
+    if id(node) not in known:
+        known[id(node)] = 1
+        held = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = (part for one in held for part in (one if isinstance(one, tuple) else (one,)))
+        known[id(node)] = 1 + sum(_values(part, known) for part in parts)
+    return known[id(node)]
 
 
 def read_agents(path: Path, encoding: str) -> dict[str, Mapping[str, Any]]:

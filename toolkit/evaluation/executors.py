@@ -308,7 +308,8 @@ def _client(address: str, width: int) -> Iterator[Any]:
     patient: Any = dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"})
     with (
         patient,
-        theirs.LocalCluster(n_workers=width, threads_per_worker=1, dashboard_address=None) as local,
+        # Its ports are open to every user of the machine, and what comes in is run: only who has its key may speak.
+        theirs.LocalCluster(n_workers=width, threads_per_worker=1, dashboard_address=None, security=True) as local,
         theirs.Client(local) as client,
     ):
         yield client

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.component import Config, build
-from toolkit.errors import SpecError
+from toolkit.errors import SpecError, ToolkitError
 from toolkit.evaluation.anonymous import (
     anonymised,
     identity,
@@ -25,7 +25,7 @@ from toolkit.evaluation.anonymous import (
     servers,
 )
 from toolkit.evaluation.differences import numbers, numbers_differ
-from toolkit.evaluation.paths import anchored, moved
+from toolkit.evaluation.paths import anchored, leading_out, moved
 from toolkit.evaluation.replay import OLDER, Replay, kept_name, replay
 from toolkit.evaluation.spec import stream_tables
 from toolkit.ledger.archive import Archive, read_archive, texts, unpack, write_archive
@@ -134,13 +134,21 @@ def replay_archive(path: str | Path, *, trust_code: bool = False) -> Replay:
     with tempfile.TemporaryDirectory(prefix="toolkit-archive-") as place:
         try:
             done = _unpacked(archive, Ledger(place), file.resolve().parent)
-        except (KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+        except ToolkitError:
+            raise
+        except Exception as error:  # what its author wrote may break any reader, in any way
             told = f"{type(error).__name__}: {error}"
-            raise ArchiveError(f"{file} is whole, but its files do not make a study: {told}") from error
+            raise ArchiveError(f"{file} is whole, but its files do not make a study: {told:.500}") from error
     return replace(done, notes=(*done.notes, f"archive digest {archive.digest}"))
 
 
 def _unpacked(archive: Archive, ledger: Ledger, anchor: Path) -> Replay:
+    table: Config = tomllib.loads(archive.members["study.toml"].decode())
+    if out := list(leading_out([*stream_tables(table), table["study"].get("second_pass")])):
+        raise ArchiveError(
+            f"member 'study.toml' names data at {out[0]!r}, which leads out of the archive's folder: 'toolkit pack' "
+            "makes no such archive"
+        )
     folder = unpack(archive, ledger)
     done = replay(ledger, archive.study, anchor=anchor)
     if done.difference or done.left_out:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolkit.component import Config
@@ -60,6 +60,26 @@ def moved(table: Config, change: Callable[[str], str]) -> Config:
     'x.csv'
     """
     return _with_paths(table, change)
+
+
+def leading_out(table: object) -> Iterator[str]:
+    """Paths of data, at any depth of a stream's table, that lead out of the folder of the study's file.
+
+    Examples
+    --------
+    >>> list(leading_out({"use": "Table", "data": "data/x.csv", "of": {"path": "../y"}}))
+    ['../y']
+    """
+    if isinstance(table, list):
+        for one in table:
+            yield from leading_out(one)
+    elif isinstance(table, dict):
+        for key, value in table.items():
+            if key in _KEYS and isinstance(value, str):
+                path = PurePosixPath(value)
+                if path.is_absolute() or ".." in path.parts or value.startswith("~"):
+                    yield value
+            yield from leading_out(value)
 
 
 def _with_paths(table: Config, change: Callable[[str], str]) -> Config:

@@ -369,4 +369,12 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise LedgerError(f"{path} cannot be opened as an agent's file: {error}") from error
     con.execute("SET enable_progress_bar = false")
+    # A view in place of a table could read any file of this machine, a macro stand in for a function.
+    query = "SELECT view_name FROM duckdb_views() WHERE NOT internal UNION ALL "
+    query += "SELECT function_name FROM duckdb_functions() WHERE NOT internal"
+    if strange := con.execute(query).fetchall():
+        con.close()
+        raise LedgerError(
+            f"{path} holds {strange[0][0]!r}, a view or macro, which no agent's file does: do not open it"
+        )
     return con

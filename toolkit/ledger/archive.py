@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.ledger.container import ArchiveError, build, read
 from toolkit.ledger.rows import FORMAT, SCHEMAS
 from toolkit.ledger.store import Ledger
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 VERSION = 1
 """Of archives; raised when an old one can no longer be read."""
@@ -31,7 +34,8 @@ _ALLOWED = re.compile(
     rf"runs/{_RUN}/(run\.json|(calls|episodes)\.parquet))",
     re.ASCII,
 )
-_ROWS, _BYTES = 50_000_000, 1 << 32  # what the tables of one archive may grow to in memory
+_ROWS, _BYTES = 50_000_000, 1 << 32  # what a table of an archive may grow to in memory
+_STEP = 64  # rows that are read at a time: even if each holds what no row should, memory takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +214,28 @@ def _check_table(name: str, body: bytes) -> None:
         raise ArchiveError(f"member {name!r} is no Parquet file: {error}") from error
     if foreign:
         raise ArchiveError(f"member {name!r} has a column that is foreign: {foreign[0]!r}")
+    if told.num_rows <= _ROWS and grown <= _BYTES:
+        grown = _grown(name, file)
     if told.num_rows > _ROWS or grown > _BYTES:
         raise ArchiveError(f"member {name!r} would grow to {told.num_rows} rows or {grown} bytes: too much to be read")
+
+
+def _grown(name: str, file: pq.ParquetFile) -> int:
+    """Bytes that a table has in memory, counted until they are too many.
+
+    What the file itself says is no measure: a text that stands in it once may be the value of every row.
+    """
+    import pyarrow as pa
+
+    grown = 0
+    try:
+        for batch in file.iter_batches(_STEP):
+            grown += batch.nbytes
+            if grown > _BYTES:
+                break
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ArchiveError(f"member {name!r} is no Parquet file: {error}") from error
+    return grown
 
 
 def _digest(told: Mapping[str, Any]) -> str:

@@ -6,12 +6,12 @@ import json
 import os
 import re
 import shutil
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from toolkit.component import read_toml
 from toolkit.errors import nearest
 from toolkit.ledger.alone import StudyBusy, alone, holder
 from toolkit.ledger.later import FILE as LATER
@@ -43,6 +43,9 @@ class Merged:
     unplanned
         Of the runs taken, those that are not in this ledger's plan of the study: they lie in its folder, and count
         once the study is extended to them.
+    code
+        Files of its author's own code that a new study has or names. Nothing has run them yet; opening, replaying and
+        rescoring the study does.
     """
 
     study: str
@@ -50,6 +53,17 @@ class Merged:
     taken: int
     kept: int
     unplanned: int = 0
+    code: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = [f"{self.study}: {'new, ' * self.new}{self.taken} runs taken, {self.kept} kept as they were"]
+        if self.unplanned:
+            more = f"not in this ledger's plan of {self.study}: extend it to count them"
+            told.append(f"  {self.unplanned} of them are {more}")
+        if self.code:
+            runs = "opening, replaying or rescoring the study runs it, so read it first"
+            told.append(f"  it names code of its author's ({', '.join(self.code)}): {runs}")
+        return "\n".join(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,8 @@ def merge(source: Path, ledger: Ledger, *, studies: Sequence[str] = (), name: st
     LedgerError
         If there is no such study; if another study has its name here; if equal runs came to different results; if
         there is something in it that no study writes.
+    SpecError
+        If its ``study.toml`` is no TOML.
     StudyBusy
         If a study is being run, here or there.
     """
@@ -114,18 +130,23 @@ def _sources(source: Path, studies: Sequence[str], name: str) -> Iterator[_Sourc
 
 
 def _read(folder: Path, name: str) -> _Source:
-    """What a study's folder holds; links and folders that no study makes are refused."""
-    if by := holder(folder):
-        raise StudyBusy(f"{folder} is being run by process {by}: wait for it, or stop it")
+    """What a study's folder holds; links, devices, pipes and folders that no study makes are refused."""
     for path in folder.rglob("*"):
         if path.is_symlink():
             raise LedgerError(f"{path} is a link: a study holds files of its own only; remove it")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise LedgerError(f"{path} is neither a file nor a folder: a study holds nothing else; remove it")
+    if by := holder(folder):
+        raise StudyBusy(f"{folder} is being run by process {by}: wait for it, or stop it")
+    _planned(folder)
+    if (folder / "study.toml").exists():
+        read_toml(folder / "study.toml")
     runs: dict[str, RunRecord] = {}
     for path in sorted(folder.glob("runs/*/run.json")):
         where = path.parent.name
         try:
             record = run_record(json.loads(path.read_text(encoding="ascii")))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise LedgerError(f"{path} is damaged: {error}; move that run's folder away") from error
         if not _RUN.fullmatch(where) or not where.endswith(record.run[:12]):
             raise LedgerError(f"{path.parent} is not the folder of run {record.run[:12]}: move it away")
@@ -168,8 +189,7 @@ def _mistakes(source: _Source, ledger: Ledger) -> Iterator[str]:
 
 def _identities(folder: Path) -> dict[str, str]:
     """Folders of the runs that a study plans or has, by their full ids."""
-    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8")) if (folder / "plan.json").exists() else {}
-    found = {run["id"]: run["folder"] for run in plan.get("runs", ())}
+    found = _planned(folder)
     for path in folder.glob("runs/*/run.json"):
         found[json.loads(path.read_text(encoding="ascii"))["run"]] = path.parent.name
     return found
@@ -209,7 +229,16 @@ def _take_in(source: _Source, ledger: Ledger) -> Merged:
     here.parent.mkdir(exist_ok=True)
     _on_disk(aside)
     aside.rename(here)
-    return Merged(source.name, True, len(source.runs), 0)
+    return Merged(source.name, True, len(source.runs), 0, code=_code(here))
+
+
+def _code(folder: Path) -> tuple[str, ...]:
+    """The files of code that a study has or names."""
+    head = read_toml(folder / "study.toml").get("study") if (folder / "study.toml").exists() else None
+    named = head.get("code") if isinstance(head, dict) else None
+    found = {path.name for path in (folder / "code").glob("*.py")}
+    others = map(str, named) if isinstance(named, list) else ()
+    return tuple(sorted({*found, *(one for one in others if Path(one).name not in found)}))
 
 
 def _merge_runs(source: _Source, ledger: Ledger) -> Merged:
@@ -234,9 +263,19 @@ def _merge_runs(source: _Source, ledger: Ledger) -> Merged:
     return Merged(source.name, False, taken, kept, unplanned)
 
 
-def _planned(folder: Path) -> set[str]:
+def _planned(folder: Path) -> dict[str, str]:
+    """Folders of the runs that a study plans, by their full ids; a plan that leads out of the study is refused."""
     plan = folder / "plan.json"
-    return {run["id"] for run in json.loads(plan.read_text(encoding="utf-8"))["runs"]} if plan.exists() else set()
+    if not plan.exists():
+        return {}
+    try:
+        found = {str(run["id"]): str(run["folder"]) for run in json.loads(plan.read_text(encoding="utf-8"))["runs"]}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise LedgerError(f"{plan} is damaged: {type(error).__name__}: {error}; move that study away") from error
+    wrong = [where for run, where in found.items() if not (_RUN.fullmatch(where) and where.endswith(run[:12]))]
+    if wrong:
+        raise LedgerError(f"{plan} names {wrong[0]!r} as the folder of a run, which no study makes; move it away")
+    return found
 
 
 def _copy_run(source: _Source, where: str, record: RunRecord, to: Path) -> None:
@@ -273,7 +312,7 @@ def _rename(folder: Path, name: str) -> None:
     write_atomically(folder / "plan.json", json.dumps(plan | {"study": name}, indent=1) + "\n")
     spec = folder / "study.toml"
     if spec.exists():
-        table = tomllib.loads(spec.read_text(encoding="utf-8"))
+        table = read_toml(spec)
         table["study"] = table.get("study", {}) | {"name": name}
         write_atomically(spec, tomli_w.dumps(table))
 

@@ -26,9 +26,13 @@ def note_address(root: Path, server: str) -> None:
 
 
 def noted_address(root: Path) -> str:
-    """Where a ledger's pages were last served, by ``toolkit ui``; it may have been killed since. Empty = nowhere."""
+    """Where a ledger's pages were last served, by ``toolkit ui``; it may have been killed since. Empty = nowhere.
+
+    What stands in somebody else's ledger may be no address of this machine, even no address: it is then left alone.
+    """
     path = root / _ADDRESS
-    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+    told = path.read_bytes().decode("ascii", "replace").strip() if path.exists() else ""
+    return told if is_local(told) else ""
 
 
 def is_local(server: str) -> bool:
@@ -44,6 +48,21 @@ def is_local(server: str) -> bool:
     except ValueError:
         return False
     return parts.scheme == "http" and parts.hostname in LOCAL
+
+
+def is_address(server: str) -> bool:
+    """Whether a link may lead there: an http or https address of some host, not ``javascript:`` or a file.
+
+    Examples
+    --------
+    >>> [is_address(one) for one in ("https://tracking.example", "javascript:alert(1)", "http:tracking.example")]
+    [True, False, False]
+    """
+    try:
+        parts = urlsplit(server)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,8 @@ def served(server: str, run: str) -> Served:
     run
         MLflow's id; a server that does not know it is another ledger's.
     """
+    if not is_address(server):
+        return Served(False, False, f"{server!r:.200} is no http or https address, so nothing is linked")
     if not is_local(server):
         return Served(True, False, f"{server} is not http on this machine, so its pages are linked and not embedded")
     try:

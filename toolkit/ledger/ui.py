@@ -1,23 +1,25 @@
-"""MLflow's pages on the ledger's own database, served to this machine only."""
+"""MLflow's pages on the ledger's own database, served to programs of the same user on this machine only."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from toolkit.ledger.gate import HOST, gate
 from toolkit.ledger.pages import note_address
 from toolkit.ledger.store import Ledger
 from toolkit.ledger.target import Target, TrackingError, artifacts, database
 
-HOST = "127.0.0.1"
 _READY, _GRACE = 300.0, 10.0  # seconds for the server to come up, and to go down before it is killed
 
 
@@ -45,21 +47,31 @@ def serve(ledger: Ledger, port: int, tell: Callable[[str], None]) -> int:
     from toolkit.ledger.tracking import create_database
 
     create_database(ledger.root)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", target.uri, "--artifacts-destination", artifacts(ledger.root).as_uri()]
     log = ledger.root / "mlflow.log"
+    with tempfile.TemporaryDirectory(prefix="toolkit-ui-") as own, gate(port, Path(own, "socket")):
+        return _serve(_command(target, ledger.root, Path(own, "socket")), ledger.root, port, log, tell)
+
+
+def _command(target: Target, root: Path, inner: Path) -> list[str]:
+    """MLflow's server, behind the gate: on a socket file, of which it is told by an option of what it runs in."""
+    command = [sys.executable, "-m", "mlflow", "server", "--uvicorn-opts", f"--uds {shlex.quote(str(inner))}"]
+    command += ["--workers", "1", "--backend-store-uri", target.uri]
+    return [*command, "--artifacts-destination", artifacts(root).as_uri()]
+
+
+def _serve(command: list[str], root: Path, port: int, log: Path, tell: Callable[[str], None]) -> int:
     with open(log, "wb") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
     with _ended_with_us(process) as server:
         try:
             _await(server, port, log)
-            note_address(ledger.root, f"http://{HOST}:{port}")
+            note_address(root, f"http://{HOST}:{port}")
             tell(f"http://{HOST}:{port}")
             return server.wait()
         except KeyboardInterrupt:
             return 0
         finally:
-            note_address(ledger.root, "")
+            note_address(root, "")
 
 
 def _ask_for(port: int) -> None:

@@ -50,7 +50,7 @@ def phrase(told: str) -> str:
     """
     try:
         channel = build("channel", _table(ast.parse(told, mode="eval").body), "plan.json: channel")
-    except (SyntaxError, ValueError):  # no component as it prints itself, or of a class that is not there
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: what is nested too deep to be parsed
         return ""
     return _of(channel) if isinstance(channel, Channel) else ""
 
