@@ -19,7 +19,7 @@ FLOORS = [
     ("lm", "agents", "analysis"),
     ("evaluation",),
     ("checks", "report", "figures"),
-    ("widgets", "doctor", "lab", "cli", "__main__", "__init__"),
+    ("widgets", "arguments", "doctor", "lab", "cli", "__main__", "__init__"),
 ]
 SIDEWAYS = {
     ("component", "errors"),
@@ -31,6 +31,7 @@ SIDEWAYS = {
     ("moves", "component"),
     ("agents", "lm"),  # agents use models; models know no agents
     ("report", "figures"),
+    ("cli", "arguments"),
     ("cli", "doctor"),
     ("cli", "lab"),
     ("__main__", "cli"),
