@@ -43,8 +43,8 @@ def payoff(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     value
         What one right answer is worth, in dollars, above 0: then each row says from which task on the arm has paid.
     baseline, metric, stream, level, ledger

@@ -39,8 +39,8 @@ def main_effects(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     metric
         Another than the main one: recorded beside it, or computed later (`toolkit rescore`).
     stream

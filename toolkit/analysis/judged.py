@@ -22,7 +22,15 @@ _CELL = [*RUN, "task"]
 
 
 class Opinions(ByArm[R]):
-    """A table that says in its title whose opinion it holds."""
+    """A table that says in its title whose opinion it holds.
+
+    Attributes
+    ----------
+    title
+        Says that these are opinions, and whose.
+    baseline
+        The arm that the others are compared with.
+    """
 
     title: str
 
@@ -124,10 +132,12 @@ class Judged(Opinions[JudgedRow]):
 
     Parameters
     ----------
-    title
-        Says that these are opinions, and whose.
     scale
         What could be said.
+    level
+        Coverage of the intervals, in (0, 1).
+    episodes
+        A row for each episode that was to be rated.
     anew
         Questions that were asked now; the others stood on the tape. Never part of a comparison of two records.
     """
@@ -254,7 +264,15 @@ class Judged(Opinions[JudgedRow]):
 
 @dataclass(frozen=True, repr=False)
 class Preferred(Opinions[PreferredRow]):
-    """Which of two answers to a task was preferred, each arm against the baseline. `frame` has every pair."""
+    """Which of two answers to a task was preferred, each arm against the baseline. `frame` has every pair.
+
+    Parameters
+    ----------
+    pairs
+        A row for each pair of answers.
+    anew
+        Questions that were asked now; the others stood on the tape. Never part of a comparison of two records.
+    """
 
     title: str
     baseline: str

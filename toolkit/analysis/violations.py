@@ -63,7 +63,15 @@ class ViolationRow:
 
 @dataclass(frozen=True, repr=False)
 class Violations(Shown):
-    """Rates of broken rules. Prints every rule over all turns, and all rules by turns; `frame` has each by each."""
+    """Rates of broken rules. Prints every rule over all turns, and all rules by turns; `frame` has each by each.
+
+    Parameters
+    ----------
+    study, baseline
+        Their names.
+    rows
+        One for each arm, rule and range of turns.
+    """
 
     left: ClassVar[int] = 3
 

@@ -102,8 +102,8 @@ def wording_effect(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     wordings
         Arms that have the role, each in other words: the original and its paraphrases.
     placebos

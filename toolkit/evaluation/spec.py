@@ -64,6 +64,8 @@ def load(
         A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
     lm, seeds, tasks, workers, name
         Replace what the file says.
+    ledger
+        Where what it does is written (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     budget
         Limits beside those of the file, or in their place: ``"tokens=100000"``, ``"memory:dollars=0.5"`` for one arm.
     tracking
@@ -96,6 +98,13 @@ def load(
 
 def save(study: Study, path: str | Path) -> Path:
     """Write a study as a file that `load` reads back to the same study; the file's path.
+
+    Parameters
+    ----------
+    study
+        What is written.
+    path
+        The file, or a folder, in which it is called ``study.toml``.
 
     Raises
     ------

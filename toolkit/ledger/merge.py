@@ -72,6 +72,8 @@ def merge(source: Path, ledger: Ledger, *, studies: Sequence[str] = (), name: st
     ----------
     source
         A ledger's folder, or that of one study.
+    ledger
+        The one that takes them in.
     studies
         Only these; none = all.
     name

@@ -55,7 +55,12 @@ def export_memories(path: str | Path, memories: Iterable[Memory]) -> int:
 
 
 def read_memories(path: str | Path) -> tuple[Memory, ...]:
-    """The memories of a file that `export_memories` wrote, or of one written by hand: only ``id`` and ``text`` need be.
+    """The memories of a file that `export_memories` wrote, or of one written by hand.
+
+    Parameters
+    ----------
+    path
+        A file of JSON lines, one memory each: an object of which only ``id`` and ``text`` need be given.
 
     Raises
     ------
