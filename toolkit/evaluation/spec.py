@@ -123,7 +123,8 @@ def save(study: Study, path: str | Path) -> Path:
     }  # is imported already
     again = study_of(tomllib.loads(tomli_w.dumps(told)), file, study.ledger)
     if relative(again.config(), file.parent) != told:
-        raise SpecError([f"{file}: the study {study.name!r} does not come back from a file as it was"])
+        why = "does not come back from a file as it was: a constructor that changes what it is given is to be mended"
+        raise SpecError([f"{file}: the study {study.name!r} {why}, or the study left in code"])
     try:
         write_atomically(file, tomli_w.dumps(table))
     except OSError as error:
