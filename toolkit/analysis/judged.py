@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolkit.analysis.recorded import RUN, crossed
+from toolkit.analysis.recorded import RUN, crossed, runs_of, unit_of
 from toolkit.analysis.shown import ByArm, R, visible
 from toolkit.stats import Agreement, Estimate, Predicted, krippendorff_alpha, predicted_difference, predicted_mean
 
@@ -244,7 +244,7 @@ class Judged(Opinions[JudgedRow]):
         return found.drop(columns="_merge")
 
     def _row(self, own: pd.DataFrame, base: pd.DataFrame, arm: str) -> CorrectedRow:
-        runs, unit = _runs(own), _unit(own)
+        runs, unit = runs_of(own), unit_of(own)
         found = predicted_mean(own.judged, own.human, runs, own.unit, level=self.level, unit=unit)
         if arm == self.baseline:
             return CorrectedRow(arm, found, None)
@@ -254,7 +254,7 @@ class Judged(Opinions[JudgedRow]):
             both.human,
             both.judged_base,
             both.human_base,
-            _runs(both),
+            runs_of(both),
             both.unit,
             level=self.level,
             unit=unit,
@@ -327,14 +327,6 @@ def preferred_rows(pairs: pd.DataFrame, level: float) -> Iterator[PreferredRow]:
         won, tied, lost = (int((own.preferred == value).sum()) for value in (1, 0, -1))
         ahead, first = (crossed(own, values, level) for values in (own.preferred, own["first"]))
         yield PreferredRow(str(arm), ahead, first, won, tied, lost, int(own.flipped.sum()))
-
-
-def _runs(frame: pd.DataFrame) -> list[str]:
-    return [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]
-
-
-def _unit(frame: pd.DataFrame) -> str:
-    return "session" if bool((frame.unit != frame.task).any()) else "task"
 
 
 def _corrected(row: CorrectedRow) -> dict[str, object]:
