@@ -17,9 +17,10 @@ test: $(READY)  ## all tests
 validate: $(READY)  ## the long simulations that "make test" leaves out: minutes
 	$(BIN)/python -m pytest -m validate
 
-check: $(READY)  ## lint, types, dependencies
+check: $(READY)  ## lint and complexity, types, dead code, dependencies
 	$(BIN)/ruff check toolkit tests benchmarks experiments docs
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/deptry toolkit
 
 bench: $(READY)  ## side-by-side ratios, measured in one run; BENCH='--only loop,replay --json FILE'

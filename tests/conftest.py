@@ -28,6 +28,24 @@ os.fsync = os.fdatasync = lambda descriptor: None
 settings.register_profile("toolkit", deadline=None)
 settings.load_profile("toolkit")
 
+TYPED = """
+[study]
+name = "typed"
+lm = "scripted"
+seeds = 2
+
+[stream]
+use = "Desk"
+tasks = 8
+
+[[arms]]
+name = "static"
+
+[[arms]]
+name = "memory"
+memory = "Retrieval"
+"""
+
 # Files of minutes go first, the longest at the head, so that no worker is left alone with one at the end.
 LONGEST = (
     "test_track_cli.py", "test_executors.py", "test_interrupt.py", "test_embedded.py", "test_pack.py", "test_kills.py",
@@ -58,6 +76,14 @@ def study(ledger: Ledger) -> Callable[..., Study]:
         return Study(name, stream or Errands(), arms=arms, ledger=ledger, **settings)
 
     return make
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a small study in its ``study.toml``; its ledger is the usual one."""
+    (tmp_path / "study.toml").write_text(TYPED, encoding="utf-8")
+    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+    return tmp_path
 
 
 @pytest.fixture(params=["logs", "parquet"])

@@ -10,30 +10,10 @@ import pytest
 
 from toolkit.cli import main
 
-SPEC = """
-[study]
-name = "typed"
-lm = "scripted"
-seeds = 2
-
-[stream]
-use = "Desk"
-tasks = 8
-
-[[arms]]
-name = "static"
-
-[[arms]]
-name = "memory"
-memory = "Retrieval"
-"""
-
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "study.toml").write_text(SPEC, encoding="utf-8")
-    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
-    return tmp_path
+def folder(typed: Path) -> Path:
+    return typed
 
 
 def stamps(folder: Path) -> dict[Path, int]:

@@ -67,7 +67,8 @@ def test_what_is_marked_experimental_is_public() -> None:
 
 def test_a_reference_page_says_what_is_stable(site: Path) -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
-    labels = re.findall(r'id="toolkit\.(\w+)" class="doc doc-heading">.*?<code>(stable|experimental)</code>', pages, re.S)
+    marked = r'id="toolkit\.(\w+)" class="doc doc-heading">.*?<code>(stable|experimental)</code>'
+    labels = re.findall(marked, pages, re.DOTALL)
     assert dict(labels) == {name: "experimental" if name in EXPERIMENTAL else "stable" for name in toolkit.__all__}
 
 

@@ -26,31 +26,11 @@ from toolkit.traits.memory import Retrieval
 
 Make = Callable[..., Study]
 
-SPEC = """
-[study]
-name = "typed"
-lm = "scripted"
-seeds = 2
-
-[stream]
-use = "Desk"
-tasks = 8
-
-[[arms]]
-name = "static"
-
-[[arms]]
-name = "memory"
-memory = "Retrieval"
-"""
-
 
 @pytest.fixture
-def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    (tmp_path / "study.toml").write_text(SPEC, encoding="utf-8")
-    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
+def spec(typed: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr("toolkit.cli._PATIENCE", 600.0)  # a busy machine is no failure
-    return str(tmp_path)
+    return str(typed)
 
 
 @pytest.fixture

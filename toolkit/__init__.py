@@ -240,7 +240,19 @@ _FACE = {
     "widgets.study_form": ("StudyForm",),
 }
 _HOME = {name: module for module, names in _FACE.items() for name in names}
-_FOLDERS = ("agents", "evaluation", "ledger", "lm", "stats", "streams", "traits", "widgets")
+_FOLDERS = (
+    "agents",
+    "analysis",
+    "checks",
+    "evaluation",
+    "ledger",
+    "lm",
+    "report",
+    "stats",
+    "streams",
+    "traits",
+    "widgets",
+)
 
 __all__ = sorted(_HOME)
 
@@ -252,11 +264,15 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _FOLDERS:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import difflib
+
+    close = difflib.get_close_matches(name, __all__, n=1)
+    way_out = f"did you mean {close[0]!r}?" if close else f"dir({__name__}) lists what there is"
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; {way_out}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_FOLDERS})
+    return sorted({*__all__, *_FOLDERS, *(name for name in globals() if name.startswith("__"))})
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

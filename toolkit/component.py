@@ -207,7 +207,13 @@ _OWN_NAMES = frozenset(name for name in dir(Component) if not name.startswith("_
 
 
 def registered(kind: str) -> dict[str, type[Component]]:
-    """The classes of a kind by name, the toolkit's own and every one a user has defined."""
+    """The classes of a kind by name, the toolkit's own and every one a user has defined.
+
+    Parameters
+    ----------
+    kind
+        Such as ``"memory"`` or ``"scorer"``; of an unknown kind there are none.
+    """
     return dict(_registry.get(kind, {}))
 
 
@@ -341,6 +347,7 @@ def _check_type(where: str, hint: Any, parameter: inspect.Parameter) -> None:
 
 
 def is_shipped(cls: type) -> bool:
+    """Whether a class is the toolkit's own."""
     return cls.__module__.partition(".")[0] == "toolkit"
 
 

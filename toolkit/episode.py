@@ -41,16 +41,24 @@ class Episode:
     ----------
     id
         ``"<phase>/<t>"``, unique within a run.
-    t
-        Place in the run, from 0.
+    phase, t
+        When it was: phase of the run, and place in the phase, from 0.
+    task, turns, answer
+        What was asked, each decision that was taken, and what came of them in the end.
+    status, error
+        ``"ok"``, or what went wrong (see `toolkit.records.Status`), and in words why.
     scores
         Every metric; the first is the main one.
     feedback, due
         What the channel gives, and the place in the run at which it is delivered.
+    oracle
+        The best score that could be had, in [0, 1].
     acting, adapting, judging
         Cost of answering, of memory and learning, and of model-based scoring, kept apart.
     labels
         1 if the feedback went to an agent that can learn from it, else 0.
+    counterfactuals
+        What would have been answered, had something else been recalled.
     changes
         What happened to memory and learner since the episode before.
     meant

@@ -35,7 +35,15 @@ class SpecError(ToolkitError, ValueError):
 
 
 class MissingExtra(ToolkitError, ImportError):
-    """An optional package is needed and absent; the message holds the command that installs it."""
+    """An optional package is needed and absent; the message holds the command that installs it.
+
+    Parameters
+    ----------
+    package, extra
+        What is absent, and the extra of this toolkit that brings it.
+    purpose
+        What needs it.
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         self.package, self.extra, self.purpose = package, extra, purpose

@@ -72,12 +72,13 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, Mapping) and all(fits(k, key) and fits(v, held) for k, v in value.items())
     if isinstance(hint, typing.NewType):
         return fits(value, hint.__supertype__)
-    if hint is Any:
-        return True
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+    return hint is Any or _one_fits(value, hint)
+
+
+def _one_fits(value: object, hint: Any) -> bool:
+    """Of a hint that is a class; what is none is fitted by everything."""
+    if hint in (int, float):
+        return isinstance(value, int | hint) and not isinstance(value, bool)
     return isinstance(value, hint) if isinstance(hint, type) else True
 
 

@@ -101,7 +101,8 @@ def shipped() -> Path:
     for place in places:
         if any(place.glob(NUMBERED)):
             return place
-    raise LabError(f"the notebooks are not installed; looked in {' and '.join(map(str, places))}")
+    looked = " and ".join(map(str, places))
+    raise LabError(f"the notebooks are not installed (looked in {looked}): install the toolkit again")
 
 
 def copied(source: Path, target: Path) -> Sequence[str]:

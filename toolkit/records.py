@@ -61,6 +61,8 @@ class Task:
         Whose task it is and in which conversation; empty = nobody's, a session of its own.
     time
         Logical time in the stream's own units, never the wall clock.
+    tools
+        Names of what may be used, where the task is a world.
     """
 
     id: str
@@ -98,9 +100,10 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """All that an agent ever learns from: any of a score in [0, 1], the right answer, words, and a preference.
+    """All that an agent ever learns from: any of these four; what was not told is None, or no words.
 
-    ``preferred`` is a pair of answers, the better one first: one of them the agent's own.
+    ``score`` is in [0, 1], ``correction`` the right answer, ``text`` what somebody said of the one given. ``preferred``
+    is a pair of answers, the better one first: one of them the agent's own.
     """
 
     score: float | None = None
@@ -111,9 +114,10 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A worked case as it may stand in a prompt; ``source`` is the episode it came from, or its own name.
+    """A worked case as it may stand in a prompt: a task's ``inputs``, and an ``answer`` to them.
 
-    ``feedback`` is what was said of the answer, and stands below it; None = the answer stands alone.
+    ``source`` is the episode it came from, or its own name. ``feedback`` is what was said of the answer, and stands
+    below it; None = the answer stands alone.
     """
 
     inputs: Mapping[str, str]
@@ -150,6 +154,8 @@ class Turn:
         Which blocks stood in the prompt and how many examples each had, e.g. ``("memory:4",)``.
     recalled
         Ids of the memories that stood in the prompt: of cases, the episode's.
+    usage
+        What the decision cost.
     confidence, weighed
         How sure it is of the answer, in [0, 1], if it says so; the answer before it was weighed, if it was.
     move
@@ -175,9 +181,20 @@ class Turn:
 class Experience:
     """What traits see of a past task: first without feedback, again (same ``id``) when feedback has arrived.
 
-    ``recalled`` are the ids of the memories that stood in its prompt: so a policy learns which of its own were used.
-    ``usage`` is what its answer cost, without seconds: no agent is told the clock. ``weighed`` is as of its turn;
-    ``moves`` are what it saw and did, where the task was a world.
+    Parameters
+    ----------
+    id
+        Its episode's, unique within a run.
+    task, answer
+        What was asked, and what the agent answered.
+    feedback
+        What it was told of that; None = nothing yet.
+    recalled
+        Ids of the memories that stood in its prompt: so a policy learns which of its own were used.
+    usage
+        What its answer cost, without seconds: no agent is told the clock.
+    weighed, moves
+        The answer before it was weighed, as of its turn; what it saw and did, where the task was a world.
     """
 
     id: str
@@ -277,6 +294,10 @@ class Recall:
 
     Parameters
     ----------
+    examples
+        Worked cases, in the order of the prompt.
+    notes
+        Text that stands in the prompt as it is; empty = none.
     sources
         Ids of the memories that the notes were made of; examples name their own.
     """

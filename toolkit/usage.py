@@ -7,11 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What calls cost. ``seconds`` are the model's latencies, summed; ``dollars`` 0 where the model runs locally.
+    """What calls cost.
 
-    ``reused_tokens`` is the part of ``input_tokens`` that a provider billed as read from its prompt cache;
-    ``reasoning_tokens`` the part of ``output_tokens`` that went into thinking before the answer. Dollars are NaN where
-    the price is not known: never 0.
+    Parameters
+    ----------
+    calls
+        Requests to a model.
+    input_tokens, output_tokens
+        Tokens of the prompts and of the answers.
+    reused_tokens
+        The part of ``input_tokens`` that a provider billed as read from its prompt cache.
+    reasoning_tokens
+        The part of ``output_tokens`` that went into thinking before the answer.
+    seconds
+        The model's latencies, summed.
+    dollars
+        0 where the model runs locally; NaN where the price is not known: never 0.
 
     Examples
     --------

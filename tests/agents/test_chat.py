@@ -39,7 +39,6 @@ def chat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], le
 
 @pytest.fixture
 def agent(ledger: Ledger) -> LiveAgent:
-    Parrot.away = False
     with tk.Agent.open("pet", arm=Arm("a", memory=Retrieval(k=2)), lm=Parrot(), ledger=ledger) as made:
         yield made
 

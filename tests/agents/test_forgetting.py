@@ -34,12 +34,6 @@ POLICIES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _the_parrot_is_here() -> None:
-    Parrot.away = False
-    Parrot.asked.clear()
-
-
 def lived(ledger: Ledger, policy: MemoryPolicy | Learner) -> LiveAgent:
     """Mara tells her secret between two questions of Tobias, and is corrected."""
     trait = "learning" if isinstance(policy, Learner) else "memory"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from parrot import Outside, Parrot, Pondering
 
-import toolkit as tk
 from toolkit.agents.arm import Arm
 from toolkit.agents.live import LiveAgent
 from toolkit.agents.unprompted import MOMENT
 from toolkit.errors import AnswerError, Outage
-from toolkit.ledger.store import Ledger
 from toolkit.moves import WAIT, Act
 from toolkit.traits.goals import Agenda, GoalPolicy, ReAct, Reactive, Watch
 from toolkit.traits.learning import Bandit
@@ -36,27 +34,6 @@ class EveryThird(GoalPolicy):
 
     def block(self, task):
         return f"tick {self._ticks}" if getattr(self, "_ticks", 0) else ""
-
-
-@pytest.fixture(autouse=True)
-def _the_parrot_is_at_home() -> Iterator[None]:
-    Parrot.away = False
-    Parrot.asked.clear()
-    yield
-    Parrot.away = False
-
-
-@pytest.fixture
-def opened(ledger: Ledger) -> Iterator[Open]:
-    made: list[LiveAgent] = []
-
-    def make(name: str = "pet", **given: object) -> LiveAgent:
-        made.append(tk.Agent.open(name, ledger=ledger, **given))
-        return made[-1]
-
-    yield make
-    for agent in made:
-        agent.close()
 
 
 def test_what_is_only_prompted_is_silent_and_that_costs_nothing(opened: Open) -> None:

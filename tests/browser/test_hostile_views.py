@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import nbformat
 from cells import cell, opened, run
 from playwright.sync_api import expect
+from wicked import CELL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,29 +19,7 @@ EVIL = (
     '<script>window.evil = 1</script><img src="/x.png" onerror="window.evil = 2">\x1b[31mred\x1b[0m\u202egnp.exe'
     "<svg onload='window.evil = 3'>$x^2$ [a](javascript:alert(1))"
 )
-SET_UP = """
-import json
-from pathlib import Path
-
-import toolkit as tk
-
-EVIL = json.loads(Path("evil.json").read_text())
-
-
-class WickedNotes(tk.Stream):
-    step = tk.Step("say", "Say it.", ("note",), "reply")
-
-    def load(self):
-        notes = [(f"{EVIL}{n}", {"note": f"{n} {EVIL}"}) for n in range(4)]
-        return [(tk.Task(name, inputs, time=n), tk.Key((EVIL,))) for n, (name, inputs) in enumerate(notes)]
-
-
-role = tk.Role(EVIL, EVIL, instructions=EVIL * 20)
-arms = [tk.Arm.static(), tk.Arm("m", memory=tk.Retrieval(k=2), role=role)]
-study = tk.Study("evil", WickedNotes(), arms=arms, lm="scripted", seeds=2, counterfactuals=1.0, tracking="off")
-_ = study.run()
-%load_ext toolkit
-"""
+SET_UP = f"where = {{}}{CELL}%load_ext toolkit\n"
 VIEWS = (
     "study.live()",
     "study.compare()",

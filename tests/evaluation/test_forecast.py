@@ -334,36 +334,15 @@ def test_it_is_shown_as_text_html_and_frame(study: Make) -> None:
     assert frame.calls.sum() == plan.total.calls
 
 
-SPEC = """
-[study]
-name = "typed"
-lm = "scripted"
-seeds = 2
-
-[stream]
-use = "Desk"
-tasks = 8
-
-[[arms]]
-name = "static"
-
-[[arms]]
-name = "memory"
-memory = "Retrieval"
-"""
-
-
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "study.toml").write_text(SPEC, encoding="utf-8")
-    monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
-    asked = ["plan", str(tmp_path), "--effect", "0.2", "--power", "0.9", "--seeds", "6", "--tasks", "40"]
+def test_the_command(typed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["plan", str(typed), "--effect", "0.2", "--power", "0.9", "--seeds", "6", "--tasks", "40"]
     assert main(asked) == 0
     shown = capsys.readouterr().out
     assert "memory - static" in shown
     assert "seeds for 0.2" in shown
     assert "480" in shown  # 2 arms x 6 seeds x 40 tasks
-    assert not (tmp_path / "ledger").exists()
-    assert main(["plan", str(tmp_path), "--seeds", "1"]) == 2
+    assert not (typed / "ledger").exists()
+    assert main(["plan", str(typed), "--seeds", "1"]) == 2
     assert "answers no question" in capsys.readouterr().err
-    assert main(["plan", str(tmp_path), "--effect", "0"]) == 2
+    assert main(["plan", str(typed), "--effect", "0"]) == 2
     assert "other than 0" in capsys.readouterr().err

@@ -131,7 +131,8 @@ def test_a_study_without_labels_to_train_on_is_refused_before_it_begins(tmp_path
         tk.Several((FineTuned(examples=0), FineTuned(examples=4))).check()
 
 
-def test_labels_tokens_and_seconds_of_the_training_are_charged(tmp_path: Path, faked: type[Fake]) -> None:
+@pytest.mark.usefixtures("faked")
+def test_labels_tokens_and_seconds_of_the_training_are_charged(tmp_path: Path) -> None:
     made = study(tmp_path)
     made.run()
     before = {record.arm: record.labels_before for record in made.records()}
@@ -152,7 +153,8 @@ def test_labels_tokens_and_seconds_of_the_training_are_charged(tmp_path: Path, f
     assert episodes.seconds["tuned"] == 25.0
 
 
-def test_it_is_trained_on_the_very_prompts_that_are_asked(tmp_path: Path, faked: type[Fake]) -> None:
+@pytest.mark.usefixtures("faked")
+def test_it_is_trained_on_the_very_prompts_that_are_asked(tmp_path: Path) -> None:
     study(tmp_path, seeds=1).run()
     [plain] = [one for one in Fake.made if one.asked and not one.cases]
     [taught] = [
@@ -168,8 +170,9 @@ def test_it_is_trained_on_the_very_prompts_that_are_asked(tmp_path: Path, faked:
     assert plain.asked[0].messages[-1].text in {one.messages[-1].text for one in taught.asked}
 
 
+@pytest.mark.usefixtures("faked")
 def test_the_tape_replays_without_anything_that_could_be_trained(
-    tmp_path: Path, faked: type[Fake], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = study(tmp_path, seeds=1)
     made.run()
@@ -179,7 +182,8 @@ def test_the_tape_replays_without_anything_that_could_be_trained(
     assert (found.runs, found.calls) == (3, 20)  # 6 answers an arm, and two trainings
 
 
-def test_a_run_that_goes_on_is_taught_with_the_weights_of_its_tape(tmp_path: Path, faked: type[Fake]) -> None:
+@pytest.mark.usefixtures("faked")
+def test_a_run_that_goes_on_is_taught_with_the_weights_of_its_tape(tmp_path: Path) -> None:
     from toolkit.agents.decision import Decision
     from toolkit.lm.tape import Recorder, TapeError
 
@@ -198,7 +202,8 @@ def test_a_run_that_goes_on_is_taught_with_the_weights_of_its_tape(tmp_path: Pat
         )
 
 
-def test_a_plan_counts_the_labels_and_every_epoch(tmp_path: Path, faked: type[Fake]) -> None:
+@pytest.mark.usefixtures("faked")
+def test_a_plan_counts_the_labels_and_every_epoch(tmp_path: Path) -> None:
     told = {arm.arm: arm for arm in study(tmp_path).plan().arms}
     assert told["tuned"].calls == told["static"].calls + 2
     assert told["tuned"].tokens > told["static"].tokens

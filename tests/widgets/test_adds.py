@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import ipywidgets
 import pytest
 
 from toolkit.agents.arm import Arm
@@ -25,12 +23,6 @@ from toolkit.widgets.adds import COLOURS, prompt_html
 from toolkit.widgets.forms import ArmForm, GoalForm, LearnerForm, MemoryForm
 from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import ipywidgets
@@ -11,30 +10,14 @@ import pytest
 from errands import Errands, finish
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wicked import EVIL, WickedErrands
 
 import toolkit as tk
 from toolkit.errors import SpecError
-from toolkit.streams.stream import Pair, Stream
 from toolkit.widgets.annotation import AnnotationQueue
 
-EVIL = "<script>alert(1)</script> <img src=x onerror=alert(1)> \" ' \x1b[31m \u202e"
 SECRET = ("hidden-arm", "plain-arm", "Secretive", "Reads the stars", "betraying-study", "memory", "static", "arm-")
 ACTS = st.lists(st.sampled_from(["rate", "skip", "undo"]), max_size=5)
-
-
-class HostileErrands(Stream):
-    """Whose every text would like to be more than data."""
-
-    step = tk.Step("say", "Say it.", ("note",), "reply")
-
-    def load(self) -> Sequence[Pair]:
-        return [(tk.Task(f"{EVIL}{n}", {"note": f"{n} {EVIL}"}, user=EVIL, time=n), tk.Key((EVIL,))) for n in range(4)]
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +63,7 @@ def test_nothing_betrays_the_arm(made: tk.Study, seed: int, rater: str, pair: bo
 
 def test_what_is_hostile_is_text_and_nothing_else(tmp_path: Path) -> None:
     place = tk.Ledger(tmp_path)
-    evil = finish(tk.Study("evil", HostileErrands(), arms=[tk.Arm("m")], lm=tk.Scripted(1.0), seeds=1, ledger=place))
+    evil = finish(tk.Study("evil", WickedErrands(), arms=[tk.Arm("m")], lm=tk.Scripted(1.0), seeds=1, ledger=place))
     view = AnnotationQueue(evil, 4, rubric=EVIL, choices=(EVIL, "b"), rater="ann")
     assert "&lt;script&gt;" in view.html
     view._heard(view, {"command": "rate", "value": f"0:{EVIL} not"}, [])

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 
-import ipywidgets
 import pytest
 from asked_again import queried
 from errands import Errands, finish
 from halls import Halls
+from wicked import WickedErrands
 
 import toolkit as tk
 from toolkit.ledger.rows import SCHEMAS
-from toolkit.streams.stream import Pair, Stream
 from toolkit.traits.goals import Reactive
 from toolkit.widgets.compare_view import CompareView
 from toolkit.widgets.curves import POINTS
-
-EVIL = "<script>alert(1)</script> <img src=x onerror=alert(1)> \x1b[31m \u202e"
-
-
-class HostileErrands(Stream):
-    """Whose every text would like to be more than data."""
-
-    step = tk.Step("say", "Say it.", ("note",), "reply")
-
-    def load(self) -> Sequence[Pair]:
-        return [(tk.Task(f"{EVIL}{n}", {"note": f"{n} {EVIL}"}, time=n), tk.Key((EVIL,))) for n in range(4)]
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +223,7 @@ def begin(made: tk.Study) -> None:
 def test_hostile_texts_are_data_on_every_step(tmp_path) -> None:
     arms = [tk.Arm.static(), tk.Arm("m", memory=tk.Retrieval(k=2))]
     made = finish(
-        tk.Study("evil", HostileErrands(), arms=arms, lm="scripted", seeds=1, ledger=tmp_path, counterfactuals=1.0)
+        tk.Study("evil", WickedErrands(), arms=arms, lm="scripted", seeds=1, ledger=tmp_path, counterfactuals=1.0)
     )
     view = CompareView(made)
     for step in (lambda: view, lambda: view.place(3), lambda: view.answer("m"), lambda: view.remember("")):

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,6 @@ from toolkit.widgets.form_base import Form
 from toolkit.widgets.forms import ArmForm, MemoryForm
 from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 def kept(form: Form, folder: Path, of: str = "work.ipynb") -> Draft:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-import ipywidgets
 import pytest
 from asked_again import queried
 from halls import RING, WHO, Halls, Nights, Says
@@ -63,12 +62,6 @@ class EvilWorld(World):
 
     def tally(self) -> Tally:
         return Tally(reached=1.0)
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 def sides(made: Study) -> list[Played]:

@@ -10,32 +10,13 @@ import nbclient
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
+from wicked import CELL
 
 import toolkit as tk
 
 EVIL = '<script>alert(1)</script><img src="x" onerror="alert(2)">\x1b[31mred\x1b[0m\u202egnp.exe'
 CODE = (
-    """
-import json
-import toolkit as tk
-from pathlib import Path
-
-EVIL = json.loads(Path("evil.json").read_text())
-
-
-class Wicked(tk.Stream):
-    step = tk.Step("say", "Say it.", ("note",), "reply")
-
-    def load(self):
-        notes = [(f"{EVIL}{n}", {"note": f"{n} {EVIL}"}) for n in range(4)]
-        return [(tk.Task(name, inputs, time=n), tk.Key((EVIL,))) for n, (name, inputs) in enumerate(notes)]
-
-
-role = tk.Role(EVIL, EVIL, instructions=EVIL * 20)
-arms = [tk.Arm.static(), tk.Arm("m", memory=tk.Retrieval(k=2), role=role)]
-study = tk.Study("evil", Wicked(), arms=arms, lm="scripted", seeds=2, ledger=".", counterfactuals=1.0, tracking="off")
-_ = study.run()
-""",
+    "where = {'ledger': '.'}" + CELL,
     "study",
     "arms[1]",
     "arms",

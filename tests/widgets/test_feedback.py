@@ -6,10 +6,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 
-import ipywidgets
 import numpy as np
 import pytest
 from errands import Errands, prompts
+from waiting import until
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.replay import replay
@@ -30,17 +30,6 @@ def panel() -> Iterator[FeedbackPanel]:
     made = FeedbackPanel()
     yield made
     made.close()
-    ipywidgets.Widget.close_all()
-
-
-def until(holds: Callable[[], object]) -> None:
-    """Wait for a run's own thread, a minute at most."""
-    pulse = threading.Event()
-    for _ in range(1200):
-        if holds():
-            return
-        pulse.wait(0.05)
-    pytest.fail("it never came to hold")
 
 
 def judge(panel: FeedbackPanel, how: Callable[[Question], object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NewType
 
 import ipywidgets
@@ -161,12 +161,6 @@ WRONG = {
     "switches": "[1]", "tables": "[", "cases": "a, a", "several": '[{"use": "Nothing"}]', "mixed": '"torn',
     "anything": "{", "untyped": "", "table": '{"a": "b"}', "steps": "1.5",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.mark.parametrize("component", [*MADE, *MORE], ids=lambda one: f"{type(one).__name__}")

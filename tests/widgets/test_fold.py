@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import ipywidgets
@@ -12,12 +11,6 @@ import pytest
 
 import toolkit.widgets.fold as module
 from toolkit.widgets.fold import Fold, Folds
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 def test_a_fold_shows_what_it_holds_only_while_it_is_open() -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import ipywidgets
 import pytest
 
 from toolkit.agents.arm import Arm
@@ -26,12 +24,6 @@ from toolkit.widgets.forms import ArmForm, MemoryForm
 from toolkit.widgets.help import parameter_help, summary
 from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture

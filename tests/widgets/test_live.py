@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import ipywidgets
 import pytest
 from errands import Errands, finish
+from waiting import until
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.study import Study, StudyBusy
@@ -58,21 +58,10 @@ class Failing(MemoryPolicy):
 
 
 @pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
+def _the_gate_is_open(_widgets_are_closed: None) -> Iterator[None]:
     Gated.gate.set()
     yield
     Gated.gate.set()
-    ipywidgets.Widget.close_all()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for a view's own thread, a minute at most."""
-    pulse = threading.Event()
-    for _ in range(600):
-        if holds():
-            return
-        pulse.wait(0.1)
-    pytest.fail("it never came to hold")
 
 
 def press(view: LiveStudy, command: str) -> None:

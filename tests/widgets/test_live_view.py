@@ -6,16 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
-import ipywidgets
 import pytest
 import traitlets
 from errands import ROOT, Errands, finish
 from made_up import made_up, write_record
+from waiting import until
 
 from toolkit.agents.arm import Arm
 from toolkit.evaluation.budget import Budget
@@ -32,22 +31,6 @@ Make = Callable[..., Study]
 HOSTILE = '<script>alert("x")</script>\u202e\x1b[31m'
 
 
-@pytest.fixture(autouse=True)
-def _views_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
-
-
-def comes(holds: Callable[[], bool]) -> None:
-    """Wait for another process, or a view's own thread, a minute at most."""
-    pulse = threading.Event()
-    for _ in range(600):
-        if holds():
-            return
-        pulse.wait(0.1)
-    pytest.fail("it never came to hold")
-
-
 def test_two_views_and_a_terminal_follow_another_process_and_steer_it(tmp_path: Path) -> None:
     ledger, gate = Ledger(tmp_path / "ledger"), tmp_path / "go"
     command = [sys.executable, str(ROOT / "tests" / "held.py"), str(ledger.root)]
@@ -61,20 +44,20 @@ def test_two_views_and_a_terminal_follow_another_process_and_steer_it(tmp_path: 
             assert [view.state for view in (one, two)] == ["running", "running"]
             assert [view.frame["arms"][0]["done"] for view in (one, two)] == [40, 40]
             one.pause()
-            comes(lambda: two.frame["state"] == "paused")
+            until(lambda: two.frame["state"] == "paused")
             Control(ledger.study("held") / "control.json").write("run")  # as another kernel or a shell would
-            comes(lambda: {one.frame["state"], two.frame["state"]} == {"running"})
+            until(lambda: {one.frame["state"], two.frame["state"]} == {"running"})
             two.stop()
-            comes(lambda: one.frame["state"] == "stopping")
+            until(lambda: one.frame["state"] == "stopping")
             gate.touch()
             assert child.wait(300) == 0
-            comes(lambda: {one.frame["state"], two.frame["state"]} == {"stopped"})
+            until(lambda: {one.frame["state"], two.frame["state"]} == {"stopped"})
             stopped = one.frame["arms"][0]["done"]
             assert 40 <= stopped < 150
             Control(ledger.study("held") / "control.json").write("run")
             finished = subprocess.run(command, env=os.environ, check=False, timeout=600)
             assert finished.returncode == 0
-            comes(lambda: {one.frame["state"], two.frame["state"]} == {"finished"})  # gone on elsewhere, after a stop
+            until(lambda: {one.frame["state"], two.frame["state"]} == {"finished"})  # gone on elsewhere, after a stop
     assert [view.frame["arms"][0]["done"] for view in (one, two)] == [150, 150]
     assert sorted(seen) == list(range(150))
 

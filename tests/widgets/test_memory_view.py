@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 
-import ipywidgets
 import pytest
 from asked_again import queried
 from errands import Errands, finish
+from wicked import EVIL, WickedErrands
 
 import toolkit as tk
 from toolkit.analysis.answered import pieces_of
 from toolkit.analysis.remembered import notes_in
-from toolkit.streams.stream import Pair, Stream
 from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.memory_view import AgentMemory, MemoryInspector
 
-EVIL = "<script>alert(1)</script> <img src=x onerror=alert(1)> \x1b[31m \u202e"
 ROLE = tk.Role("Clerk", "Sorts errands.", instructions="Read twice.")
-
-
-class Hostile(Stream):
-    """Whose every text would like to be more than data."""
-
-    step = tk.Step("say", "Say it.", ("note",), "reply")
-
-    def load(self) -> Sequence[Pair]:
-        return [(tk.Task(f"{EVIL}{n}", {"note": f"{n} {EVIL}"}, user=EVIL, time=n), tk.Key((EVIL,))) for n in range(4)]
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +30,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tk.Study:
 def evil(tmp_path_factory: pytest.TempPathFactory) -> tk.Study:
     place = tk.Ledger(tmp_path_factory.mktemp("evil"))
     return finish(
-        tk.Study("evil", Hostile(), arms=[tk.Arm("m", memory=tk.Retrieval(k=2))], lm="scripted", seeds=1, ledger=place)
+        tk.Study(
+            "evil", WickedErrands(), arms=[tk.Arm("m", memory=tk.Retrieval(k=2))], lm="scripted", seeds=1, ledger=place
+        )
     )
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
 import errands
-import ipywidgets
 import pytest
 from errands import Errands, finish
 from shown import Server, answers, client, free_port, runs, served
@@ -31,12 +29,6 @@ from toolkit.widgets.span_tree import lines, tree
 
 RUN = b'{"run": {"info": {"run_id": "a"}}}'
 EVIL = "<script>alert(1)</script>\x1b[31m\u202e"
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture(scope="module")

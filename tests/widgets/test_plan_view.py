@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
-import ipywidgets
 import pytest
 
 from toolkit.agents.arm import Arm
@@ -24,12 +23,6 @@ from toolkit.widgets.plan_view import PlanView, verdicts
 
 Make = Callable[..., Study]
 ARMS = (Arm.static(), Arm("memory", memory=Retrieval(k=2)), Arm("all", memory=FullContext()))
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import ipywidgets
 import pytest
 from asked_again import queried
 from errands import Errands, finish
@@ -17,12 +15,6 @@ from toolkit.records import Example, Learned
 from toolkit.widgets.program_diff import ProgramDiff, side_by_side
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b[31m\u202e"
-
-
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
 
 
 @pytest.fixture(scope="module")

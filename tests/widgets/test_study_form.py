@@ -39,12 +39,6 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 STATIC, MEMORY, ALL = Arm.static(), Arm("memory", memory=Retrieval(k=2)), Arm("all", memory=FullContext())
 
 
-@pytest.fixture(autouse=True)
-def _widgets_are_closed() -> Iterator[None]:
-    yield
-    ipywidgets.Widget.close_all()
-
-
 @pytest.fixture
 def form(tmp_path: Path) -> StudyForm:
     made = StudyForm(ledger=tmp_path / "ledger")

@@ -281,7 +281,13 @@ def _part(key: str, value: Any, where: str) -> Any:
 
 
 def floors(memory: MemoryPolicy | None = None) -> tuple[Arm, ...]:
-    """Arms without a model: nearest neighbour on ``memory`` (default `Retrieval`), most frequent, random, and truth."""
+    """Arms without a model: the nearest neighbour's answer, the most frequent one, a random one, and the truth.
+
+    Parameters
+    ----------
+    memory
+        Where the nearest neighbour is looked for; None = `Retrieval`.
+    """
     return (
         Arm("nearest", memory=memory or Retrieval(), decider=NearestNeighbour(), transcript=False),
         Arm("most-frequent", decider=MostFrequent(), transcript=False),

@@ -314,19 +314,25 @@ def relive(
             diary.decision.at(event.phase, event.t)
             for step, calls in passed.get(event.seq, {}).items():
                 diary.decision.recorder.passed(event.phase, event.t, step, calls)
-            if recalls and kind in ("answer", "failed"):
-                diary.recall(event.experience.task)
-            if kind in ("answer", "failed"):
-                diary.asked(event.experience.id, event.experience.task)
-            if kind == "answer":
-                diary.observe(event.experience)
-            elif kind == "tell":
-                diary.heard(event.experience)
-            elif kind == "feedback":
-                diary.learn(event.experience)
-            elif kind == "tick":
-                diary.tick(event.experience.task, event.t, event.experience, event.why)
+            _live(diary, event, recalls)
             told(event, diary.take())
+
+
+def _live(diary: Diary, event: Event, recalls: bool) -> None:
+    """Let an agent meet one event; ``recalls`` says whether recalling changes anything in it."""
+    kind, met = event.kind, event.experience
+    if kind in ("answer", "failed"):
+        if recalls:
+            diary.recall(met.task)
+        diary.asked(met.id, met.task)
+    if kind == "answer":
+        diary.observe(met)
+    elif kind == "tell":
+        diary.heard(met)
+    elif kind == "feedback":
+        diary.learn(met)
+    elif kind == "tick":
+        diary.tick(met.task, event.t, met, event.why)
 
 
 def with_bar(events: Iterable[Event], total: int, name: str, always: bool) -> Iterable[Event]:

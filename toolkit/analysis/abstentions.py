@@ -51,7 +51,15 @@ class AbstentionRow:
 
 @dataclass(frozen=True, repr=False)
 class Abstentions(ByArm[AbstentionRow]):
-    """Arms that may abstain beside those that never do. Prints as a table; `frame` and `curve` have every number."""
+    """Arms that may abstain beside those that never do. Prints as a table; `frame` and `curve` have every number.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    curve
+        Risk and coverage of each arm that weighs its answers; see `abstentions`.
+    """
 
     study: str
     rows: tuple[AbstentionRow, ...]
@@ -81,8 +89,8 @@ def abstentions(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     stream
         Only this one of several streams.
     level

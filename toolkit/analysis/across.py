@@ -69,7 +69,17 @@ class Pooled:
 
 @dataclass(frozen=True, repr=False)
 class Across(Shown):
-    """Stream x model x arm. Prints as a table; `frame` has every number."""
+    """Stream x model x arm. Prints as a table; `frame` has every number.
+
+    Parameters
+    ----------
+    cells
+        One arm on one stream with one model.
+    pooled
+        One arm and model over all streams.
+    level
+        Coverage of the intervals, in (0, 1).
+    """
 
     left: ClassVar[int] = 4
 

@@ -50,7 +50,15 @@ class Watching:
 
 @dataclass(frozen=True, repr=False)
 class Detections(ByArm[Watching]):
-    """Arms that have a detector. Prints as a table; `frame` has every number."""
+    """Arms that have a detector. Prints as a table; `frame` has every number.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    changes
+        After how many tasks the truth changes, each time.
+    """
 
     told_of: ClassVar[str] = "arm with an alarm"
 
@@ -94,8 +102,8 @@ def detections(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     stream
         Only this one of several streams.
     level

@@ -139,7 +139,7 @@ def answered(ledger: Ledger, study: str, which: Which) -> Answered:
     """
     rows = ledger.sql(_ONE, study, which.run, which.t).to_dict("records")
     if not rows:
-        raise LedgerError(f"{study} has no episode {which.t} of run {which.run[:12]}")
+        raise LedgerError(f"{study} has no episode {which.t} of run {which.run[:12]} (yet): see the view episodes")
     (row,) = rows
     turns, inputs = json.loads(row["turns"]), json.loads(row["inputs"])
     calls = ledger.sql(_CALLS, study, which.run, which.t).to_dict("records")

@@ -70,8 +70,12 @@ class UseRow:
 class Attribution(Shown):
     """Arms that recalled something. Prints as a table.
 
-    Attributes
+    Parameters
     ----------
+    study
+        Its name.
+    rows
+        One for each arm that recalled something and was asked again.
     memories
         A data frame: a row for each arm and memory left out at least once, with its text, how often, how many answers
         changed, and the mean gain; the most helpful first, the most harmful last. What was recalled in several runs is
@@ -141,8 +145,8 @@ def attribution(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     stream, level
         As in `toolkit.compare`.
 

@@ -13,7 +13,7 @@ from toolkit.analysis import looked
 from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrast import Gap, Labels
 from toolkit.analysis.doubts import doubts, notes, of_contrast, verdicts
-from toolkit.analysis.recorded import OWN, RUN, found, plan
+from toolkit.analysis.recorded import OWN, PAIRING, found, plan, runs_of, unit_of
 from toolkit.analysis.tested import Finding, family, judged, tried
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toolkit.evaluation.study import Study
-
-_PAIRING = [*RUN, "phase", "task"]
 
 
 def compare(
@@ -47,8 +45,8 @@ def compare(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     baseline
         Another arm to compare with.
     metric
@@ -155,10 +153,10 @@ def compared(
 def paired(frame: pd.DataFrame, arm: str, baseline: str) -> Gap:
     """The differences of two arms on the same tasks in the same orders; NaN where one has no score."""
     own, other = frame[frame.arm == arm], frame[frame.arm == baseline]
-    both = own.merge(other, on=_PAIRING, how="outer", suffixes=("", "_base"))
+    both = own.merge(other, on=PAIRING, how="outer", suffixes=("", "_base"))
     units = both.unit.fillna(both.unit_base)
     gap = (both.score - both.score_base).to_numpy(dtype=float)
-    return Gap(gap, labels(_runs(both)), labels(units), labels(both.stream), _unit(own))
+    return Gap(gap, labels(runs_of(both)), labels(units), labels(both.stream), unit_of(own))
 
 
 def _row(
@@ -176,7 +174,7 @@ def _row(
     """One arm's row; ``wanted`` runs of ``tasks`` tasks in all were planned."""
     own = frame[frame.arm == arm]
     ran = runs[runs.arm == arm]
-    score = two_way(own.score, _runs(own), own.unit, level=level, unit=_unit(own))
+    score = two_way(own.score, runs_of(own), own.unit, level=level, unit=unit_of(own))
     difference = None if gap is None else gap.estimate(level)
     pairs = difference.n if difference else 0
     missing = tasks - pairs if gap is not None else 0
@@ -236,15 +234,6 @@ def _standing(tested: Finding | None) -> str:
     return tested.registered if tested else "exploratory"
 
 
-def _unit(frame: pd.DataFrame) -> str:
-    return "session" if bool((frame.unit != frame.task).any()) else "task"
-
-
 def labels(values: Sequence[Any] | pd.Series[Any]) -> Labels:
     """As an array of strings."""
     return np.asarray([str(one) for one in values], dtype=np.str_)
-
-
-def _runs(frame: pd.DataFrame) -> list[str]:
-    """Which run each row belongs to, the same for all arms."""
-    return [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.analysis.cost_table import Payoff, PayoffRow, with_bounds
-from toolkit.analysis.recorded import RUN, found, plan
+from toolkit.analysis.recorded import PAIRING, RUN, found, plan, runs_of, unit_of
 from toolkit.errors import nearest
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import only, scores
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from toolkit.evaluation.study import Study
 
-_PAIRING = [*RUN, "phase", "task"]
 _COSTS = ("tokens", "dollars", "labels")
 _NO_PRICE = "every call cost 0 dollars: a model without a price; give it dollars_in and dollars_out"
 
@@ -43,8 +42,8 @@ def payoff(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     value
         What one right answer is worth, in dollars, above 0: then each row says from which task on the arm has paid.
     baseline, metric, stream, level, ledger
@@ -121,8 +120,8 @@ class _Paired:
         if arm == self.baseline:
             return PayoffRow(arm, *means, tokens, dollars)
         frame = self.frame
-        both = frame[frame.arm == arm].merge(frame[frame.arm == self.baseline], on=_PAIRING, suffixes=("", "_base"))
-        both = both.assign(gain=both.score - both.score_base, of_run=_runs(both))
+        both = frame[frame.arm == arm].merge(frame[frame.arm == self.baseline], on=PAIRING, suffixes=("", "_base"))
+        both = both.assign(gain=both.score - both.score_base, of_run=runs_of(both))
         both = both.assign(**{f"extra_{name}": both[name] - both[f"{name}_base"] for name in _COSTS})
         gain, unpriced = self._mean(both, "gain"), self._unpriced(both)
         even, net = self._even(both, unpriced)
@@ -150,13 +149,13 @@ class _Paired:
         return "" if any((price != 0).any() for price in prices) else _NO_PRICE
 
     def _mean(self, both: pd.DataFrame, column: str) -> Estimate:
-        return two_way(both[column], both.of_run, both.unit, level=self.level, unit=_unit(both))
+        return two_way(both[column], both.of_run, both.unit, level=self.level, unit=unit_of(both))
 
     def _over(self, both: pd.DataFrame, cost: str, each: str, units: int = 1) -> Estimate:
         """The gain for one unit more of a cost; NaN with a reason in words where the arm costs less."""
         spent = both[f"extra_{cost}"] / units
         of = cost if units == 1 else f"{cost} (in units of {units:,})"
-        found = ratio(both.gain, spent, both.of_run, both.unit, level=self.level, unit=_unit(both), of=of)
+        found = ratio(both.gain, spent, both.of_run, both.unit, level=self.level, unit=unit_of(both), of=of)
         if math.isnan(found.value) or spent[both.gain.notna()].mean() > 0:
             return found
         if found.low > 0:  # both fall, beyond chance: a price for saving
@@ -178,15 +177,6 @@ class _Paired:
         later = np.logical_or.accumulate(~np.isnan(net[:, ::-1]), axis=1)[:, ::-1]  # a pair is still to come
         course = cumulative_band(np.where(later, np.nan_to_num(net), math.nan), level=self.level)
         return break_even(gain, cost, self.value, level=self.level), course
-
-
-def _unit(both: pd.DataFrame) -> str:
-    return "session" if bool((both.unit != both.task).any()) else "task"
-
-
-def _runs(both: pd.DataFrame) -> list[str]:
-    """Which run each pair belongs to."""
-    return [f"{stream} {order} {seed}" for stream, order, seed in both[RUN].itertuples(index=False)]
 
 
 def _unknown(like: Estimate, reason: str) -> Estimate:

@@ -81,7 +81,19 @@ def _side(found: Estimate, above: str, below: str, unclear: str) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Payoff(ByArm[PayoffRow]):
-    """Arms with what they gain for what they cost. Prints as a table; ``frame`` has every number."""
+    """Arms with what they gain for what they cost. Prints as a table; ``frame`` has every number.
+
+    Parameters
+    ----------
+    study, baseline
+        Their names.
+    level
+        Coverage of the intervals, in (0, 1).
+    value
+        Dollars that a right answer is worth; None where that was not said.
+    told
+        Notes of this study alone, such as prices that are not known.
+    """
 
     study: str
     baseline: str

@@ -40,8 +40,8 @@ def learning_curves(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     window
         Tasks in the trailing mean; None = the running mean since the start.
     fading

@@ -12,7 +12,7 @@ import numpy as np
 from toolkit.analysis import cells as design
 from toolkit.analysis.cells import Cells, Table
 from toolkit.analysis.doubts import FEW_RUNS, notes
-from toolkit.analysis.recorded import OWN, RUN, found, plan
+from toolkit.analysis.recorded import OWN, found, plan, runs_of, unit_of
 from toolkit.analysis.worth import TraitEffect, TraitEffects
 from toolkit.component import read_toml
 from toolkit.ledger.log import LedgerError
@@ -39,8 +39,8 @@ def main_effects(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     metric
         Another than the main one: recorded beside it, or computed later (`toolkit rescore`).
     stream
@@ -154,13 +154,11 @@ def _effects(
     frame: pd.DataFrame, factors: Sequence[str], levels: Mapping[str, tuple[int, ...]], level: float
 ) -> Effects:
     own = frame[frame.arm.isin(list(levels))]
-    run = [f"{stream} {order} {seed}" for stream, order, seed in own[RUN].itertuples(index=False)]
+    run = np.array(runs_of(own), dtype=object)
     signs = np.array([levels[arm] for arm in own.arm], dtype=float).reshape(len(own), len(factors))
-    unit = "session" if bool((own.unit != own.task).any()) else "task"
+    unit = unit_of(own)
     task, cluster = own.task.to_numpy(dtype=object), own.unit.to_numpy(dtype=object)
-    return effects_of(
-        own.score, np.array(run, dtype=object), task, signs, factors=factors, cluster=cluster, level=level, unit=unit
-    )
+    return effects_of(own.score, run, task, signs, factors=factors, cluster=cluster, level=level, unit=unit)
 
 
 def _rewarded(row: TraitEffect, planned: Row) -> TraitEffect:

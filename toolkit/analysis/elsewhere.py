@@ -13,6 +13,7 @@ from toolkit.analysis.comparison import ArmRow, Comparison
 from toolkit.analysis.contrast import Gap, OneRun, decisive
 from toolkit.analysis.contrasts import beside, labels, over_all
 from toolkit.analysis.doubts import FEW_RUNS
+from toolkit.analysis.recorded import unit_of
 from toolkit.analysis.tidy import OPTIONAL, tidy
 from toolkit.errors import SpecError, nearest
 from toolkit.stats import Estimate, one_way, two_way, worst_case
@@ -185,7 +186,7 @@ def _pairs(own: pd.DataFrame, base: pd.DataFrame) -> tuple[Gap, str]:
     gap = (both.score - both.score_base).to_numpy(dtype=float)
     there = runs[~np.isnan(gap)]
     kind = OneRun if _passes(both.stream[there.index], there) < 2 else Gap
-    found = kind(gap, labels(both.stream + " " + runs.fillna("")), labels(units), labels(both.stream), _unit(own))
+    found = kind(gap, labels(both.stream + " " + runs.fillna("")), labels(units), labels(both.stream), unit_of(own))
     return found, str(lone[0].arm.iloc[0]) if len(lone) == 1 else ""
 
 
@@ -197,17 +198,13 @@ def _passes(streams: pd.Series[Any], runs: pd.Series[Any]) -> int:
     return (streams + " " + runs).nunique() if bool((runs != "").any()) else min(1, len(runs))
 
 
-def _unit(own: pd.DataFrame) -> str:
-    return "session" if bool((own.unit != own.task).any()) else "task"
-
-
 def _estimate(own: pd.DataFrame, level: float) -> Estimate:
     """An arm's mean score with the interval that its runs allow."""
     rows = own[own.score.notna()]
     units = _codes(rows.unit)
     if _passes(rows.stream, rows.run) < 2:
-        return one_way(rows.score, units, level=level, unit=_unit(own))
-    return two_way(rows.score, _codes(rows.stream + " " + rows.run), units, level=level, unit=_unit(own))
+        return one_way(rows.score, units, level=level, unit=unit_of(own))
+    return two_way(rows.score, _codes(rows.stream + " " + rows.run), units, level=level, unit=unit_of(own))
 
 
 def _codes(labels: pd.Series[Any]) -> Any:

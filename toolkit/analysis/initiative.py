@@ -59,7 +59,17 @@ class InitiativeRow:
 
 @dataclass(frozen=True, repr=False)
 class Initiative(Shown):
-    """Measures of initiative by arm. Prints as a table; `frame` has every number, those that are n/a included."""
+    """Measures of initiative by arm. Prints as a table; `frame` has every number, those that are n/a included.
+
+    Parameters
+    ----------
+    study, baseline
+        Their names.
+    rows
+        One for each measure and arm.
+    level
+        Coverage of the intervals, in (0, 1).
+    """
 
     left: ClassVar[int] = 2
 
@@ -148,6 +158,8 @@ def initiative(
         Only this one of several streams.
     level
         Coverage of the intervals, in (0, 1).
+    ledger
+        Where studies are looked up by name (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
 
     Returns
     -------

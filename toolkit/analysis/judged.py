@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolkit.analysis.recorded import RUN, crossed
+from toolkit.analysis.recorded import RUN, crossed, runs_of, unit_of
 from toolkit.analysis.shown import ByArm, R, visible
 from toolkit.stats import Agreement, Estimate, Predicted, krippendorff_alpha, predicted_difference, predicted_mean
 
@@ -22,7 +22,15 @@ _CELL = [*RUN, "task"]
 
 
 class Opinions(ByArm[R]):
-    """A table that says in its title whose opinion it holds."""
+    """A table that says in its title whose opinion it holds.
+
+    Attributes
+    ----------
+    title
+        Says that these are opinions, and whose.
+    baseline
+        The arm that the others are compared with.
+    """
 
     title: str
 
@@ -124,10 +132,12 @@ class Judged(Opinions[JudgedRow]):
 
     Parameters
     ----------
-    title
-        Says that these are opinions, and whose.
     scale
         What could be said.
+    level
+        Coverage of the intervals, in (0, 1).
+    episodes
+        A row for each episode that was to be rated.
     anew
         Questions that were asked now; the others stood on the tape. Never part of a comparison of two records.
     """
@@ -234,7 +244,7 @@ class Judged(Opinions[JudgedRow]):
         return found.drop(columns="_merge")
 
     def _row(self, own: pd.DataFrame, base: pd.DataFrame, arm: str) -> CorrectedRow:
-        runs, unit = _runs(own), _unit(own)
+        runs, unit = runs_of(own), unit_of(own)
         found = predicted_mean(own.judged, own.human, runs, own.unit, level=self.level, unit=unit)
         if arm == self.baseline:
             return CorrectedRow(arm, found, None)
@@ -244,7 +254,7 @@ class Judged(Opinions[JudgedRow]):
             both.human,
             both.judged_base,
             both.human_base,
-            _runs(both),
+            runs_of(both),
             both.unit,
             level=self.level,
             unit=unit,
@@ -254,7 +264,15 @@ class Judged(Opinions[JudgedRow]):
 
 @dataclass(frozen=True, repr=False)
 class Preferred(Opinions[PreferredRow]):
-    """Which of two answers to a task was preferred, each arm against the baseline. `frame` has every pair."""
+    """Which of two answers to a task was preferred, each arm against the baseline. `frame` has every pair.
+
+    Parameters
+    ----------
+    pairs
+        A row for each pair of answers.
+    anew
+        Questions that were asked now; the others stood on the tape. Never part of a comparison of two records.
+    """
 
     title: str
     baseline: str
@@ -309,14 +327,6 @@ def preferred_rows(pairs: pd.DataFrame, level: float) -> Iterator[PreferredRow]:
         won, tied, lost = (int((own.preferred == value).sum()) for value in (1, 0, -1))
         ahead, first = (crossed(own, values, level) for values in (own.preferred, own["first"]))
         yield PreferredRow(str(arm), ahead, first, won, tied, lost, int(own.flipped.sum()))
-
-
-def _runs(frame: pd.DataFrame) -> list[str]:
-    return [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]
-
-
-def _unit(frame: pd.DataFrame) -> str:
-    return "session" if bool((frame.unit != frame.task).any()) else "task"
 
 
 def _corrected(row: CorrectedRow) -> dict[str, object]:

@@ -184,7 +184,7 @@ def played(ledger: Ledger, study: str, which: Which) -> Played:
     key = (study, which.run, which.t)
     rows = ledger.sql(_ONE, *key).to_dict("records")
     if not rows:
-        raise LedgerError(f"{study} has no episode {which.t} of run {which.run[:12]}")
+        raise LedgerError(f"{study} has no episode {which.t} of run {which.run[:12]} (yet): see the view episodes")
     (row,) = rows
     moves = tuple(
         Move(**{name: value for name, value in one.items() if name in _KNOWN}) for one in json.loads(row["moves"])

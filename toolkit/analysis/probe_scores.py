@@ -54,7 +54,19 @@ class ProbeRow:
 
 @dataclass(frozen=True, repr=False)
 class ProbeScores(Shown):
-    """Arms beside each other in each kind of question. Prints as a table; `frame` has every number."""
+    """Arms beside each other in each kind of question. Prints as a table; `frame` has every number.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    by
+        What else the questions were split by, such as ``"lag"``; empty = by their kind alone.
+    arms
+        Names, in the order of the plan.
+    rows
+        One for each kind of question and arm.
+    """
 
     left: ClassVar[int] = 3
 
@@ -110,8 +122,8 @@ def probe_scores(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     by
         ``"lag"``: apart by how many tasks ago the answer was told; ``"age"``: by how many tasks the run had met.
     bins

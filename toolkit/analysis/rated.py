@@ -61,12 +61,14 @@ class Rated(Opinions[RatedRow]):
 
     Parameters
     ----------
-    title
-        Says that these are opinions, and whose.
     kind
         ``scale``, ``right/wrong``, ``labels`` or ``pair``.
     raters
         Who has rated any, by name.
+    level
+        Coverage of the intervals, in (0, 1).
+    ratings, passed
+        A row for each rating, and for each item that somebody passed over.
     """
 
     left: ClassVar[int] = 1

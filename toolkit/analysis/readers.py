@@ -120,7 +120,7 @@ def _paths(source: object) -> Iterator[tuple[str, Path]]:
         elif path.is_file():
             yield "", path
         else:
-            raise SpecError([f"there is no file {path}"])
+            raise SpecError([f"there is no file {path}; relative paths begin at {Path.cwd()}"])
     elif isinstance(source, Sequence) and source:
         for part in source:
             yield from _paths(part)

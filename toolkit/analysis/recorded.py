@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OWN = "list_contains($1, run) AND study = $2"  # equal runs of other studies in the ledger have the same ids
 RUN = ["stream", "order", "seed"]  # what tells the runs of one arm apart
+PAIRING = [*RUN, "phase", "task"]  # what tells the episodes of one arm apart
 
 
 def found(study: Study | str, ledger: Ledger | None) -> tuple[str, Ledger]:
@@ -37,6 +38,14 @@ def episodes(ledger: Ledger, study: str) -> pd.DataFrame:
 
 def crossed(frame: pd.DataFrame, values: pd.Series[float], level: float) -> Estimate:
     """The mean of values, one for each of the episodes in ``frame``, runs crossed with their sessions (or tasks)."""
-    runs = [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]
-    unit = "session" if bool((frame.unit != frame.task).any()) else "task"
-    return two_way(values, runs, frame.unit, level=level, unit=unit)
+    return two_way(values, runs_of(frame), frame.unit, level=level, unit=unit_of(frame))
+
+
+def runs_of(frame: pd.DataFrame) -> list[str]:
+    """Which run each row belongs to, by the same name for all arms."""
+    return [f"{stream} {order} {seed}" for stream, order, seed in frame[RUN].itertuples(index=False)]
+
+
+def unit_of(frame: pd.DataFrame) -> str:
+    """What the clusters of ``frame.unit`` are: ``"session"``, or ``"task"`` where each task is one of its own."""
+    return "session" if bool((frame.unit != frame.task).any()) else "task"

@@ -49,7 +49,17 @@ class MatrixRow:
 
 @dataclass(frozen=True, repr=False)
 class RoleMatrix(Shown):
-    """Role x stream. Prints as a table; `frame` has every number."""
+    """Role x stream. Prints as a table; `frame` has every number.
+
+    Parameters
+    ----------
+    streams
+        Names, as the ledger has them.
+    cells
+        One for each role and stream.
+    rows
+        One for each role.
+    """
 
     left: ClassVar[int] = 1
 
@@ -120,8 +130,9 @@ def role_matrix(
 
     Parameters
     ----------
-    given
-        A study with several streams, or several studies; names are looked up in ``ledger``.
+    given, ledger
+        A study with several streams, or several studies; or their names in this ledger
+        (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     own
         By role (the name of its arm) the stream that it was made for, as the ledger calls it; empty = none of these.
     without

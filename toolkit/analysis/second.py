@@ -51,7 +51,15 @@ class PassRow:
 
 @dataclass(frozen=True, repr=False)
 class SecondPass(ByArm[PassRow]):
-    """Arms over both passes. Prints as a table; `frame` has every number."""
+    """Arms over both passes. Prints as a table; `frame` has every number.
+
+    Parameters
+    ----------
+    study, baseline
+        Their names.
+    kind
+        ``"same"`` where the second pass went over the tasks of the first, else what it went over.
+    """
 
     left: ClassVar[int] = 6
 
@@ -98,8 +106,9 @@ def second_pass(
 
     Parameters
     ----------
-    study
-        A `Study` with ``second_pass``, or the name of one in ``ledger``.
+    study, ledger
+        A `Study` with ``second_pass``, or the name of one in this ledger
+        (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     baseline, metric, stream, level
         As in `toolkit.compare`.
 

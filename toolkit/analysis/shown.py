@@ -32,6 +32,8 @@ class Shown(ABC):
     ----------
     left
         How many columns, from the first, hold words; those after them hold numbers, the last one words again.
+    notes
+        What has to be known to read it, a sentence or two each; stand below the table.
     """
 
     left: ClassVar[int] = 1
@@ -53,7 +55,13 @@ class Shown(ABC):
 
 
 class ByArm(Shown, Generic[R]):
-    """A table of one row for each arm."""
+    """A table of one row for each arm.
+
+    Attributes
+    ----------
+    rows
+        What it says of each arm; `row` finds one.
+    """
 
     rows: tuple[R, ...]
     told_of: ClassVar[str] = "arm"

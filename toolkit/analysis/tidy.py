@@ -92,7 +92,7 @@ def _file(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_json(path, lines=True)
     except FileNotFoundError:
-        raise SpecError([f"there is no file {path}"]) from None
+        raise SpecError([f"there is no file {path}; relative paths begin at {Path.cwd()}"]) from None
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors, Arrow's are as well
         raise SpecError([f"{path} cannot be read: {error}"]) from error
 

@@ -165,7 +165,7 @@ def utility(
 
     Parameters
     ----------
-    study
+    study, ledger
         As in `toolkit.initiative`.
     over
         The rival arm over which initiative must pay; empty = staying silent, which is worth ``-m`` for every need.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from toolkit.analysis.differing import Difference
-from toolkit.analysis.recorded import OWN, found, plan
+from toolkit.analysis.recorded import OWN, found, plan, unit_of
 from toolkit.analysis.shown import Shown, visible
 from toolkit.errors import SpecError, nearest
 from toolkit.ledger.planned import only, scores
@@ -207,8 +207,8 @@ def versions(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     arm, seed, stream, order
         Only these runs.
     level
@@ -295,7 +295,7 @@ class _Life:
     def rows(self, met: pd.DataFrame, level: float) -> Iterator[VersionRow]:
         """Each version; none where only drifts were told of."""
         numbers = sorted(self._fates) if len(self._fates) > 1 else []
-        unit = "session" if bool((met.unit != met.task).any()) else "task"
+        unit = unit_of(met)
         for number in numbers:
             spans = tuple((a, b) for one, a, b in self._spans if one == number and a != b)
             inside = [any(a <= t and (b is None or t < b) for a, b in spans) for t in met.t]

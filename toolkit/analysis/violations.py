@@ -63,7 +63,15 @@ class ViolationRow:
 
 @dataclass(frozen=True, repr=False)
 class Violations(Shown):
-    """Rates of broken rules. Prints every rule over all turns, and all rules by turns; `frame` has each by each."""
+    """Rates of broken rules. Prints every rule over all turns, and all rules by turns; `frame` has each by each.
+
+    Parameters
+    ----------
+    study, baseline
+        Their names.
+    rows
+        One for each arm, rule and range of turns.
+    """
 
     left: ClassVar[int] = 3
 
@@ -94,7 +102,8 @@ class Violations(Shown):
             known = list(dict.fromkeys(getattr(row, what) for row in self.rows))
             if name not in known:
                 raise KeyError(f"no {what} here is {name!r}; {nearest(name, known)}")
-        raise KeyError(f"arm {arm!r} has no row for {rule!r} in turns {turns}")
+        held = [row.turns for row in self.rows if (row.rule, row.arm) == (rule, arm)]
+        raise KeyError(f"arm {arm!r} has no row for {rule!r} in turns {turns}; it has some in {held}")
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Head and cells as they are shown; what applied to no arm is left out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.analysis.doubts import notes
-from toolkit.analysis.recorded import OWN, RUN, crossed, found, plan
+from toolkit.analysis.recorded import OWN, RUN, crossed, found, plan, unit_of
 from toolkit.analysis.shown import ByArm
 from toolkit.errors import SpecError, nearest
 from toolkit.ledger.log import LedgerError
@@ -102,8 +102,8 @@ def wording_effect(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     wordings
         Arms that have the role, each in other words: the original and its paraphrases.
     placebos
@@ -138,7 +138,7 @@ def wording_effect(
     table = frame.set_index([*_COLUMN, "arm"]).score.unstack("arm")[arms]
     runs = [f"{one} {order} {seed}" for one, order, seed, *_ in table.index]
     units = table.index.get_level_values("unit")
-    unit = "session" if bool((frame.unit != frame.task).any()) else "task"
+    unit = unit_of(frame)
     role, placebo = (table[own].to_numpy(dtype=float).T for own in texts.values())
     contrast = wording_contrast(role, placebo, runs, units, level=level, unit=unit, texts=("role", "placebo"))
     rows = tuple(

@@ -53,7 +53,17 @@ class TraitEffect:
 
 @dataclass(frozen=True, repr=False)
 class TraitEffects(Shown):
-    """What the traits of a study's arms are worth. Prints as a table; `frame` has every number."""
+    """What the traits of a study's arms are worth. Prints as a table; `frame` has every number.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    rows
+        One for each effect.
+    level
+        Coverage of the intervals, in (0, 1).
+    """
 
     left: ClassVar[int] = 3
 

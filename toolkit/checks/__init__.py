@@ -109,7 +109,7 @@ def survives_pickling(component: Component) -> None:
 def judges_by_what_was_said_alone(component: Component) -> None:
     """On whatever occasion a rule is kept, broken or does not apply, and is so again when it is asked again."""
     if not isinstance(component, Rule):
-        raise TypeError(f"{component!r} is no rule")
+        raise TypeError(f"{component!r} is no rule: derive its class from Rule")
     _insist(bool(component.text.strip()), f"{component!r} has no text that could stand in a prompt")
     for answer in ("close", "ask", 'look {"at": 1}', *HOSTILE):
         before = (Move("prompt", "smoke", "look"), Move("result", answer, "ask", refused="no"))
@@ -146,7 +146,7 @@ def nothing_at_first(component: Component) -> None:
     """Before the first experience nothing is recalled: law 1, one block at t = 0."""
     policy = lives.begun(component.clone(), seed=0)
     if not isinstance(policy, MemoryPolicy):
-        raise TypeError(f"{policy!r} is no memory policy")
+        raise TypeError(f"{policy!r} is no memory policy: derive its class from MemoryPolicy")
     found = policy.recall(lives.task(0))
     _insist(isinstance(found, Recall) and not found, f"{component!r} recalls {found!r} before anything has happened")
 
@@ -204,7 +204,7 @@ def forgets_a_user_or_says_so(component: Component) -> None:
     """After ``forget(user)`` no text of that user is kept or recalled, or it says what it could not remove."""
     policy = lives.begun(component.clone(), seed=9)
     if not isinstance(policy, MemoryPolicy):
-        raise TypeError(f"{policy!r} is no memory policy")
+        raise TypeError(f"{policy!r} is no memory policy: derive its class from MemoryPolicy")
     for number in range(8):
         user, word = ("mara", "zebra") if number % 2 else ("tobias", "parcel")
         task = Task(
@@ -232,7 +232,7 @@ def hostile_texts_are_data(component: Component) -> None:
     """Whatever texts say, they are kept and recalled, and a note stays on its line."""
     policy = lives.begun(component.clone(), seed=10)
     if not isinstance(policy, MemoryPolicy):
-        raise TypeError(f"{policy!r} is no memory policy")
+        raise TypeError(f"{policy!r} is no memory policy: derive its class from MemoryPolicy")
     for number, text in enumerate(HOSTILE):
         seen = Experience(f"stream/{number}", Task(f"t{number}", {"ticket": text}, ("a", "b")), "a")
         policy.observe(seen)
@@ -249,7 +249,7 @@ def same_for_any_two_tasks(component: Component) -> None:
     Two agents are told the same, but act on different tasks in between.
     """
     if not isinstance(component, Learner):
-        raise TypeError(f"{component!r} is no learner")
+        raise TypeError(f"{component!r} is no learner: derive its class from Learner")
     one, other = lives.acting(component), lives.acting(component)
     for t, experience in enumerate(lives.past()):
         before = one.learning.learned()
@@ -281,7 +281,7 @@ def _lived(component: Component, model: worlds.Model) -> GoalPolicy:
     """A goal policy of one's own whose life has begun."""
     policy = component.clone()
     if not isinstance(policy, GoalPolicy):
-        raise TypeError(f"{policy!r} is no goal policy")
+        raise TypeError(f"{policy!r} is no goal policy: derive its class from GoalPolicy")
     policy.reset(np.random.default_rng(3), model.think)
     return policy
 

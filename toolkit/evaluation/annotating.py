@@ -236,8 +236,8 @@ def ratings(study: Study | str, name: str = "ratings", *, level: float = 0.95, l
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     name
         Of the queue; or of its folder, where several queues have the same name.
     level

@@ -178,10 +178,11 @@ def _run_of(study: Study, arm: str, seed: int | None, stream: str) -> Run:
     names = [one.name for one in study.arms]
     if arm not in names:
         raise SpecError([f"no arm is called {arm!r}; {nearest(arm, names)}"])
-    runs = [run for run in study.runs if run.arm.name == arm and stream in ("", run.label)]
-    runs = [run for run in runs if seed in (None, run.seed)]
+    own = [run for run in study.runs if run.arm.name == arm]
+    runs = [run for run in own if stream in ("", run.label) and seed in (None, run.seed)]
     if not runs:
-        raise SpecError([f"arm {arm!r} has no run of seed {seed!r} on stream {stream or 'any'!r}"])
+        held = ", ".join(dict.fromkeys(f"{run.seed} on {run.label}" for run in own))
+        raise SpecError([f"arm {arm!r} has no run of seed {seed!r} on stream {stream or 'any'!r}; it has {held}"])
     return runs[0]
 
 

@@ -54,8 +54,8 @@ def judge(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     rater
         Who judges; or the name of one who has judged this study: then nothing is asked, and no model is needed.
     baseline
@@ -112,7 +112,7 @@ def judge_pairs(
 
     Parameters
     ----------
-    study, rater, baseline, stream, level
+    study, rater, baseline, stream, level, ledger
         As in `judge`; the scale is not used.
 
     Returns

@@ -37,8 +37,8 @@ def learned(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     arm, seed, stream, order
         Which run; where several are meant, the first of the design.
     version

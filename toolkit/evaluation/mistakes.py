@@ -27,24 +27,45 @@ def usual_baseline(arms: Sequence[Arm]) -> str:
 
 def mistakes(study: Study) -> Iterator[str]:
     """Everything that is wrong with a study, one sentence each, before anything is spent."""
-    if not NAME.fullmatch(study.name):
-        yield f"a study's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {study.name!r}"
-    if not study.arms:
-        yield "a study needs at least one arm"
     names = [arm.name for arm in study.arms]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        yield f"two arms are called {name!r}; names must differ"
-    if study.arms and study.baseline not in names:
-        yield f"the baseline {study.baseline!r} is no arm; {nearest(study.baseline, names)}"
-    if not study.seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in study.seeds):
-        yield f"seeds must be a number of at least 1, or a list of integers of at least 0, but is {study.seeds!r}"
-    if len(set(study.seeds)) < len(study.seeds):
-        yield f"seeds must differ but are {study.seeds!r}"
+    yield from _name_mistakes(study, names)
+    yield from _seed_mistakes(study)
     yield from _strange_orders(study)
     yield from second_mistakes(study)
     yield from counterfactual_mistakes(study)
     yield from study.exams.mistakes() if study.exams else ()
     yield from judge_mistakes(study)
+    yield from _model_mistakes(study)
+    yield from _part_mistakes(study)
+    yield from study.budget.mistakes(names)
+    yield from stopping.mistakes(study.stop_when, names)
+    yield from hypotheses.mistakes(study)
+    yield from _twins(study)
+    yield from _world_mistakes(study)
+    yield from _stream_mistakes(study)
+    yield from _pool_mistakes(study)
+
+
+def _name_mistakes(study: Study, names: Sequence[str]) -> Iterator[str]:
+    if not NAME.fullmatch(study.name):
+        yield f"a study's name must be 1 to 40 letters, digits, '.', '_' or '-' but is {study.name!r}"
+    if not names:
+        yield "a study needs at least one arm"
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two arms are called {name!r}; names must differ"
+    if names and study.baseline not in names:
+        yield f"the baseline {study.baseline!r} is no arm; {nearest(study.baseline, names)}"
+
+
+def _seed_mistakes(study: Study) -> Iterator[str]:
+    if not study.seeds or any(isinstance(s, bool) or not isinstance(s, int) or s < 0 for s in study.seeds):
+        yield f"seeds must be a number of at least 1, or a list of integers of at least 0, but is {study.seeds!r}"
+    if len(set(study.seeds)) < len(study.seeds):
+        yield f"seeds must differ but are {study.seeds!r}"
+
+
+def _model_mistakes(study: Study) -> Iterator[str]:
+    """Of what an arm asks of its model, and its model cannot give."""
     for lm in {arm.lm or study.lm for arm in study.arms if arm.decider.uses_model}:
         if study.deciding not in lm.ways:
             yield f"{lm!r} cannot decide by {study.deciding!r}; it can by {', '.join(lm.ways)}"
@@ -57,6 +78,10 @@ def mistakes(study: Study) -> Iterator[str]:
                 f"arm {arm.name!r} must know how likely an answer was, which deciding='likelihood' alone tells (not "
                 f"{study.deciding!r}, nor the layout 'chat'): set it, or weigh votes: Abstaining(of=SelfConsistency())"
             )
+
+
+def _part_mistakes(study: Study) -> Iterator[str]:
+    """What the parts of a study say of themselves."""
     for where, part in [
         ("lm", study.lm),
         ("channel", study.channel),
@@ -67,13 +92,6 @@ def mistakes(study: Study) -> Iterator[str]:
             part.check()
         except ValueError as error:
             yield f"{where}: {error}"
-    yield from study.budget.mistakes(names)
-    yield from stopping.mistakes(study.stop_when, names)
-    yield from hypotheses.mistakes(study)
-    yield from _twins(study)
-    yield from _world_mistakes(study)
-    yield from _stream_mistakes(study)
-    yield from _pool_mistakes(study)
 
 
 def _world_mistakes(study: Study) -> Iterator[str]:

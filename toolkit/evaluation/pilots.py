@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.agents.arm import Arm
+from toolkit.analysis.recorded import PAIRING, runs_of
 from toolkit.evaluation.rehearsal import MEASURES, Course
 from toolkit.ledger.log import LedgerError
 from toolkit.ledger.planned import scores
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from toolkit.evaluation.study import Study
     from toolkit.streams.stream import Stream
-
-_RUN = ["stream", "order", "seed"]
 
 
 class Pilot:
@@ -113,8 +112,8 @@ def differences(known: list[Pilot], arm: Arm, baseline: Arm) -> Components | Non
         if pilot.planned["scorers"][:1] != [pilot.study.scorers[0].name]:
             continue
         one, other = (pilot.episodes(each, streams) for each in (arm, baseline))
-        both = one.merge(other, on=[*_RUN, "phase", "task"], suffixes=("", "_base"))
-        run = [" ".join(map(str, row)) for row in both[_RUN].itertuples(index=False)]
+        both = one.merge(other, on=PAIRING, suffixes=("", "_base"))
+        run = runs_of(both)
         found = variance_components(both.score - both.score_base, run, both.unit, both.task)
         if not math.isnan(found.run):
             told = pilot.told(arm, streams, len(set(run)))

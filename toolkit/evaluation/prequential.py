@@ -113,7 +113,7 @@ def heard(channel: Component, agent: Agent, wait: Wait) -> Channel:
         Called while somebody outside is waited for; may raise.
     """
     if not isinstance(channel, Channel):
-        raise TypeError(f"{channel!r} is no channel")
+        raise TypeError(f"a channel must be a Channel, such as FullLabel(), but is {channel!r}")
     decision, own = agent.decision, channel.clone()
 
     def ask(question: Mapping[str, str], answer: Callable[[Wait], str]) -> str:

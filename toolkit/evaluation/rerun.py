@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolkit.analysis.recorded import PAIRING
 from toolkit.errors import SpecError
 from toolkit.evaluation.plan import order_name
 from toolkit.evaluation.spec import load
@@ -18,8 +19,6 @@ from toolkit.stats.equivalence import Equivalence, equivalence
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PAIRING = ["arm", "stream", "order", "seed", "phase", "task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def judged(ledger: Ledger, name: str, again: str, model: str, *, margin: float) 
     before, after = episodes(ledger, name), episodes(ledger, again)
     if before.empty or after.empty:
         raise LedgerError(f"{name if before.empty else again!r} has no episodes: there is nothing to compare")
-    both = before.merge(after, on=_PAIRING, how="inner", suffixes=("", "_again"))
+    both = before.merge(after, on=["arm", *PAIRING], how="inner", suffixes=("", "_again"))
     arms = [arm for arm in dict(plan(ledger, name)["arms"]) if arm in set(before.arm)]  # type: ignore[call-overload]
     rows = tuple(_row(both[both.arm == arm], arm, margin) for arm in arms)
     missing = len(before) - len(both)

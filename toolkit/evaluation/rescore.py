@@ -61,8 +61,8 @@ def rescore(
 
     Parameters
     ----------
-    study
-        Its name in ``ledger``.
+    study, ledger
+        Its name in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     metrics
         Names of scorers.
     code

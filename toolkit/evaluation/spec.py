@@ -64,6 +64,8 @@ def load(
         A TOML file, or a folder that holds ``study.toml``. Paths inside it are relative to its folder.
     lm, seeds, tasks, workers, name
         Replace what the file says.
+    ledger
+        Where what it does is written (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     budget
         Limits beside those of the file, or in their place: ``"tokens=100000"``, ``"memory:dollars=0.5"`` for one arm.
     tracking
@@ -97,6 +99,13 @@ def load(
 def save(study: Study, path: str | Path) -> Path:
     """Write a study as a file that `load` reads back to the same study; the file's path.
 
+    Parameters
+    ----------
+    study
+        What is written.
+    path
+        The file, or a folder, in which it is called ``study.toml``.
+
     Raises
     ------
     SpecError
@@ -114,7 +123,8 @@ def save(study: Study, path: str | Path) -> Path:
     }  # is imported already
     again = study_of(tomllib.loads(tomli_w.dumps(told)), file, study.ledger)
     if relative(again.config(), file.parent) != told:
-        raise SpecError([f"{file}: the study {study.name!r} does not come back from a file as it was"])
+        why = "does not come back from a file as it was: a constructor that changes what it is given is to be mended"
+        raise SpecError([f"{file}: the study {study.name!r} {why}, or the study left in code"])
     try:
         write_atomically(file, tomli_w.dumps(table))
     except OSError as error:

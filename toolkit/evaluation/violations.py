@@ -46,8 +46,8 @@ def rule_violations(
 
     Parameters
     ----------
-    study
-        A `Study`, or the name of one in ``ledger``.
+    study, ledger
+        A `Study`, or the name of one in this ledger (default: ``$TOOLKIT_LEDGER``, else ``./ledger``).
     role
         The arm whose rules are checked; empty = the first that has any a program can check.
     rules

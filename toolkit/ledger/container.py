@@ -93,15 +93,7 @@ def _walk(data: bytes) -> Iterator[tuple[str, bytes]]:
             raise ArchiveError("the archive is cut off in the header of a member")
         _, _, flags, method, _, _, checksum, packed, size, length, extra = _LOCAL.unpack_from(data, at)
         begin = at + _LOCAL.size + length
-        raw = data[at + _LOCAL.size : begin]
-        try:
-            name = raw.decode("ascii")
-        except UnicodeDecodeError as error:
-            raise ArchiveError(f"member {raw!r} has a name that is refused: it is not ASCII") from error
-        check_name(name)
-        if name.lower() in seen:
-            raise ArchiveError(f"member {name!r} occurs twice (also as {seen[name.lower()]!r})")
-        seen[name.lower()] = name
+        name = _named(data[at + _LOCAL.size : begin], seen)
         for wrong, what in ((flags, "is encrypted or streamed"), (method, "is compressed"), (extra, "has extra data")):
             if wrong:
                 raise ArchiveError(f"member {name!r} {what}: 'toolkit pack' makes no such archive")
@@ -112,6 +104,19 @@ def _walk(data: bytes) -> Iterator[tuple[str, bytes]]:
         if zlib.crc32(body) != checksum:
             raise ArchiveError(f"member {name!r} was changed: its checksum does not fit")
         yield name, body
+
+
+def _named(raw: bytes, seen: dict[str, str]) -> str:
+    """A member's name, which ``seen`` learns: those before it, by how they are spelt in small letters."""
+    try:
+        name = raw.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise ArchiveError(f"member {raw!r} has a name that is refused: it is not ASCII") from error
+    check_name(name)
+    if name.lower() in seen:
+        raise ArchiveError(f"member {name!r} occurs twice (also as {seen[name.lower()]!r})")
+    seen[name.lower()] = name
+    return name
 
 
 def _compare(data: bytes, members: Mapping[str, bytes]) -> None:

@@ -86,6 +86,8 @@ def merge(source: Path, ledger: Ledger, *, studies: Sequence[str] = (), name: st
     ----------
     source
         A ledger's folder, or that of one study.
+    ledger
+        The one that takes them in.
     studies
         Only these; none = all.
     name
@@ -131,11 +133,7 @@ def _sources(source: Path, studies: Sequence[str], name: str) -> Iterator[_Sourc
 
 def _read(folder: Path, name: str) -> _Source:
     """What a study's folder holds; links, devices, pipes and folders that no study makes are refused."""
-    for path in folder.rglob("*"):
-        if path.is_symlink():
-            raise LedgerError(f"{path} is a link: a study holds files of its own only; remove it")
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise LedgerError(f"{path} is neither a file nor a folder: a study holds nothing else; remove it")
+    _check_kinds(folder)
     if by := holder(folder):
         raise StudyBusy(f"{folder} is being run by process {by}: wait for it, or stop it")
     _planned(folder)
@@ -154,6 +152,15 @@ def _read(folder: Path, name: str) -> _Source:
             _check_finished(path.parent, record)
         runs[where] = record
     return _Source(folder, name, runs)
+
+
+def _check_kinds(folder: Path) -> None:
+    """A study holds files and folders of its own, and nothing else."""
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise LedgerError(f"{path} is a link: a study holds files of its own only; remove it")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise LedgerError(f"{path} is neither a file nor a folder: a study holds nothing else; remove it")
 
 
 def _check_finished(folder: Path, record: RunRecord) -> None:

@@ -241,8 +241,14 @@ def episode_row(episode: Episode, run: RunRecord) -> Row:
         for turn in episode.turns
     ]
     row["counterfactuals"] = [{**asdict(one), "score": _finite(one.score)} for one in episode.counterfactuals]
-    if feedback is not None and feedback.preferred is not None:
-        row["preferred"] = list(feedback.preferred)
+    return row | _only_some(episode)
+
+
+def _only_some(episode: Episode) -> Row:
+    """The columns that stand only in rows of episodes that have something for them."""
+    row: Row = {}
+    if episode.feedback is not None and episode.feedback.preferred is not None:
+        row["preferred"] = list(episode.feedback.preferred)
     if episode.changes:
         row["changes"] = [_change(one) for one in episode.changes]
     if episode.weighed is not None:

@@ -319,6 +319,7 @@ def _draw(found: Mapping[_K, float], warmth: float, chance: np.random.Generator)
 
 
 def responded(request: Request, text: str, given: int, made: int, cut: bool = False) -> Response:
+    """An answer as DSPy takes it: of ``given`` tokens, ``made`` tokens; ``cut``: they ended at the limit."""
     from dspy.lm15 import Message, Response, TextPart, Usage
 
     usage = Usage(input_tokens=given, output_tokens=made, total_tokens=given + made, cache_read_tokens=0)

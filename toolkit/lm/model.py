@@ -160,6 +160,8 @@ def model(given: Model | Config | str, where: str = "lm") -> Model:
     given
         A name of `toolkit.lm.weights.known`, ``"gguf:PATH"``, ``"scripted"``, a DSPy model string such as
         ``"openai/gpt-4o-mini"``, a table with ``use``, or a `Model`.
+    where
+        What messages call the place it was given at.
 
     Raises
     ------

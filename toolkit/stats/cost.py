@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toolkit.stats.estimate import Codes, Estimate, Floats, aligned, check_level
+from toolkit.stats.estimate import Codes, Estimate, Floats, both_there, check_level
 from toolkit.stats.inference import two_way
 
 _METHOD = "Fieller interval from the two-way cluster-robust t"
@@ -74,12 +74,8 @@ def ratio(
     >>> ratio(gain, [1, -1] * 8, run, session, of="tokens").reason
     'the extra tokens are 0 on average: no ratio'
     """
-    gains, costs = np.asarray(gain, dtype=float), np.asarray(cost, dtype=float)
-    if gains.shape != costs.shape:
-        raise ValueError(f"gain and cost must be of one shape, not {gains.shape} and {costs.shape}; pair them first")
-    there = ~(np.isnan(gains) | np.isnan(costs))
-    paid, runs, clusters = aligned(np.where(there, costs, math.nan), run, cluster)
-    won = two_way(gains[there], runs, clusters, level=level, unit=unit)
+    gains, paid, runs, clusters = both_there(gain, cost, run, cluster, "gain and cost")
+    won = two_way(gains, runs, clusters, level=level, unit=unit)
     spent = two_way(paid, runs, clusters, level=level, unit=unit)
     nothing = replace(won, value=math.nan, low=math.nan, high=math.nan, df=math.nan, method=_METHOD)
     if not won.n:
@@ -94,7 +90,7 @@ def ratio(
         return alone
     if math.isnan(spent.low) and not _constant(paid):
         return replace(alone, p_value=math.nan, reason=f"extra {of}: {spent.reason}")
-    return _bounded(alone, gains[there], paid, runs, clusters, unit)
+    return _bounded(alone, gains, paid, runs, clusters, unit)
 
 
 def _constant(values: Floats) -> bool:

@@ -99,6 +99,24 @@ def aligned(values: ArrayLike, run: ArrayLike, cluster: ArrayLike) -> tuple[Floa
     return numbers[there], _codes(labels["run"][there], "run"), _codes(labels["cluster"][there], "cluster")
 
 
+def both_there(
+    one: ArrayLike, other: ArrayLike, run: ArrayLike, cluster: ArrayLike, names: str
+) -> tuple[Floats, Floats, Codes, Codes]:
+    """Two values of each observation and its labels, where neither is missing.
+
+    Raises
+    ------
+    ValueError
+        If they are not of one shape, calling them by ``names``, such as ``"gain and cost"``; else as `aligned`.
+    """
+    first, second = np.asarray(one, dtype=float), np.asarray(other, dtype=float)
+    if first.shape != second.shape:
+        raise ValueError(f"{names} must be of one shape, not {first.shape} and {second.shape}; pair them first")
+    there = ~(np.isnan(first) | np.isnan(second))
+    kept, runs, clusters = aligned(np.where(there, second, math.nan), run, cluster)
+    return first[there], kept, runs, clusters
+
+
 def _codes(labels: NDArray[Any], name: str) -> Codes:
     """Labels as integers; of mixed or unsortable kinds in the order of appearance."""
     if labels.dtype.kind in "iu" and len(labels):

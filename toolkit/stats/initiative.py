@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toolkit.stats.cost import balance, fieller_end
-from toolkit.stats.estimate import Codes, Estimate, Floats, aligned
+from toolkit.stats.estimate import Codes, Estimate, Floats, aligned, both_there
 from toolkit.stats.inference import two_way
 from toolkit.stats.single import one_way
 
@@ -330,23 +330,19 @@ def break_even_cost(
     >>> break_even_cost(hits, [0] * 12, run, task).reason
     'as many false alarms as the rival, and more gained: it pays at every cost'
     """
-    won, rung = np.asarray(gain, dtype=float), np.asarray(alarms, dtype=float)
-    if won.shape != rung.shape:
-        raise ValueError(f"gain and alarms must be of one shape, not {won.shape} and {rung.shape}; pair them first")
-    there = ~(np.isnan(won) | np.isnan(rung))
-    more, runs, clusters = aligned(np.where(there, rung, math.nan), run, cluster)
-    start = two_way(won[there], runs, clusters, level=level, unit=unit)
+    won, more, runs, clusters = both_there(gain, alarms, run, cluster, "gain and alarms")
+    start = two_way(won, runs, clusters, level=level, unit=unit)
     start = replace(start, value=math.nan, low=math.nan, high=math.nan, p_value=math.nan, df=math.nan, method=_FIELLER)
     if not len(more):
         return start
-    gained = float(won[there].sum())
+    gained = float(won.sum())
     if abs(float(more.sum())) <= 1e-12 * float(np.abs(more).sum()):
         then = "more gained: it pays at every cost" if gained > 0 else "less gained: it pays at no cost"
         return replace(start, reason=f"as many false alarms as the rival, and {then if gained else 'as much gained'}")
     start = replace(start, value=gained / float(more.sum()))
-    if not won[there].any():
+    if not won.any():
         return replace(start, reason="nothing was gained: it pays at no cost")
-    return _between(start, won[there], more, runs, clusters, unit)
+    return _between(start, won, more, runs, clusters, unit)
 
 
 def _between(start: Estimate, gains: Floats, alarms: Floats, runs: Codes, clusters: Codes, unit: str) -> Estimate:

@@ -17,6 +17,7 @@ from toolkit.streams.channels import (
 )
 from toolkit.streams.conversations import ChatLog, Locomo, LongMemEval
 from toolkit.streams.desk import Desk
+from toolkit.streams.gym import GymWorld, Optimum, Played
 from toolkit.streams.proactive import ProactiveBench
 from toolkit.streams.questions import TwentyQuestions
 from toolkit.streams.scoring import Scorer, scorer
@@ -56,6 +57,7 @@ __all__ = [
     "DeskCases",
     "ForgetOnRequest",
     "FullLabel",
+    "GymWorld",
     "HumanFeedback",
     "Implicit",
     "Interference",
@@ -69,7 +71,9 @@ __all__ = [
     "NoFeedback",
     "Noisy",
     "OneBit",
+    "Optimum",
     "Personalisation",
+    "Played",
     "Preference",
     "ProactiveBench",
     "Reached",

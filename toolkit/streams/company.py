@@ -154,6 +154,7 @@ def wordings() -> Wordings:
 
 
 def rng_of(draw: int, part: int) -> np.random.Generator:
+    """Random numbers of one part of a stream's draw, independent of those of other parts."""
     return np.random.default_rng(np.random.SeedSequence(draw, spawn_key=(part,)))
 
 

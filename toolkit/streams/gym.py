@@ -25,7 +25,19 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What an episode came to so far: rewards summed, actions, whether it is over, where it began (if tabular)."""
+    """What an episode came to so far.
+
+    Parameters
+    ----------
+    total
+        Rewards, summed.
+    steps
+        Actions taken.
+    terminated
+        Whether it is over.
+    start
+        The state it began in, where states are numbered; else None.
+    """
 
     total: float = 0.0
     steps: int = 0

@@ -296,6 +296,11 @@ def scorer(function: ScoreFunction) -> Scorer:
     What comes back is the scorer itself: it can be called like the function, and streams may name it. Its fingerprint
     covers the function's source as it was when decorated, not what the function reads from elsewhere.
 
+    Parameters
+    ----------
+    function
+        Takes a `Task`, an answer and a `Key`; gives a score in [0, 1].
+
     Raises
     ------
     TypeError

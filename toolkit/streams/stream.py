@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, TypeAlias
@@ -228,16 +227,3 @@ def by_difficulty(stream: Stream, rng: np.random.Generator, *, hard_first: bool 
             place for group in sorted(rng.permutation(len(groups)), key=means.__getitem__) for place in groups[group]
         ]
     return tuple(found)
-
-
-def delayed(pairs: Sequence[Pair], delay: int) -> tuple[Pair, ...]:
-    """The same tasks with feedback ``delay`` tasks later than their keys say.
-
-    Raises
-    ------
-    ValueError
-        If ``delay`` is negative.
-    """
-    if delay < 0:
-        raise ValueError(f"delay must be at least 0 tasks but is {delay}")
-    return tuple((task, replace(key, delay=key.delay + delay)) for task, key in pairs)

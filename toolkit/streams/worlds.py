@@ -21,7 +21,19 @@ from toolkit.streams.stream import Stream
 
 
 class Stepped(NamedTuple):
-    """What a world gives for an action: Gymnasium's five."""
+    """What a world gives for an action: Gymnasium's five.
+
+    Parameters
+    ----------
+    observation
+        What there is to see now.
+    reward
+        What the action was worth, in the world's own units.
+    terminated, truncated
+        Whether it is over: by what happened, or because no more time is given.
+    info
+        Named texts beside it, such as why an action was ``"refused"``.
+    """
 
     observation: Observation
     reward: float = 0.0

@@ -5,10 +5,11 @@ from toolkit.widgets.answer_view import AnswerView
 from toolkit.widgets.chat import Chat
 from toolkit.widgets.compare_view import CompareView
 from toolkit.widgets.episode import EpisodeView
+from toolkit.widgets.feedback import FeedbackPanel
 from toolkit.widgets.forms import ArmForm, GoalForm, LearnerForm, MemoryForm
 from toolkit.widgets.live import LiveStudy
 from toolkit.widgets.memory_view import AgentMemory, MemoryInspector
-from toolkit.widgets.mlflow_view import MlflowView
+from toolkit.widgets.mlflow_view import MlflowView, RunInMlflow
 from toolkit.widgets.program_diff import ProgramDiff
 from toolkit.widgets.role_form import RoleForm
 from toolkit.widgets.study_form import StudyForm
@@ -21,6 +22,7 @@ __all__ = [
     "Chat",
     "CompareView",
     "EpisodeView",
+    "FeedbackPanel",
     "GoalForm",
     "LearnerForm",
     "LiveStudy",
@@ -29,5 +31,6 @@ __all__ = [
     "MlflowView",
     "ProgramDiff",
     "RoleForm",
+    "RunInMlflow",
     "StudyForm",
 ]

@@ -3,6 +3,7 @@
 from toolkit.traits.learning.bandit import Bandit
 from toolkit.traits.learning.cheatsheet import Cheatsheet
 from toolkit.traits.learning.compiled import Compiled
+from toolkit.traits.learning.cutoff import Cutoff
 from toolkit.traits.learning.detectors import Adwin, Detector, Kswin, PageHinkley
 from toolkit.traits.learning.examples import DemoBuffer, FixedExamples
 from toolkit.traits.learning.given import Given
@@ -17,6 +18,7 @@ __all__ = [
     "Bandit",
     "Cheatsheet",
     "Compiled",
+    "Cutoff",
     "DemoBuffer",
     "Detector",
     "FixedExamples",

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from toolkit.errors import SpecError, nearest
 from toolkit.records import Memory
 
 _FIELDS = {one.name: one for one in fields(Memory)}
-_TEXTS = ("sources", "links")
-_NUMBERS = ("time", "importance", "until")
+_MAY_LACK = ("until", "feedback")
 _SHOWN = 10  # mistakes in one message
 
 
@@ -55,7 +54,12 @@ def export_memories(path: str | Path, memories: Iterable[Memory]) -> int:
 
 
 def read_memories(path: str | Path) -> tuple[Memory, ...]:
-    """The memories of a file that `export_memories` wrote, or of one written by hand: only ``id`` and ``text`` need be.
+    """The memories of a file that `export_memories` wrote, or of one written by hand.
+
+    Parameters
+    ----------
+    path
+        A file of JSON lines, one memory each: an object of which only ``id`` and ``text`` need be given.
 
     Raises
     ------
@@ -118,23 +122,35 @@ def _memory(table: object) -> Memory:
 
 def _value(name: str, value: object) -> object:
     """A field's value, of the field's type."""
-    if name in _TEXTS:
-        if isinstance(value, list) and all(isinstance(one, str) for one in value):
-            return tuple(value)
-        raise ValueError(f"{name} must be a list of texts but is {value!r:.80}")
-    if name in _NUMBERS:
-        if name == "until" and value is None:
-            return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return value
-        raise ValueError(f"{name} must be a finite number but is {value!r:.80}")
-    if name == "fields":
-        if isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values()):
-            return dict(value)
-        raise ValueError(f"fields must map names to texts but is {value!r:.80}")
-    if name == "feedback" and value is None:
+    if value is None and name in _MAY_LACK:
         return None
-    wanted, called = (bool, "true or false") if name == "known" else (str, "a text")
-    if not isinstance(value, wanted):
-        raise ValueError(f"{name} must be {called} but is {value!r:.80}")
-    return value
+    fits, made, told = _KINDS.get(name, _TEXT)
+    if not fits(value):
+        raise ValueError(f"{name} must {told} but is {value!r:.80}")
+    return made(value)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _names_texts(value: object) -> bool:
+    return isinstance(value, Mapping) and all(map(_is_text, value.values()))
+
+
+_Kind: TypeAlias = tuple[Callable[[object], bool], Callable[[Any], object], str]
+_TEXT: _Kind = (_is_text, str, "be a text")
+_KINDS: dict[str, _Kind] = {
+    **dict.fromkeys(("sources", "links"), (_are_texts, tuple, "be a list of texts")),
+    **dict.fromkeys(("time", "importance", "until"), (_is_number, lambda one: one, "be a finite number")),
+    "fields": (_names_texts, dict, "map names to texts"),
+    "known": (lambda one: isinstance(one, bool), bool, "be true or false"),
+}

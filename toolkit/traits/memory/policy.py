@@ -86,7 +86,14 @@ class MemoryPolicy(Trait, kind="memory"):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Forgotten:
-    """What came of a wish to forget: ids of what was removed, and in words what could not be. Prints as a sentence.
+    """What came of a wish to forget. Prints as a sentence.
+
+    Parameters
+    ----------
+    removed
+        Ids of the memories that are gone.
+    could_not
+        In words, what could not be forgotten and why.
 
     Examples
     --------
