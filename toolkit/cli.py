@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.display import visible
+
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
     from toolkit.evaluation.track import State
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(given.command(given))
     except (ToolkitError, ValueError) as error:
-        print(f"toolkit: {error}", file=sys.stderr)
+        print(f"toolkit: {visible(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print("toolkit: stopped; everything recorded is kept, and running it again goes on", file=sys.stderr)
@@ -262,9 +264,8 @@ def _ui(given: argparse.Namespace) -> int:
     ledger = Ledger(given.ledger)
 
     def tell(server: str) -> None:
-        print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it)")
-        if not tells():
-            print("  other users of this machine can reach it too: this system does not say whose program asks")
+        others = "" if tells() else "; other users of this machine can reach it too"
+        print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it{others})")
         for name in ledger.names():
             state = read_state(ledger, name)
             if state.experiment and not state.where.startswith("http"):
@@ -337,9 +338,9 @@ def _ls(given: argparse.Namespace) -> int:
         if name in found.index:
             row = found.loc[name]
             counts = f"{row.arms:>5} {row.seeds:>5} {row.runs:>5} {row.finished:>8} {row.episodes:>9.0f}"
-            print(f"{name:<28} {counts}  {row.model}")
+            print(visible(f"{name:<28} {counts}  {row.model}"))
         else:
-            print(f"{name:<28}     (nothing recorded yet)")
+            print(visible(f"{name:<28}     (nothing recorded yet)"))
     return 0
 
 
