@@ -17,11 +17,12 @@ test: $(READY)  ## all tests
 validate: $(READY)  ## the long simulations that "make test" leaves out: minutes
 	$(BIN)/python -m pytest -m validate
 
-check: $(READY)  ## lint and complexity, types, dead code, dependencies
+check: $(READY)  ## lint and complexity, types, dead code, dependencies, security
 	$(BIN)/ruff check toolkit tests benchmarks experiments docs
 	$(BIN)/mypy
 	$(BIN)/vulture
 	$(BIN)/deptry toolkit
+	$(BIN)/bandit -q -c pyproject.toml -r toolkit
 
 bench: $(READY)  ## side-by-side ratios, measured in one run; BENCH='--only loop,replay --json FILE'
 	PYTHONPATH=$(CURDIR) OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(BENCH)

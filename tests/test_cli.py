@@ -8,7 +8,33 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.analysis.shown import Shown
 from toolkit.cli import main
+from toolkit.evaluation.replay import Replay
+from toolkit.ledger.merge import Merged
+
+
+class Loud(Shown):
+    notes = ("it says \x1b[2J and \u202e",)
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        return ["arm"], [["\x1b]0;title\x07"]]
+
+
+def test_what_others_wrote_gives_a_terminal_no_orders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "no\x1b[31m.toml"]) == 2
+    told = capsys.readouterr().err
+    assert "no\\x1b[31m.toml: there is no such file" in told
+    odd = folder / "ledger" / "studies" / "odd\x1b[2J"
+    odd.mkdir(parents=True)
+    (odd / "plan.json").write_text("{}")
+    assert main(["ls"]) == 0
+    listed = capsys.readouterr().out
+    assert "odd\\x1b[2J" in listed
+    replayed = Replay("s", 1, 1, 1, None, ("run\x1b[1A",), ("note: \x9b31m",))
+    merged = Merged("\x1bc", True, 1, 0, code=("\x1b[8m.py",))
+    for one in (told, listed, str(Loud()), repr(Loud()), str(replayed), str(merged)):
+        assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(one), one
 
 
 @pytest.fixture

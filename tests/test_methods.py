@@ -251,6 +251,11 @@ def test_what_agents_heard_is_told_for_every_channel(channel: Channel, told: str
     assert heard_in_words(planned).endswith("; b learned whether it was right.")
 
 
+@pytest.mark.parametrize("told", ["(" * 500 + "1", "-" * 200_000 + "1", "a" + ".b" * 50_000, "\0"])
+def test_what_is_no_channel_breaks_no_report(told: str) -> None:
+    assert heard_in_words({"channel": told, "arms": {"a": {}}}) == f"Feedback to agents: {told}."
+
+
 def test_a_channel_that_is_not_known_is_named_as_it_stands() -> None:
     planned = {"channel": "__import__('os').getcwd()", "arms": {"a": {"channel": "Noisy(of=Praise(), rate=0.1)"}}}
     assert heard_in_words(planned) == (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.arguments import parser
+from toolkit.display import visible
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[given.command](given)
     except (ToolkitError, ValueError) as error:
-        print(f"toolkit: {error}", file=sys.stderr)
+        print(f"toolkit: {visible(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print("toolkit: stopped; everything recorded is kept, and running it again goes on", file=sys.stderr)
@@ -143,9 +144,8 @@ def _ui(given: argparse.Namespace) -> int:
     ledger = Ledger(given.ledger)
 
     def tell(server: str) -> None:
-        print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it)")
-        if not tells():
-            print("  other users of this machine can reach it too: this system does not say whose program asks")
+        others = "" if tells() else "; other users of this machine can reach it too"
+        print(f"MLflow on {ledger.root}: {server}   (Ctrl-C ends it{others})")
         for name in ledger.names():
             state = read_state(ledger, name)
             if state.experiment and not state.where.startswith("http"):
@@ -218,9 +218,9 @@ def _ls(given: argparse.Namespace) -> int:
         if name in found.index:
             row = found.loc[name]
             counts = f"{row.arms:>5} {row.seeds:>5} {row.runs:>5} {row.finished:>8} {row.episodes:>9.0f}"
-            print(f"{name:<28} {counts}  {row.model}")
+            print(visible(f"{name:<28} {counts}  {row.model}"))
         else:
-            print(f"{name:<28}     (nothing recorded yet)")
+            print(visible(f"{name:<28}     (nothing recorded yet)"))
     return 0
 
 

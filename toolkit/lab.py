@@ -60,7 +60,8 @@ def serve(
     if not first:
         tell("there is no notebooks/ here: 'toolkit lab --copy' puts the shipped ones there")
     sys.stdout.flush()
-    os.execve(sys.executable, command(folder, first, port, browser), environment(folder, ledger))
+    told, place = command(folder, first, port, browser), environment(folder, ledger)
+    os.execve(sys.executable, told, place)  # nosec B606  # no shell
 
 
 def command(folder: Path, first: str, port: int | None, browser: bool) -> list[str]:

@@ -17,6 +17,7 @@ from held import study as held_study
 from toolkit.agents.arm import Arm
 from toolkit.errors import MissingExtra, SpecError
 from toolkit.evaluation.budget import Budget
+from toolkit.evaluation.executors import _client as own_cluster
 from toolkit.evaluation.run import carry_out
 from toolkit.evaluation.study import Study
 from toolkit.ledger.follow import Glimpse, following
@@ -216,3 +217,15 @@ def test_a_run_that_kills_the_workers_of_a_cluster_fails(ledger: Ledger, marks: 
     assert by_arm["static-call"].status == "finished"
     assert by_arm["m"].status == "failed"
     assert "the workers that carried it out died" in by_arm["m"].error
+
+
+def test_no_other_program_of_this_machine_may_speak_to_a_studys_own_cluster() -> None:
+    from distributed import Client, Security
+
+    with own_cluster("", 1) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        assert client.submit(len, "ab").result() == 2
+        for said, how in ((address.replace("tls:", "tcp:"), None), (address, Security.temporary())):
+            with pytest.raises((OSError, TypeError)), Client(said, security=how, timeout=20) as stranger:
+                stranger.submit(len, "ab").result(timeout=20)

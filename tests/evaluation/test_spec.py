@@ -102,6 +102,9 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         (('"exact", ', '"exct", '), "exct"),
         (("[[arms]]", "[[arms]]\nfine = 1", 1), "an arm has no key 'fine'"),
         (("tasks = 12", "tasks = 12\n["), "is no valid TOML"),
+        (("tasks = 12", f"tasks = {'9' * 5000}"), "is no valid TOML"),
+        (("tasks = 12", f"tasks = {'[' * 50_000}"), "is no valid TOML"),
+        (("tasks = 12", f"tasks = {10**18}"), "tasks"),
         (("p = 0.2", "p = 0.2, adapter = 3"), "adapter"),
     ],
 )

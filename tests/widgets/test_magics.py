@@ -143,8 +143,14 @@ def test_a_mistake_is_one_clear_message(shell: InteractiveShell, capsys, cell: s
         "FROM read_text('{ledger}/../secret.txt')",
         "FROM '{elsewhere}'",
         "FROM glob('{elsewhere}*')",
+        "FROM read_text('{ledger}/link.txt')",
+        "FROM read_blob('/proc/self/environ')",
+        "FROM read_csv('https://elsewhere.example/x.csv')",
+        "FROM sqlite_scan('{elsewhere}', 'x')",
+        "FROM duckdb_secrets()",
         "FROM shell",
         "INSTALL fts",
+        "LOAD httpfs",
     ],
 )
 def test_only_the_ledger_is_read_and_nothing_is_written(
@@ -152,8 +158,11 @@ def test_only_the_ledger_is_read_and_nothing_is_written(
 ) -> None:
     secret = recorded.parent / "secret.txt"
     secret.write_text("secret", encoding="utf-8")
-    before = files(recorded.parent)
+    link = recorded / "link.txt"
+    link.unlink(missing_ok=True)
+    link.symlink_to(secret)
     ran(shell, "%%ledger\nSELECT 1")
+    before = files(recorded.parent)
     done = ran(shell, f"%%ledger\n{query.format(ledger=recorded, elsewhere=secret)}")
     assert isinstance(done.error_in_exec, UsageError)
     assert "secret\n" not in capsys.readouterr().out

@@ -35,7 +35,7 @@ class Opinions(ByArm[R]):
     title: str
 
     def __str__(self) -> str:
-        return f"{self.title}\n\n{super().__str__()}"
+        return f"{visible(self.title)}\n\n{super().__str__()}"
 
     def _repr_html_(self) -> str:
         return f"<p><b>{html.escape(visible(self.title))}</b></p>{super()._repr_html_()}"

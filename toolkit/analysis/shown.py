@@ -44,10 +44,10 @@ class Shown(ABC):
         """Head and cells as they are shown."""
 
     def __str__(self) -> str:
-        return "\n".join([text_table(*self.table(), left=self.left), "", *self.notes])
+        return visible("\n".join([text_table(*self.table(), left=self.left), "", *self.notes]))
 
     def __repr__(self) -> str:
-        return visible(self)
+        return str(self)
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{html.escape(visible(note))}</p>" for note in self.notes)

@@ -22,7 +22,7 @@ from toolkit.traits.learning import Learner
 from toolkit.traits.memory.policy import MemoryPolicy
 from toolkit.traits.trait import Think, Trait
 
-SECRET = "canary"
+SECRET = "canary"  # nosec B105  # a word to be searched for, no password
 
 NOTES = 8
 """Notes that a policy may write of one experience."""

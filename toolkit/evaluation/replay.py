@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.component import Config
+from toolkit.display import visible
 from toolkit.errors import SpecError
 from toolkit.evaluation.design import Run
 from toolkit.evaluation.differences import Difference, first_difference, rows_differ, tables_differ
@@ -81,7 +82,7 @@ class Replay:
         lines = [f"different: {self.difference}" if self.difference else f"identical: {self.study}: {done}"]
         if self.left_out:
             lines.append(f"left out, not finished: {', '.join(self.left_out)}")
-        return "\n".join([*lines, *self.notes, ONLY_TAPE])
+        return visible("\n".join([*lines, *self.notes, ONLY_TAPE]))
 
 
 def replay(ledger: Ledger, name: str, *, anchor: Path | None = None, study: Study | None = None) -> Replay:

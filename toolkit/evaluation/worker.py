@@ -63,7 +63,8 @@ def carry(setting: Setting, pickled: bytes, begun: Path | None = None) -> RunRec
         with writing(begun), open(begun, "ab") as file:
             file.write(b".")
     _prepare(setting)
-    return carry_out(pickle.loads(pickled), setting.folder, None, setting.budget)
+    run = pickle.loads(pickled)  # nosec B301  # from the study's own process: by a pipe, or through Dask
+    return carry_out(run, setting.folder, None, setting.budget)
 
 
 @lru_cache(maxsize=64)  # a file imported twice would make every class a second one
@@ -89,7 +90,7 @@ def serve(connection: Connection) -> None:
             os._exit(1)  # whoever started this process is gone: a run of its own would be nobody's
 
     threading.Thread(target=listen, name="listen", daemon=True).start()
-    setting: Setting = pickle.loads(asked.get())
+    setting: Setting = pickle.loads(asked.get())  # nosec B301  # by a pipe that only the study's own process has
     while pickled := asked.get():
         try:
             answer: RunRecord | str = carry(setting, pickled)

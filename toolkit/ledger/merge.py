@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toolkit.component import read_toml
+from toolkit.display import visible
 from toolkit.errors import nearest
 from toolkit.ledger.alone import StudyBusy, alone, holder
 from toolkit.ledger.later import FILE as LATER
@@ -63,7 +64,7 @@ class Merged:
         if self.code:
             runs = "opening, replaying or rescoring the study runs it, so read it first"
             told.append(f"  it names code of its author's ({', '.join(self.code)}): {runs}")
-        return "\n".join(told)
+        return visible("\n".join(told))
 
 
 @dataclass(frozen=True, slots=True)
