@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+OWN = {
+    "docs/finetuning.md": "lm/test_tuned_engine.py",
+    "docs/goals.md": "traits/test_goals_doc.py",
+    "docs/judging.md": "evaluation/test_judging_doc.py",
+    "docs/learners.md": "traits/test_learners_doc.py",
+    "docs/models.md": "lm/test_models_doc.py",
+    "docs/role-library.md": "traits/test_role_library.py",
+    "docs/roles-measured.md": "analysis/test_roles_measured_doc.py",
+    "docs/roles.md": "traits/test_roles_doc.py",
+    "docs/worlds.md": "streams/test_worlds_doc.py",
+}
+"""Pages whose Python is run by a test of their own."""
+
 RECORDED = """
 import toolkit as tk
 memory = tk.Retrieval(k=4)
@@ -32,62 +48,72 @@ tk.Study(
 BANKING = 'import toolkit as tk\nlm = "scripted"\nstudy = tk.Study.open("banking")\narms = study.arms\n'
 GOALS = 'import toolkit as tk\nlm = "scripted"\nstudy = tk.Study.open("goals")\narms = study.arms\n'
 
-GIVEN = {
-    "README.md": {1: BANKING},
-    "docs/agents.md": {0: BANKING, 2: "import dspy"},
-    "docs/attribution.md": {0: 'lm = "scripted"', 1: BANKING},
-    "docs/curves.md": {0: BANKING},
-    "docs/designs.md": {0: BANKING, 3: "memory = arms[1]"},
-    "docs/elsewhere.md": {
-        0: """
-with open("results.csv", "w") as file:
-    file.write("arm,task,score\\n" + "".join(f"{a},{n},{n % 2}\\n" for a in ("zero-shot", "base") for n in range(9)))
-""",
-        1: """
-import json, pathlib
-kept = ("exact_match,strict-match", "exact_match", "strict-match")
-for file in ("logs/base/samples_arc_2026.jsonl", "logs/tuned/samples_arc_2026.jsonl", "results/base/samples_g_2026.jsonl",
-             "results/tuned/samples_g_2026.jsonl", "a/samples.jsonl", "b/samples.jsonl"):
-    pathlib.Path(file).parent.mkdir(parents=True, exist_ok=True)
-    rows = [{"doc_id": n, "doc_hash": f"h{n}", "filter": "strict-match", "metrics": ["exact_match"], "exact_match": n % 2}
-            for n in range(9)]
-    pathlib.Path(file).write_text("".join(json.dumps(row) + "\\n" for row in rows))
-""",
-        2: """
+GIVEN: dict[str, tuple[str, ...]] = {
+    "README.md": (
+        "",
+        BANKING,
+    ),
+    "docs/agents.md": (
+        BANKING,
+        "",
+        "import dspy",
+    ),
+    "docs/attribution.md": (
+        'lm = "scripted"',
+        BANKING,
+    ),
+    "docs/curves.md": (BANKING,),
+    "docs/designs.md": (
+        BANKING,
+        "",
+        "",
+        "memory = arms[1]",
+    ),
+    "docs/elsewhere.md": (
+        "import granted\ngranted.write_results()",
+        "granted.write_samples()",
+        """
 study_a, study_b = "banking", "goals"
 for name in ("gpqa.csv", "arc.csv"):
     frame.replace("base", "static").to_csv(name, index=False)
 """,
-    },
-    "docs/feedback.md": {0: BANKING + "stream = tk.Desk(tasks=6)", 1: "arms = arms[:2]"},
-    "docs/initiative.md": {0: GOALS},
-    "docs/memory.md": {2: "import numpy\npolicy = tk.Retrieval()\npolicy.reset(numpy.random.default_rng(0), None)"},
-    "docs/memory_policies.md": {0: BANKING},
-    "docs/notebooks.md": {0: BANKING},
-    "docs/paper.md": {0: BANKING},
-    "docs/planning.md": {0: BANKING},
-    "docs/proactivebench.md": {
-        0: """
-import json, os
-import toolkit as tk
-os.makedirs("dataset/reward_data")
-rows = [{"obs": [{"time": "1", "event": f"{name} does thing {n}."} for n in range(place + 1)], "help_needed": said == "y"}
-        for name, labels in {"Mara": "nyny", "Jan": "ynnn", "Ida": "nny"}.items() for place, said in enumerate(labels)]
-for part, kept in (("train", rows), ("test", rows[:1])):
-    with open(f"dataset/reward_data/{part}_data.jsonl", "w") as file:
-        file.write("".join(json.dumps(row) + "\\n" for row in kept))
-"""
-    },
-    "docs/scorers.md": {0: BANKING + 'path = "locomo10.json"\ntable = tk.Desk(tasks=6)'},
-    "docs/studies.md": {0: BANKING},
-    "docs/tau2.md": {
-        0: BANKING + 'import os, pathlib, shop\nos.makedirs("data/tau2/domains")\nshop.written(pathlib.Path("data/tau2/domains"))'
-    },
-    "docs/tracking.md": {0: BANKING},
+    ),
+    "docs/feedback.md": (
+        BANKING + "stream = tk.Desk(tasks=6)",
+        "arms = arms[:2]",
+    ),
+    "docs/initiative.md": (GOALS,),
+    "docs/memory.md": (
+        "",
+        "",
+        """import numpy
+policy = tk.Retrieval()
+policy.reset(numpy.random.default_rng(0), None)""",
+    ),
+    "docs/memory_policies.md": (BANKING,),
+    "docs/notebooks.md": (BANKING,),
+    "docs/paper.md": (BANKING,),
+    "docs/planning.md": (BANKING,),
+    "docs/proactivebench.md": ("import granted\nimport toolkit as tk\ngranted.write_windows()",),
+    "docs/scorers.md": (
+        BANKING
+        + """path = "locomo10.json"
+table = tk.Desk(tasks=6)""",
+    ),
+    "docs/studies.md": (BANKING,),
+    "docs/tau2.md": (
+        BANKING
+        + """import os, pathlib, shop
+os.makedirs("data/tau2/domains")
+shop.written(pathlib.Path("data/tau2/domains"))""",
+    ),
+    "docs/tracking.md": (BANKING,),
+    "docs/probes.md": (),
 }
-"""By page, Python that is run before the block of that number."""
+"""By page, what is run before each block of Python; pages that are not named take nothing for granted."""
 
 INSTEAD = {
+    "tasks=24": "tasks=4",
     "seeds=10": "seeds=2",
     "seeds=5": "seeds=2",
     "at=200": "at=30",
@@ -96,4 +122,41 @@ INSTEAD = {
     '("0f2a…")': "",  # nothing is in MLflow
     '"t40"': "study.episodes().task.iloc[0]",
 }
-"""What is run in the place of what a page says; the model is scripted anyhow."""
+"""What is run in the place of what the pages of `GIVEN` say; the model is scripted anyhow."""
+
+
+def _written(file: str, lines: list[str]) -> None:
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_results() -> None:
+    """A table of results, two arms of nine tasks."""
+    rows = [f"{arm},{task},{task % 2}" for arm in ("zero-shot", "base") for task in range(9)]
+    _written("results.csv", ["arm,task,score", *rows])
+
+
+def write_samples() -> None:
+    """Files as lm-eval writes them, in each folder of the page."""
+    row = {"filter": "strict-match", "metrics": ["exact_match"]}
+    rows = [json.dumps(row | {"doc_id": n, "doc_hash": f"h{n}", "exact_match": n % 2}) for n in range(9)]
+    for folder in ("logs/base", "logs/tuned", "results/base", "results/tuned"):
+        _written(f"{folder}/samples_arc_2026.jsonl", rows)
+    for folder in ("a", "b"):
+        _written(f"{folder}/samples.jsonl", rows)
+
+
+def write_windows() -> None:
+    """The files of ProactiveBench, of three people; y = help was needed after so many events."""
+    rows = [
+        json.dumps(
+            {
+                "obs": [{"time": "1", "event": f"{name} does thing {n}."} for n in range(place + 1)],
+                "help_needed": said == "y",
+            }
+        )
+        for name, labels in {"Mara": "nyny", "Jan": "ynnn", "Ida": "nny"}.items()
+        for place, said in enumerate(labels)
+    ]
+    _written("dataset/reward_data/train_data.jsonl", rows)
+    _written("dataset/reward_data/test_data.jsonl", rows[:1])
