@@ -93,7 +93,7 @@ policy.reset(numpy.random.default_rng(0), None)""",
     "docs/memory_policies.md": (BANKING,),
     "docs/notebooks.md": (BANKING,),
     "docs/paper.md": (BANKING,),
-    "docs/planning.md": (BANKING,),
+    "docs/planning.md": (GOALS,),
     "docs/proactivebench.md": ("import granted\nimport toolkit as tk\ngranted.write_windows()",),
     "docs/scorers.md": (
         BANKING
