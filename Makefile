@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test validate check bench lab lock clean
+.PHONY: run test validate check bench docs lab lock clean
 
 run: $(READY)  ## install, run the first study on the embedded model, print where the report is
 	$(BIN)/toolkit run experiments/first-study
@@ -27,6 +27,9 @@ check: $(READY)  ## lint and complexity, types, dead code, dependencies, securit
 bench: $(READY)  ## side-by-side ratios, measured in one run; BENCH='--only loop,replay --json FILE'
 	PYTHONPATH=$(CURDIR) OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python benchmarks/run.py $(BENCH)
 
+docs: $(READY)  ## the documentation as a site, in build/site; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict
+
 lab: $(READY)  ## JupyterLab on the first notebook; studies go to ./ledger, as from the command line
 	$(BIN)/toolkit lab
 
@@ -39,7 +42,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 lock:  ## the versions that resolve today, for Python 3.11 to 3.13, without addresses
-	uv pip compile -q --universal --python-version 3.11 --extra cluster --extra dev --extra worlds \
+	uv pip compile -q --universal --python-version 3.11 --extra cluster --extra dev --extra docs --extra worlds \
 	  --no-annotate --no-header --no-emit-index-url pyproject.toml -o constraints.txt
 
 clean:

@@ -47,7 +47,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("mkdocs", reason="MkDocs (extra: docs) is not installed")
     target = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(target)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_MKDOCS_2_WARNING": "1"}
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": path, "NO_MKDOCS_2_WARNING": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return target
@@ -67,9 +68,11 @@ def test_what_is_marked_experimental_is_public() -> None:
 
 def test_a_reference_page_says_what_is_stable(site: Path) -> None:
     pages = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
-    marked = r'id="toolkit\.(\w+)" class="doc doc-heading">.*?<code>(stable|experimental)</code>'
-    labels = re.findall(marked, pages, re.DOTALL)
-    assert dict(labels) == {name: "experimental" if name in EXPERIMENTAL else "stable" for name in toolkit.__all__}
+    headings = re.findall(r'<h3 id="toolkit\.(\w+)"(.*?)</h3>', pages, re.DOTALL)
+    labels = {
+        name: found for name, told in headings for found in re.findall(r"<code>(stable|experimental)</code>", told)
+    }
+    assert labels == {name: "experimental" if name in EXPERIMENTAL else "stable" for name in toolkit.__all__}
 
 
 def test_nothing_is_fetched_from_another_machine(site: Path) -> None:

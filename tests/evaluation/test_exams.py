@@ -50,6 +50,19 @@ def test_the_stream_is_the_same_to_the_last_answer(study: Make) -> None:
     assert len(states) == 10
 
 
+@pytest.mark.parametrize("second_pass", ["", "same"])
+def test_an_agent_in_live_use_was_never_asked_either(study: Make, second_pass: str) -> None:
+    examined, plain = study(second_pass=second_pass), study("plain", exams=None, second_pass=second_pass)
+    kept = []
+    for made in (examined, plain):
+        made.run()
+        agent = made.agent("shuffled", seed=1)
+        kept.append(agent.memories())
+        agent.close()
+    assert len(kept[0]) == TASKS
+    assert kept[0] == kept[1]
+
+
 def test_what_is_asked_when(study: Make) -> None:
     made = study()
     made.run()
