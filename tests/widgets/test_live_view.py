@@ -39,8 +39,8 @@ def test_two_views_and_a_terminal_follow_another_process_and_steer_it(tmp_path: 
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as child:
         assert child.stdout is not None
         child.stdout.readline()  # its 41st call waits
-        with following(ledger, "held", lambda found: seen.extend(one.t for one in found), every=0.02):
-            one, two = (LiveStudy("held", ledger, every=0.02) for _ in range(2))
+        with following(ledger, "held", lambda found: seen.extend(one.t for one in found), every=0.1):
+            one, two = (LiveStudy("held", ledger, every=0.1) for _ in range(2))
             assert [view.state for view in (one, two)] == ["running", "running"]
             assert [view.frame["arms"][0]["done"] for view in (one, two)] == [40, 40]
             one.pause()
