@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.component import digest
-from toolkit.records import Experience, Feedback, Memory, Recall, Task
+from toolkit.ledger.rows import _change
+from toolkit.records import Change, Experience, Feedback, Learned, Memory, Recall, Task
 from toolkit.traits.memory import Bounded, Layered, NoMemory, PermutedLabels, Retrieval
 from toolkit.traits.memory.exchange import export_memories, read_memories
 from toolkit.traits.memory.policy import MemoryPolicy, kept
@@ -94,6 +95,8 @@ def test_where_nothing_is_said_records_have_the_digest_that_they_had() -> None:
     example = Memory("stream/0", "a", fields={"text": "a"}, answer="b").example
     assert digest(Recall((example,)).examples[0]) == digest(before)
     assert digest(replace(example, feedback="correct")) != digest(before)
+    row = _change(Change("version", learned=Learned(examples=(example,))))
+    assert row["examples"] == '[{"answer": "b", "inputs": {"text": "a"}, "source": "stream/0"}]'
 
 
 def test_it_goes_into_a_file_and_comes_back(tmp_path: Path) -> None:

@@ -309,7 +309,7 @@ class _Life:
 
 def _block(row: Row) -> Learned:
     tables = json.loads(row["examples"] or "[]")
-    examples = tuple(Example(one["inputs"], one["answer"], one["source"]) for one in tables)
+    examples = tuple(Example(one["inputs"], one["answer"], one["source"], one.get("feedback")) for one in tables)
     steps = json.loads(row["steps"]) if row.get("steps") else None
     return Learned(row["instruction"], examples, row["notes"] or "", steps, row.get("program"))
 

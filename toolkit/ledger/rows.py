@@ -265,7 +265,7 @@ def _change(change: Change) -> Row:
     told = {"kind": change.kind, "number": change.number, "fate": change.fate, "why": change.why}
     if block is None:
         return {**told, **dict.fromkeys(("instruction", "notes", "examples", "steps", "program"))}
-    examples = canonical([asdict(one) for one in block.examples])
+    examples = canonical(block.examples)
     steps = canonical(dict(block.steps)) if block.steps else None
     written = {"instruction": block.instruction, "notes": block.notes, "examples": examples}
     return {**told, **written, "steps": steps, "program": block.program}
