@@ -36,6 +36,7 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "utility": lambda: str(tk.utility(study, ledger=ledger)),
         "parts": lambda: _parts(study, ledger),
         "wordings": lambda: _wordings(study, ledger),
+        "effects": lambda: str(tk.main_effects(study, ledger=ledger)),
         "catching": lambda: _catching(study, ledger),
         "rules": lambda: _rules(study, ledger),
         "training": lambda: _training(study, ledger),
@@ -185,7 +186,8 @@ def tables(experiment: Path, text: str) -> Iterator[tuple[str, str, str]]:
     for tape in dict.fromkeys(tape for tape, _ in wanted):
         with tempfile.TemporaryDirectory() as folder:
             ledger = Ledger(folder)
-            archive = read_archive(experiment / tape / "tape.zip")
+            own = experiment / tape if (experiment / tape).is_dir() else experiment  # one study, or several
+            archive = read_archive(own / "tape.zip")
             unpack(archive, ledger)
             for kind in [kind for other, kind in wanted if other == tape]:
                 yield tape, kind, table(kind, archive.study, ledger)
