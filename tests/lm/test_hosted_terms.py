@@ -34,6 +34,7 @@ from toolkit.component import build
 from toolkit.errors import Outage
 from toolkit.ledger.store import Ledger
 from toolkit.lm import hosted_engine
+from toolkit.lm.embedders import HostedEmbedder
 from toolkit.lm.hosted import Hosted
 from toolkit.lm.model import model
 from toolkit.lm.secrets import redacted, secrets
@@ -185,6 +186,27 @@ def test_a_providers_key_does_not_go_out_in_clear_text(
     assert KEY not in json.dumps(stub.headers)
     finish(study(hosted(stub, key_env="OPENAI_API_KEY"), Ledger(ledger.root / "2"), tasks=1))
     assert stub.headers[-1]["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    ("how", "sent"),
+    [
+        ({}, KEY),
+        ({"api_base": "https://elsewhere.example/v1"}, "none"),
+        ({"api_base": "https://elsewhere.example/v1", "key_env": "OPENAI_API_KEY"}, KEY),
+        ({"api_base": "https://elsewhere.example/v1", "key_env": "OTHER"}, "of the other"),
+    ],
+)
+def test_a_providers_key_goes_to_the_provider_alone(
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, str], sent: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OTHER", "of the other")
+    assert Hosted("openai/stub", **how).open()._key() == sent
+    embedder = HostedEmbedder("openai/stub", **how)
+    named = how.get("key_env", "OPENAI_API_KEY")
+    head = {} if "api_base" in how and named == "OPENAI_API_KEY" else {"Authorization": f"Bearer {sent}"}
+    assert embedder._headers() == head
 
 
 def test_a_key_that_is_replaced_while_a_study_runs_is_used_and_hidden(

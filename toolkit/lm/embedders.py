@@ -19,7 +19,7 @@ from toolkit.lm.secrets import redacted, secrets
 from toolkit.records import Usage
 from toolkit.traits.memory.embedding import Embedder, Vector, unit_rows
 
-_HOME = "https://api.openai.com/v1"
+_HOME, _OWN = "https://api.openai.com/v1", "OPENAI_API_KEY"
 _AGAIN = (408, 409, 425, 429)  # and whatever is the server's own trouble
 
 
@@ -44,7 +44,8 @@ class HostedEmbedder(Embedder):
     timeout
         Seconds to wait for each next part of an answer.
     key_env
-        Environment variable that holds the key.
+        Environment variable that holds the key. With ``api_base``, name another one than OpenAI's, which is not sent
+        there.
     dollars_in
         Price of a million tokens; None = 0 for a server on this machine or network, else unknown (NaN).
 
@@ -149,9 +150,9 @@ class HostedEmbedder(Embedder):
         key = os.environ.get(self.key_env, "")
         if not key and not self.api_base and self._address == _HOME:
             raise Outage(f"{self.name} needs a key: set {self.key_env or 'key_env'} in the environment, then go on")
-        # A provider's own key does not go out in clear text, unless the user names another one for that server.
-        open_wire = self._address.startswith("http:") and self.key_env == "OPENAI_API_KEY"
-        return {"Authorization": f"Bearer {key}"} if key and not open_wire else {}
+        # The provider's own key goes to the provider, not in clear text; another server has one of its own, if any.
+        elsewhere = bool(self.api_base) or self._address.startswith("http:")
+        return {"Authorization": f"Bearer {key}"} if key and not (elsewhere and self.key_env == _OWN) else {}
 
     def _secrets(self) -> tuple[str, ...]:
         return secrets(self.key_env)

@@ -45,7 +45,7 @@ class Hosted(Model):
     timeout
         Seconds for one call as a whole.
     key_env
-        Environment variable that holds the key; empty = the provider's usual one.
+        Environment variable that holds the key; empty = the provider's usual one, and none with ``api_base``.
     dollars_in, dollars_out
         Price of a million tokens; None = 0 for a server of one's own, else DSPy's price list, else unknown.
     options

@@ -165,8 +165,12 @@ class HostedEngine:
         return next(filter(None, known), _NO_KEY) if self._secure() else _NO_KEY
 
     def _secure(self) -> bool:
-        """A provider's own key does not go out in clear text, unless the user names it for that server."""
-        return bool(self._model.key_env) or not self._model.address.startswith("http:")
+        """A provider's own key goes to the provider, not in clear text; to another server only if it is named for it.
+
+        Where a study's file says ``api_base``, whoever wrote it would else get a key that it does not even mention.
+        """
+        model = self._model
+        return bool(model.key_env) or not (model.api_base or model.address.startswith("http:"))
 
     def _hidden(self) -> tuple[str, ...]:
         """What the environment held when the engine was opened, and a key that came later."""
@@ -290,6 +294,6 @@ def _litellm(model: Hosted) -> Any:
     if importlib.util.find_spec("litellm") is None:
         hint = "python -m pip install 'dspy[litellm]', or a server that speaks OpenAI's protocol: openai/... + api_base"
         raise SpecError([f"lm: DSPy has no client of its own for {model.name!r}; {hint}"])
-    key = os.environ.get(model.key_env, "")
+    key = os.environ.get(model.key_env, "") or _NO_KEY * bool(model.api_base)  # else it looks for the provider's own
     client = {"timeout": model.timeout, "api_base": model.address, "api_key": key}
     return LiteLLMEngine(**{name: value for name, value in client.items() if value})
