@@ -99,6 +99,19 @@ def test_a_policy_defined_while_a_form_is_open_appears_in_it() -> None:
     assert "Notebook(lines=5)" in form.code()
 
 
+def test_a_form_that_was_closed_is_left_alone() -> None:
+    """Whoever runs a cell again has two forms, of which the first is seen by nobody."""
+    form = MemoryForm()
+    form.close()
+
+    class Unseen(MemoryPolicy):
+        def recall(self, task):
+            return Recall()
+
+    assert "Unseen" in MemoryForm().choice.options
+    assert "Unseen" not in form.choice.options
+
+
 def test_the_library_fills_the_form_and_a_change_makes_it_ones_own() -> None:
     form = RoleForm()
     assert form.value == NoRole()

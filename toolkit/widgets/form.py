@@ -232,7 +232,7 @@ def _family_of(usual: object) -> Any:
 
 def _offer(cls: type[Component]) -> None:
     for form in list(_offering):
-        if form.kind == cls.kind:
+        if form.kind == cls.kind and form.comm is not None:  # else it was closed: nobody sees it
             form.offer()
 
 
