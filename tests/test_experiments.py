@@ -8,7 +8,12 @@ from types import ModuleType
 
 import pytest
 
+from toolkit.agents.arm import Arm
+from toolkit.component import read_toml
+from toolkit.lm.model import model
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+STREAMBENCH = ("banking77", "banking77-qwen")
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +38,16 @@ def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     assert len(list(tables.tables(folder, text))) == number
     assert tables.filled(folder, text) == text
     assert tables.filled(folder, text.replace(figure, "0.999")) == text, "a figure that nobody ran would be found"
+
+
+def test_the_streambench_studies_differ_in_their_model_alone() -> None:
+    """Their arms are asked in one layout, as models that take turns must be, and their claims were set down alike."""
+    small, large = (read_toml(EXPERIMENTS / "streambench-style" / name / "study.toml") for name in STREAMBENCH)
+    both = [{one["name"]: Arm.from_config(one) for one in table["arms"]} for table in (small, large)]
+    for arms, table in zip(both, (small, large), strict=True):
+        own = model(table["study"]["lm"])
+        assert all(own in arms[name].lm.models for name in ("mam-stream-icl", "turns"))
+        assert table["channel"] == {"use": "OneBit"}
+    assert {**both[0], **both[1]} == both[0]
+    assert set(both[0]) - set(both[1]) == {"grow-correct"}
+    assert (small["hypotheses"], small["stream"]) == (large["hypotheses"], large["stream"])
