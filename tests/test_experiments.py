@@ -11,9 +11,13 @@ from types import ModuleType
 
 import pytest
 
+from toolkit.agents.arm import Arm
+from toolkit.component import read_toml
 from toolkit.errors import ToolkitError
+from toolkit.lm.model import model
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+STREAMBENCH = ("banking77", "banking77-qwen")
 
 
 def script(name: str) -> ModuleType:
@@ -110,3 +114,16 @@ def test_a_tape_that_was_touched_is_not_taken_in(findings: ModuleType, empty: Pa
     with pytest.raises(ToolkitError):
         findings.add(file, "memory", "memory", "static")
     assert findings.cells() == ()
+
+
+def test_the_streambench_studies_differ_in_their_model_alone() -> None:
+    """Their arms are asked in one layout, as models that take turns must be, and their claims were set down alike."""
+    small, large = (read_toml(EXPERIMENTS / "streambench-style" / name / "study.toml") for name in STREAMBENCH)
+    both = [{one["name"]: Arm.from_config(one) for one in table["arms"]} for table in (small, large)]
+    for arms, table in zip(both, (small, large), strict=True):
+        own = model(table["study"]["lm"])
+        assert all(own in arms[name].lm.models for name in ("mam-stream-icl", "turns"))
+        assert table["channel"] == {"use": "OneBit"}
+    assert {**both[0], **both[1]} == both[0]
+    assert set(both[0]) - set(both[1]) == {"grow-correct"}
+    assert (small["hypotheses"], small["stream"]) == (large["hypotheses"], large["stream"])
