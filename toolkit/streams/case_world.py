@@ -66,7 +66,7 @@ class Rule:
 
     def exchanged(self) -> Rule:
         """The rule with each cause's remedy given to the other one."""
-        return Rule(self.limit, dict(zip(self.remedies, reversed(self.remedies.values()), strict=True)), self.queue)
+        return Rule(self.limit, dict(zip(self.remedies, list(self.remedies.values())[::-1], strict=True)), self.queue)
 
     def page(self, topic: str) -> str:
         """What the policy page on the topic says: all of the rule."""

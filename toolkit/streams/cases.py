@@ -295,8 +295,9 @@ class DeskCases(WorldStream):
         cases = list(cases_of(rng, total, round(total * self.returning), self.company().regulars))
         cases = [replace(case, topic=_topic(rng)) for case in cases]
         mixed = rng.permutation([False] * total + [True] * watches)
-        settled = self._cases(rng, [under[place] for place in np.flatnonzero(~mixed)], cases)
-        kept = self._watches(rng_of(self.draw, WATCHES), [under[place] for place in np.flatnonzero(mixed)])
+        settled = self._cases(rng, [one for one, is_watch in zip(under, mixed, strict=True) if not is_watch], cases)
+        on_watch = [one for one, is_watch in zip(under, mixed, strict=True) if is_watch]
+        kept = self._watches(rng_of(self.draw, WATCHES), on_watch)
         for place, is_watch in enumerate(mixed):
             task, truth = next(kept) if is_watch else next(settled)
             yield replace(task, id=f"t{place:04}", time=float(place)), truth
