@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 EPILOG = """examples:
   toolkit run experiments/first-study        run a study, print its table, write its report
@@ -33,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def on_a_ledger(name: str, **told: str) -> argparse.ArgumentParser:
+    def on_a_ledger(name: str, **told: Any) -> argparse.ArgumentParser:
         command: argparse.ArgumentParser = commands.add_parser(name, **told)
         command.add_argument("--ledger", help="the ledger's folder (default: $TOOLKIT_LEDGER, else ./ledger)")
         return command
