@@ -266,7 +266,7 @@ def test_code_that_comes_along_is_told_and_not_run(
     spec.write_text(text.replace("[study]\n", '[study]\ncode = ["evil.py", "/elsewhere/worse.py"]\n'), encoding="utf-8")
     assert main(["import", str(theirs.root), "--ledger", str(ledger.root)]) == 0
     told = capsys.readouterr().out
-    assert "names code of its author's (/elsewhere/worse.py, Errands.py, evil.py)" in told
+    assert "imports code of its author's (evil.py, /elsewhere/worse.py)" in told
     assert "so read it first" in told
     assert main(["report", "joint", "--ledger", str(ledger.root)]) == 0
     assert not proof.exists()

@@ -45,7 +45,7 @@ class Merged:
         Of the runs taken, those that are not in this ledger's plan of the study: they lie in its folder, and count
         once the study is extended to them.
     code
-        Files of its author's own code that a new study has or names. Nothing has run them yet; opening, replaying and
+        Files of its author's own code that a new study imports. Nothing has run them yet; opening, replaying and
         rescoring the study does.
     """
 
@@ -63,7 +63,7 @@ class Merged:
             told.append(f"  {self.unplanned} of them are {more}")
         if self.code:
             runs = "opening, replaying or rescoring the study runs it, so read it first"
-            told.append(f"  it names code of its author's ({', '.join(self.code)}): {runs}")
+            told.append(f"  it imports code of its author's ({', '.join(self.code)}): {runs}")
         return visible("\n".join(told))
 
 
@@ -241,12 +241,10 @@ def _take_in(source: _Source, ledger: Ledger) -> Merged:
 
 
 def _code(folder: Path) -> tuple[str, ...]:
-    """The files of code that a study has or names."""
+    """The files of code that a study imports."""
     head = read_toml(folder / "study.toml").get("study") if (folder / "study.toml").exists() else None
     named = head.get("code") if isinstance(head, dict) else None
-    found = {path.name for path in (folder / "code").glob("*.py")}
-    others = map(str, named) if isinstance(named, list) else ()
-    return tuple(sorted({*found, *(one for one in others if Path(one).name not in found)}))
+    return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 def _merge_runs(source: _Source, ledger: Ledger) -> Merged:
