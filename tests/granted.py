@@ -43,7 +43,7 @@ tk.Study(
     seeds=2,
 ).run()
 """
-"""Two studies that every page finds in its ledger."""
+"""Two studies that the pages of `GIVEN` find in their ledger."""
 
 BANKING = 'import toolkit as tk\nlm = "scripted"\nstudy = tk.Study.open("banking")\narms = study.arms\n'
 GOALS = 'import toolkit as tk\nlm = "scripted"\nstudy = tk.Study.open("goals")\narms = study.arms\n'
@@ -110,7 +110,7 @@ shop.written(pathlib.Path("data/tau2/domains"))""",
     "docs/tracking.md": (BANKING,),
     "docs/probes.md": (),
 }
-"""By page, what is run before each block of Python; pages that are not named take nothing for granted."""
+"""By page, what is run before each block of Python; a page that is not here takes nothing for granted."""
 
 INSTEAD = {
     "tasks=24": "tasks=4",
@@ -122,7 +122,7 @@ INSTEAD = {
     '("0f2a…")': "",  # nothing is in MLflow
     '"t40"': "study.episodes().task.iloc[0]",
 }
-"""What is run in the place of what the pages of `GIVEN` say; the model is scripted anyhow."""
+"""What is run in the place of what the pages of `GIVEN` say."""
 
 
 def _written(file: str, lines: list[str]) -> None:

@@ -1,7 +1,8 @@
 """What pages show runs: their Python, their settings, their commands.
 
-A page is run from top to bottom in a folder of its own, a scripted model in the place of every other. What it takes
-for granted stands in `granted`. A block that cannot be run has a comment before it: ``<!-- not run: WHY -->``.
+A page is run from top to bottom in a folder of its own; what it shows was printed. A page that takes something
+for granted stands in `granted.GIVEN`, and has a scripted model in the place of every other. A block that cannot be run
+has a comment before it: ``<!-- not run: WHY -->``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import sys
 import tomllib
 import types
 from collections.abc import Iterator
-from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +30,7 @@ from toolkit.cli import _parser
 from toolkit.component import build
 
 FENCE = re.compile(r"(?:^<!-- not run: (.*?) *-->\n)?^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
-BASE = {
+BASE: dict[str, Any] = {
     "study": {"name": "page", "lm": "scripted"},
     "stream": {"use": "Desk", "tasks": 6},
     "arms": [
@@ -94,11 +94,16 @@ def carried_out(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
             printed = _run(page, block, names)
             after = HELD[page][place + 1 : place + 2]
             if printed and after and not after[0].language and not re.match(r"make |toolkit |%", after[0].text):
-                assert OutputChecker().check_output(after[0].text, printed, ELLIPSIS | NORMALIZE_WHITESPACE), printed
+                assert re.search(_pattern(after[0].text), " ".join(printed.split())), printed
     for made in names.values():
         if isinstance(made, tk.Study) and made.running:
             made.stop()
             made.wait()
+
+
+def _pattern(shown: str) -> str:
+    """What a page shows of what was printed, whatever the blanks; an ellipsis stands for anything."""
+    return ".*".join(re.escape(part) for part in " ".join(shown.split()).split("…"))
 
 
 def _run(page: str, block: Block, names: dict[str, Any]) -> str:
@@ -119,9 +124,9 @@ def understood(table: dict[str, Any], folder: Path) -> object:
     if "study" not in table and {"objective", "rules"} & set(table):
         file.write_text(tomli_w.dumps(table), encoding="utf-8")
         return tk.role(str(file))
-    whole = (
-        BASE | table | {"study": BASE["study"] | table.get("study", {}), "arms": BASE["arms"] + table.get("arms", [])}
-    )
+    own = table.get("arms", [])
+    arms = [arm for arm in BASE["arms"] if arm["name"] not in {arm["name"] for arm in own}]
+    whole = BASE | table | {"study": BASE["study"] | table.get("study", {}), "arms": arms + own}
     file.write_text(tomli_w.dumps(whole), encoding="utf-8")
     return tk.load(file)
 
@@ -145,9 +150,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("page", RUN)
 def test_a_page_runs(page: str, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(recorded, tmp_path / "ledger")
     monkeypatch.setenv("TOOLKIT_LEDGER", str(tmp_path / "ledger"))
-    play_models(monkeypatch)
+    if page in GIVEN:
+        shutil.copytree(recorded, tmp_path / "ledger")
+        play_models(monkeypatch)
     if page not in OWN:
         carried_out(page, monkeypatch)
     for block in HELD[page]:
