@@ -110,4 +110,4 @@ def test_each_store_within_is_told(sample: Sample) -> None:
         ("long", "Bounded", 5, 5),
         ("long.of", "Retrieval", 5, None),
     ]
-    assert dict(kept[1].parameters) == {"k": "3", "scope": "'shared'"}
+    assert dict(kept[1].parameters) == {"k": "3", "scope": "'shared'", "store": "None"}
