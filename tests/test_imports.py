@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,15 @@ HEAVY = {
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def modules() -> tuple[tuple[str, frozenset[str], frozenset[str]], ...]:
+    """Each file with all that it imports, and with what it imports when it runs."""
+    found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = frozenset(imported(tree))
+        found.append((path.relative_to(PACKAGE).as_posix(), names, names - type_only(tree)))
+    return tuple(found)
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -71,9 +78,9 @@ def type_only(tree: ast.Module) -> set[str]:
 
 def test_imports_run_downward() -> None:
     wrong = []
-    for file, tree in modules():
+    for file, _, loaded in modules():
         own = file.split("/")[0].removesuffix(".py")
-        for name in set(imported(tree)) - type_only(tree):
+        for name in loaded:
             package, _, rest = name.partition(".")
             other = rest.split(".")[0]
             if package != "toolkit" or not other or other == own or (own, other) in SIDEWAYS:
@@ -88,16 +95,16 @@ def test_imports_run_downward() -> None:
 
 
 def test_statistics_import_nothing_of_the_toolkit() -> None:
-    for file, tree in modules():
+    for file, names, _ in modules():
         if file.startswith("stats/"):
-            ours = [name for name in imported(tree) if name.startswith("toolkit")]
+            ours = [name for name in names if name.startswith("toolkit")]
             assert [name for name in ours if not name.startswith("toolkit.stats")] == [], file
 
 
 @pytest.mark.parametrize("package", HEAVY)
 def test_heavy_packages_have_one_home(package: str) -> None:
-    for file, tree in modules():
-        if any(name.partition(".")[0] == package for name in set(imported(tree)) - type_only(tree)):
+    for file, _, loaded in modules():
+        if any(name.partition(".")[0] == package for name in loaded):
             assert any(file.startswith(home) for home in HEAVY[package]), f"toolkit/{file} imports {package}"
 
 
