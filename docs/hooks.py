@@ -16,7 +16,7 @@ from mkdocs.structure.pages import Page
 import toolkit
 
 ROOT = Path(__file__).parents[1]
-BESIDE = ("CONTRIBUTING.md", "experiments/**/*.md", "experiments/**/*.png", "experiments/**/*.svg")
+BESIDE = ("CONTRIBUTING.md", "CHANGELOG.md", "experiments/**/*.md", "experiments/**/*.png", "experiments/**/*.svg")
 _FENCED = re.compile(r"^([ ]*```.*?^[ ]*```[ ]*)$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\(([^()\s#:]+)((?:#[^()\s]*)?)\)")
 _NAMED = re.compile(r"(?<![`\[])`tk\.(\w+)(\([^`]*\))?`(?![`\]])")
