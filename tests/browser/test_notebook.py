@@ -31,7 +31,7 @@ def test_set_up_run_watch_and_stop(lab: Lab, watched: Watched) -> None:
 
     memory = cell(page, 5)
     memory.get_by_label("memory", exact=True).select_option("SlidingWindow")
-    expect(memory.get_by_label("store", exact=True)).to_have_count(0)  # a field of the policy that was there before
+    expect(memory.get_by_label("search", exact=True)).to_have_count(0)  # a field of the policy that was there before
     memory.get_by_label("k", exact=True).fill("none")
     expect(memory.get_by_role("alert").first).to_contain_text("must be a whole number but is 'none'")
     watched.shoot("forms-mistake")

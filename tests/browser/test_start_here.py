@@ -49,7 +49,7 @@ def test_the_whole_work_without_leaving_the_notebook(lab: Lab, watched: Watched)
     cell(page, ROLE).get_by_label("objective", exact=True).fill(OBJECTIVE)
     memory = cell(page, MEMORY)
     memory.get_by_label("memory", exact=True).select_option("SlidingWindow")
-    expect(memory.get_by_label("store", exact=True)).to_have_count(0)  # a field of the policy that was there before
+    expect(memory.get_by_label("search", exact=True)).to_have_count(0)  # a field of the policy that was there before
     memory.get_by_label("k", exact=True).fill("3")
     expect(memory).to_contain_text("k = 3, scope")
     expect(memory).to_contain_text("writes the block memory")
