@@ -23,7 +23,7 @@ from toolkit.streams.stream import Stream
 class Stepped(NamedTuple):
     """What a world gives for an action: Gymnasium's five.
 
-    Parameters
+    Attributes
     ----------
     observation
         What there is to see now.
