@@ -29,6 +29,11 @@ def prompt(page: Page, place: int) -> Locator:
     return cell(page, place).locator(".jp-InputPrompt")
 
 
+def count(page: Page, place: int) -> int:
+    """How many cells its kernel had run when this one was done."""
+    return int(prompt(page, place).inner_text().strip("[]:"))
+
+
 def run(page: Page, place: int) -> None:
     """Run a cell and wait until it is done. What a kernel was asked while it was being started may be lost: again."""
     for _ in range(5):

@@ -26,7 +26,7 @@ from errands import ROOT
 from granted import GIVEN, INSTEAD, OWN, RECORDED
 
 import toolkit as tk
-from toolkit.cli import _parser
+from toolkit.arguments import parser as commands_of_toolkit
 from toolkit.component import build
 
 FENCE = re.compile(r"(?:^<!-- not run: (.*?) *-->\n)?^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
@@ -176,7 +176,7 @@ def test_few_blocks_are_not_run_and_each_says_why() -> None:
 
 def unknown(call: list[str]) -> list[str]:
     """Commands and options in a call, or in a part of one, that ``toolkit`` does not have."""
-    parser, found = _parser(), []
+    parser, found = commands_of_toolkit(), []
     for word in call:
         inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
         if word.startswith("-"):
@@ -192,7 +192,7 @@ def unknown(call: list[str]) -> list[str]:
 def test_commands_of_a_page_exist(page: str) -> None:
     for block in HELD[page]:
         for call in commands(block.text) if block.language in ("", "sh") else ():
-            _parser().parse_args(call)
+            commands_of_toolkit().parse_args(call)
     text = (ROOT / page).read_text(encoding="utf-8")
     mentioned = [" ".join(told.split()) for told in re.findall(r"(?<!`)`(toolkit [^`]+)`(?!`)", text)]
     assert [call for told in mentioned for call in commands(told) if unknown(call)] == []
