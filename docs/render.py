@@ -62,7 +62,8 @@ def main() -> None:
     PAGES.mkdir(exist_ok=True)
     for notebook in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         if notebook.name.startswith(names):
-            with tempfile.TemporaryDirectory() as made:
+            # MLflow's follower may still write there when the notebook has come to its end
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as made:
                 folder = Path(made)
                 text = page(executed(notebook, folder), notebook.stem, folder)
             (PAGES / f"{notebook.stem}.html").write_text(text, encoding="utf-8")

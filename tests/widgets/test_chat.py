@@ -38,7 +38,7 @@ def test_what_is_said_and_judged_stands_there_after_a_restart(agent: LiveAgent, 
     agent.close()
     with tk.Agent.open("pet", ledger=ledger) as again:
         shown = again.chat().turns.children
-        assert [one.judged.value for one in shown] == ["right: two days", "👍 right"]
+        assert [one.judged.value for one in shown] == ["right: two days", "✓ right"]
         assert shown[0].said.value == turn.said.value
         assert [one.task.user for one in again.history()] == ["mara", "mara"]
         shown[0].good.click()  # on another day
@@ -135,7 +135,7 @@ def test_what_is_said_unprompted_is_marked_with_its_goal_and_judged_like_an_answ
         shown = again.chat().turns.children
         assert [one.goal for one in shown] == ["", "late, <b>"]
         assert shown[1].said.value == turn.said.value
-        assert shown[1].judged.value == "👍 right"
+        assert shown[1].judged.value == "✓ right"
 
 
 class _Clock(threading.Event):

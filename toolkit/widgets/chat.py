@@ -51,7 +51,7 @@ class Turn(ipywidgets.VBox):
     ) -> None:
         self._chat, self.id, self.goal = chat, seen.id, goal
         self.said = ipywidgets.HTML()
-        self.good = ipywidgets.Button(description="👍 right", tooltip="this was right", layout={"width": "6em"})
+        self.good = ipywidgets.Button(description="✓ right", tooltip="this was right", layout={"width": "6em"})
         self.right = ipywidgets.Text(description="right would be", layout={"width": "24em"}, style=_LABEL)
         self.judged = ipywidgets.HTML()
         self.good.on_click(lambda _: chat.heard(lambda: chat.judge(self, score=1.0)))
@@ -70,7 +70,7 @@ class Turn(ipywidgets.VBox):
     def show(self, feedback: Feedback | None) -> None:
         """Say what is known of the answer."""
         corrected = feedback is not None and feedback.correction is not None
-        told = "" if feedback is None else f"right: {feedback.correction}" if corrected else "👍 right"
+        told = "" if feedback is None else f"right: {feedback.correction}" if corrected else "✓ right"
         if feedback is not None and feedback.correction is None and feedback.score != 1:
             told = f"score {feedback.score:g}" if feedback.score is not None else feedback.text
         self.judged.value = escape(visible(told))
