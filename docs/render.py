@@ -7,6 +7,7 @@ The notebooks themselves are kept without outputs, and are not changed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import tempfile
@@ -21,6 +22,14 @@ PAGES = Path(__file__).parent / "notebooks"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 _VIEW = "application/vnd.jupyter.widget-view+json"  # lives by its kernel; what is shown instead stands beside it
 _HOUR = 3600
+_LAST = """
+import json as _json
+from ipywidgets.widgets.widget import _instances
+from toolkit.widgets.live import LiveStudy as _Live
+
+_shown = {name: view._repr_mimebundle_() for name, view in _instances.items() if isinstance(view, _Live)}
+print(_json.dumps({name: bundle[0]["text/html"] for name, bundle in _shown.items()}))
+"""
 _STYLE = """
 body { max-width: 62em; margin: 2em auto; padding: 0 1em; font: 16px/1.5 system-ui, sans-serif; color: #222; }
 pre { overflow-x: auto; font-size: 13px; line-height: 1.35; }
@@ -33,19 +42,27 @@ img, svg { max-width: 100%; }
 
 
 def executed(notebook: Path, folder: Path) -> nbformat.NotebookNode:
-    """The notebook with its outputs, run from top to bottom in a folder, its ledger there too."""
+    """The notebook with its outputs, run from top to bottom in a folder, its ledger there too.
+
+    What stands for a live view where there is no kernel was made when the view was first shown, when nothing had
+    happened: one more cell asks what it shows at the end.
+    """
     found = nbformat.read(notebook, as_version=4)
+    found.cells.append(nbformat.v4.new_code_cell(_LAST))
     os.environ["TOOLKIT_LEDGER"] = str(folder / "ledger")
     place = {"metadata": {"path": str(folder)}}
     nbclient.NotebookClient(found, timeout=_HOUR, kernel_name="python3", resources=place).execute()
+    last = json.loads("".join(output.text for output in found.cells.pop().outputs if output.get("name") == "stdout"))
+    for output in (output for cell in found.cells for output in cell.get("outputs", ())):
+        view = output.get("data", {}).pop(_VIEW, {}).get("model_id")
+        if view in last:
+            output.data["text/html"] = last[view]
+    found.metadata.pop("widgets", None)  # megabytes, of use to a kernel only
     return found
 
 
 def page(notebook: nbformat.NotebookNode, title: str, folder: Path) -> str:
     """A notebook as HTML; the folder that it ran in is left out of what it says."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            output.get("data", {}).pop(_VIEW, None)
     exporter = HTMLExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(notebook)
     told = f"<p>Made from <code>notebooks/{escape(title)}.ipynb</code>, run on the model that it names.</p>"
