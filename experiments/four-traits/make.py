@@ -59,10 +59,10 @@ def study() -> tk.Study:
     """Cases with hidden needs, unprompted ticks, customers who return, and a practice that changes half-way."""
     return tk.Study(
         "four-traits",
-        tk.DeskCases(tasks=24, ticks=6, turns=8, drift=1),
+        tk.DeskCases(tasks=8, ticks=4, turns=7, drift=1),
         arms=arms(),
         lm=tk.Embedded("qwen2.5-coder-0.5b", threads=1, reuse=64),
-        seeds=4,
+        seeds=3,
         deciding="likelihood",
         baseline="static",
         hypotheses=hypotheses(),

@@ -360,7 +360,7 @@ def thrifty() -> Iterator[LlamaEngine]:
 
 def anew(engine: LlamaEngine, request: Request) -> Any:
     """The answer of an engine that remembers no prompt."""
-    engine._server._held = []
+    engine._server.forget()
     return answers(engine, [request])
 
 
@@ -378,7 +378,7 @@ def test_pieces_that_are_kept_change_no_answer(thrifty: LlamaEngine) -> None:
         more = choice(text + " card", style="completion")
         weighed = thrifty.likelihoods(more)
         assert warm == anew(thrifty, asked), number
-        thrifty._server._held = []
+        thrifty._server.forget()
         assert thrifty.likelihoods(more) == weighed
 
 
@@ -393,6 +393,24 @@ def test_only_the_new_end_of_a_prompt_is_read(thrifty: LlamaEngine, monkeypatch:
     assert whole > 180
     assert rest <= 32 + 32 + 1  # what is shared of the last piece, the new end, one foreign token
     assert answers(thrifty, [ask(told + "Two?", answer="number")])[0][1] > 180  # and all of it is charged
+
+
+def test_choices_and_written_answers_keep_a_prompt_each(thrifty: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that thinks before it acts has two kinds of prompts, which take turns."""
+    thoughts, acts = "Think about the card that is lost. " * 20, "Act on the card that is lost. " * 20
+    turns = [
+        asked
+        for end in ("One?", "Two?", "Three?")
+        for asked in (ask(thoughts + end, answer="line"), choice(acts + end))
+    ]
+    cold = [anew(thrifty, asked) for asked in turns]
+    answers(thrifty, turns[:2])
+    read, send = [], thrifty._server.ask
+    monkeypatch.setattr(thrifty._server, "ask", lambda *what: read.append(send(*what)) or read[-1])
+    warm = [answers(thrifty, [asked]) for asked in turns[2:]]
+    assert warm == cold[2:]
+    begun = [each["timings"]["prompt_n"] for each in read if each.get("timings", {}).get("prompt_n", 0) > 2]
+    assert max(begun) < 80, "of 150 and more tokens"
 
 
 def test_a_slot_that_was_not_left_as_it_seems_is_read_from_its_beginning(thrifty: LlamaEngine) -> None:

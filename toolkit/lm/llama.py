@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _K = TypeVar("_K")
 _TOKENS = 512  # of an answer whose request names no limit
 _FIRST, _DEEPER = 1000, 200  # likeliest tokens listed with a prompt, and with an option's inner tokens
+_CHOSEN, _WRITTEN = 0, 1  # slots of llama.cpp: each keeps a prompt of its own
 _ALL = 10**7  # more than any vocabulary
 _CERTAIN = 1e6  # a bias that no logit outweighs
 _VISIBLE = r"[^\x00-\x20\x7f\u0085\u2028\u2029]"
@@ -150,7 +151,8 @@ class LlamaEngine:
     def _generate(self, request: Request, ask: Ask) -> Response:
         self._fits(len(ask.head), 1)
         room = min(ask.limit, self.context - len(ask.head))
-        answer = self._server.begin(ask.head, {**ask.sampling, **_form(request, ask), "n_predict": room})
+        body = {**ask.sampling, **_form(request, ask), "n_predict": room}
+        answer = self._server.begin(ask.head, body, _CHOSEN if ask.kind == "choice" else _WRITTEN)
         text, cut = str(answer["content"]).removeprefix(ask.lead), answer["stop_type"] == "limit"
         return responded(request, text, len(ask.head), int(answer["tokens_predicted"]), cut)
 
@@ -218,7 +220,7 @@ class LlamaEngine:
     def _prime(self, ask: Ask) -> None:
         """Take in the prompt but for its last token, which every later step takes in a batch of its own."""
         if ask.head[:-1]:
-            self._server.begin(ask.head[:-1], {"n_predict": 1, "temperature": 0})
+            self._server.begin(ask.head[:-1], {"n_predict": 1, "temperature": 0}, _CHOSEN)
 
     def _fork(self, ask: Ask, made: tuple[int, ...], ways: set[int]) -> dict[int, float]:
         """Log-probability of each way on from here, in the order of token ids."""
@@ -231,7 +233,7 @@ class LlamaEngine:
     def _step(self, prompt: Sequence[int], token: int, listed: int) -> dict[int, float]:
         """Log-probabilities of the ``listed`` likeliest next tokens and of ``token``."""
         for forced, many in ((token, listed), (self._plain, listed), (self._plain, _ALL)):
-            body = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "cache_prompt": True, "id_slot": 0}
+            body = {"prompt": list(prompt), "n_predict": 1, "temperature": 0, "cache_prompt": True, "id_slot": _CHOSEN}
             answer = self._server.ask("/completion", body | {"n_probs": many, "logit_bias": [[forced, _CERTAIN]]})
             # Nothing is reported on a token that is only a part of a character: it is then found in the list.
             for seen in answer.get("completion_probabilities", ()):

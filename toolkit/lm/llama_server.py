@@ -1,8 +1,8 @@
 """llama.cpp on this machine: a model file opened behind a loopback port, in a form whose arithmetic repeats to the bit.
 
-What makes it repeat: one slot, of whose prefix nothing is kept across prompts but whole pieces that were read as they
-would be read again, no flash attention (its sums depend on the number of threads from about 256 tokens on), and nothing
-that tunes itself to the machine's memory.
+What makes it repeat: one request at a time, in a slot of whose prefix nothing is kept across prompts but whole pieces
+that were read as they would be read again, no flash attention (its sums depend on the number of threads from about 256
+tokens on), and nothing that tunes itself to the machine's memory.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from toolkit.errors import SpecError, ToolkitError
 if TYPE_CHECKING:
     from dspy.lm15 import Request
 
+_SLOTS = 2  # an agent's actions and its thoughts take turns, and each begin as the one before of their kind
 _WAIT = 3600  # seconds: a long prompt on a busy machine takes minutes, and a dead server closes its socket at once
 _MARK = "\ue000{}\ue001"  # private use: no chat template writes it, and user text is put in only after the cut
 _MARKS = re.compile("\ue000([0-9]+)\ue001")
@@ -73,7 +74,8 @@ class LlamaServer:
     threads
         See `threads_for`.
     reuse
-        Tokens in a piece of a prompt; pieces that a prompt has in common with the one before are kept. None = none.
+        Tokens in a piece of a prompt; pieces that a prompt has in common with the one before in its slot are kept.
+        None = none, and one slot.
     """
 
     def __init__(self, path: Path, context: int, threads: int, reuse: int | None = None) -> None:
@@ -82,7 +84,8 @@ class LlamaServer:
             raise SpecError([f"context: at least 1 token, got {context}"])
         self._key = secrets.token_hex(16)  # the port is open to every user of the machine
         self._server: Any = _start(path, context, threads_for(threads), self._key, reuse)
-        self._piece, self._held = reuse, list[int]()
+        self._piece = reuse
+        self.forget()
         self._address = urlsplit(self._server.listening_address).netloc
         self._connection: http.client.HTTPConnection | None = None
         self._process = os.getpid()
@@ -125,7 +128,7 @@ class LlamaServer:
             raise _error(status, answer)
         return dict(answer)
 
-    def begin(self, prompt: list[int], body: dict[str, Any]) -> dict[str, Any]:
+    def begin(self, prompt: list[int], body: dict[str, Any], slot: int) -> dict[str, Any]:
         """Have a prompt read that no step of this decision has read yet, and return the answer to it.
 
         Raises
@@ -133,21 +136,26 @@ class LlamaServer:
         dspy.lm15.LM15Error
             As of `ask`.
         """
-        kept, slot = self._cut(prompt), {"prompt": prompt, "id_slot": 0}
-        answer = self.ask("/completion", {**body, **slot, "cache_prompt": kept > 0})
+        slot %= len(self._held)
+        kept, where = self._cut(prompt, slot), {"prompt": prompt, "id_slot": slot}
+        answer = self.ask("/completion", {**body, **where, "cache_prompt": kept > 0})
         if kept and answer["timings"]["prompt_n"] != len(prompt) - kept:  # the slot was not as it was left
-            answer = self.ask("/completion", {**body, **slot, "cache_prompt": False})
-        self._held = prompt
+            answer = self.ask("/completion", {**body, **where, "cache_prompt": False})
+        self._held[slot] = prompt
         return answer
 
-    def _cut(self, prompt: list[int]) -> int:
+    def forget(self) -> None:
+        """Keep nothing of the prompts that were read so far."""
+        self._held: list[list[int]] = [[] for _ in range(_SLOTS if self._piece else 1)]
+
+    def _cut(self, prompt: list[int], slot: int) -> int:
         """Leave in the slot the whole pieces that ``prompt`` begins with; how many tokens that are.
 
         llama.cpp keeps all that two prompts have in common, and reads on from there: in pieces that begin elsewhere
         than they do without a prompt before, so that sums differ in their last bits. One foreign token at the end of
         the pieces makes it forget the rest. At least one token is left to be read.
         """
-        held, self._held = self._held, []
+        held, self._held[slot] = self._held[slot], []
         if not self._piece:
             return 0
         shared = next((place for place, two in enumerate(zip(held, prompt, strict=False)) if two[0] != two[1]), None)
@@ -156,7 +164,7 @@ class LlamaServer:
         if kept:
             foreign = int(prompt[kept] == 0)  # any token but the one that follows
             body = {"prompt": [*prompt[:kept], foreign], "n_predict": 1, "temperature": 0}
-            self.ask("/completion", {**body, "cache_prompt": True, "id_slot": 0})
+            self.ask("/completion", {**body, "cache_prompt": True, "id_slot": slot})
         return kept
 
     def tokens(self, text: str, *, special: bool = False, parse: bool = False) -> list[int]:
@@ -231,7 +239,8 @@ def _start(path: Path, context: int, threads: int, key: str, reuse: int | None) 
     xllamacpp = _library()
     wanted = xllamacpp.CommonParams()
     wanted.model.path = str(path)
-    wanted.n_ctx, wanted.n_parallel, wanted.verbosity = context, 1, -1
+    slots = _SLOTS if reuse else 1
+    wanted.n_ctx, wanted.n_parallel, wanted.kv_unified, wanted.verbosity = context * slots, slots, False, -1
     if reuse:
         wanted.n_batch = wanted.n_ubatch = reuse
     wanted.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
