@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cells import add, cell, opened, run
 from playwright.sync_api import expect
 from shown import client, free_port, served
 
@@ -17,7 +18,12 @@ from toolkit.streams.desk import Desk
 from toolkit.traits.memory import Retrieval
 
 if TYPE_CHECKING:
-    from conftest import Watched
+    from conftest import Lab, Watched
+
+RUN = (
+    'study = tk.Study("embedded", tk.Desk(tasks=6), lm=tk.Scripted(), arms=[tk.Arm.static(), '
+    'tk.Arm("memory", memory=tk.Retrieval())], seeds=1, tracking="ledger"); study.run(); study.tracking.wait(300)'
+)
 
 
 @pytest.mark.usefixtures("own")
@@ -43,3 +49,27 @@ def test_a_study_is_found_and_read(ledger: Ledger, watched: Watched) -> None:
         watched.shoot("mlflow-trace")
     # MLflow's own pages ask their server for a few things that it does not have; that nothing leaves is what matters.
     watched.errors.clear()
+
+
+def test_a_notebook_embeds_the_page_of_the_run_and_an_episode_as_mlflow_draws_it(lab: Lab, watched: Watched) -> None:
+    """In a real JupyterLab, while ``toolkit ui`` serves the same ledger."""
+    page, ledger = watched.page, Ledger(lab.folder.parent / "ledger")
+    with served(ledger, free_port()):
+        opened(page, lab.address("01_first_study.ipynb"))
+        run(page, 2)  # import toolkit as tk
+        made = add(page, 2, RUN)
+        run(page, made)
+        view = add(page, made, "study.mlflow()")
+        run(page, view)
+        whole = cell(page, view).frame_locator("iframe").first
+        for text in ("embedded", "Model metrics"):
+            expect(whole.get_by_text(text, exact=True).first).to_be_visible()
+        cell(page, view).scroll_into_view_if_needed()
+        watched.shoot("mlflow-embedded")
+        drawn = cell(page, view).get_by_text("as MLflow draws it").first
+        drawn.click()
+        trace = cell(page, view).frame_locator("iframe[title^='MLflow: a trace']").first
+        expect(trace.get_by_text("decide").first).to_be_visible()
+        drawn.scroll_into_view_if_needed()
+        watched.shoot("mlflow-embedded-trace")
+    watched.errors.clear()  # as above
