@@ -61,6 +61,11 @@ def test_what_goes_wrong_is_shown_and_no_answer_is_no_turn_to_judge(agent: LiveA
         chat.send("one", "two")
 
 
+def test_without_a_kernel_it_is_named(agent: LiveAgent) -> None:
+    agent.answer("hello")
+    assert repr(agent.chat()) == "Chat with 'pet', turns so far: 1"
+
+
 def test_a_long_past_is_cut(agent: LiveAgent) -> None:
     for number in range(23):
         agent.answer(f"number {number}")

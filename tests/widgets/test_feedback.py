@@ -155,6 +155,7 @@ def test_texts_are_shown_as_they_are_and_free_answers_take_free_corrections(pane
     assert "&lt;b&gt;x" in panel.shown.value
     assert "&lt;i&gt;y" in panel.shown.value
     assert [one.layout.display for one in panel.grades] == [""] * 5 + ["none"] * 2
+    assert repr(panel) == "FeedbackPanel: an answer waits to be judged"
     panel.right.value = " z "
     thread.join(300)
     assert told == ['{"correction": "z", "score": 0.0}']

@@ -174,6 +174,9 @@ class Chat(ipywidgets.VBox):
             self.timer.observe(self._timed, "value")
         return ipywidgets.HBox([self.happens, self.passes, *([self.timer] if self.timer else []), self.cost])
 
+    def __repr__(self) -> str:
+        return f"Chat with {visible(self.agent.name)!r}, turns so far: {len(self.agent.history())}"
+
     @property
     def rival(self) -> str:
         """The name of the other arm; empty where there is none."""

@@ -52,6 +52,10 @@ class FeedbackPanel(ipywidgets.VBox):
         self.show()
         ROOM.attach(self.show)
 
+    def __repr__(self) -> str:
+        waits = "nothing to judge at the moment" if self.question is None else "an answer waits to be judged"
+        return f"FeedbackPanel: {waits}"
+
     def grade(self, grade: int) -> None:
         """Grade the answer, from 1 to as many grades as the study has.
 
