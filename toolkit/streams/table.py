@@ -274,7 +274,7 @@ class Table(Stream):
         text = sheet.text(place, row, self.time)
         sort, value = _moment(text)
         if not sort:
-            sheet.note(place, self.time, f"a time must be a number or an ISO date but is {text!r:.60}")
+            sheet.note(place, self.time, f"a time must be a number or an ISO date (2026-03-02) but is {text!r:.60}")
             return value
         other = "date" if sort == "number" else "number"
         first = sheet.seen.get(("time", other), place)
@@ -316,7 +316,10 @@ def _check_options(sheet: Sheet, place: int, column: str, options: Sequence[str]
 
 def _other_delimiter(columns: Sequence[str]) -> str:
     other = next((mark for mark in (";", "\t", ",", "|") if len(columns) == 1 and mark in columns[0]), "")
-    return f"; the cells seem to be parted by {other!r}: .csv wants commas and .tsv tabs" if other else ""
+    if not other:
+        return ""
+    frame = f"or give the frame pandas.read_csv(path, sep={other!r})"
+    return f"; the cells seem to be parted by {other!r}: .csv wants commas and .tsv tabs, {frame}"
 
 
 def _field(column: str) -> str:
