@@ -22,6 +22,8 @@ PAGES = Path(__file__).parent / "notebooks"
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 _VIEW = "application/vnd.jupyter.widget-view+json"  # lives by its kernel; what is shown instead stands beside it
 _HOUR = 3600
+_COPY = re.compile(r'(href=")([^":/]+)\.ipynb(["#])')
+_PAGE = re.compile(r'(href="\.\./)docs/([^":]+)\.md(["#])')
 _LAST = """
 import json as _json
 from ipywidgets.widgets.widget import _instances
@@ -62,9 +64,13 @@ def executed(notebook: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def page(notebook: nbformat.NotebookNode, title: str, folder: Path) -> str:
-    """A notebook as HTML; the folder that it ran in is left out of what it says."""
+    """A notebook as HTML; the folder that it ran in is left out of what it says.
+
+    Its links lead where a reader of the site is: to the other copies and to pages.
+    """
     exporter = HTMLExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(notebook)
+    body = _PAGE.sub(r"\1\2.html\3", _COPY.sub(r"\1\2.html\3", body))
     told = f"<p>Made from <code>notebooks/{escape(title)}.ipynb</code>, run on the model that it names.</p>"
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     whole = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{told}\n{body}</body></html>\n'
