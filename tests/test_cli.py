@@ -141,3 +141,16 @@ def test_counts_are_checked(folder: Path, bad: str, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         main(["run", str(folder), "--seeds", bad])
     assert "must be an integer of at least 1" in capsys.readouterr().err
+
+
+def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    import tomllib
+
+    import toolkit
+
+    project = Path(__file__).parents[1] / "pyproject.toml"
+    told = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"toolkit {told}\n")
+    assert toolkit.__version__ == told

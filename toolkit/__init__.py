@@ -264,6 +264,10 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _FOLDERS:
         return importlib.import_module(f"{__name__}.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("adaptive-agents-toolkit")
     import difflib
 
     close = difflib.get_close_matches(name, __all__, n=1)

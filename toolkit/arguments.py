@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,16 @@ _TRACKING = "MLflow's tracking server or database (default: $TOOLKIT_TRACKING, e
 _Added = Callable[..., argparse.ArgumentParser]  # adds a command, and gives its parser
 
 
+class _Version(argparse.Action):
+    """argparse's own wants the version beforehand; looking it up would slow down every command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import toolkit
+
+        sys.stdout.write(f"{parser.prog} {toolkit.__version__}\n")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """All commands; what is parsed names its ``command``, and that of ``toolkit lm`` its ``action``."""
     made = argparse.ArgumentParser(
@@ -32,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    made.add_argument("--version", action=_Version, nargs=0, help="say which version this is, and end")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def on_a_ledger(name: str, **told: Any) -> argparse.ArgumentParser:
