@@ -1,6 +1,6 @@
-"""Write the tables of an experiment's README.md from the tapes beside it: ``python experiments/tables.py memory``.
+"""Write tables and figures of an experiment's README.md from its tapes: ``python experiments/tables.py memory``.
 
-With ``--check`` nothing is written, and it ends with 1 where README.md says anything else. No model is asked.
+With ``--check`` nothing is written, and it ends with 1 where a table or a figure is another. No model is asked.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from toolkit.ledger.store import Ledger
 from toolkit.lm.training import Trained
 
 HERE = Path(__file__).parent
+_FIGURE = re.compile(r"\]\((?P<folder>(?:[a-z0-9-]+/)?)differences\.svg\)")
 _PLACE = re.compile(r"(<!-- (?P<tape>[a-z0-9-]+): (?P<table>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -41,6 +42,7 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "rules": lambda: _rules(study, ledger),
         "training": lambda: _training(study, ledger),
         "turns": lambda: _turns(study, ledger),
+        "answers": lambda: _answers(study, ledger),
     }
     return made[kind]()
 
@@ -125,6 +127,22 @@ def _turns(study: str, ledger: Ledger) -> str:
     return str(tk.compare(rows, baseline="self-stream-icl", seed="seed"))
 
 
+_ANSWERS = """
+    WITH given AS (
+        SELECT arm, seed, answer, count(*) AS n FROM episodes WHERE study = $1 AND phase = 'stream' GROUP BY ALL
+    )
+    SELECT arm, seed, count(*) AS kinds, max(n) / sum(n) AS share FROM given GROUP BY arm, seed ORDER BY arm, seed
+"""
+
+
+def _answers(study: str, ledger: Ledger) -> str:
+    """Of each arm, order by order: how many different answers it gave, and the share of its commonest."""
+    lines = [["arm", "different answers", "share of the commonest"]]
+    for arm, found in ledger.sql(_ANSWERS, study).groupby("arm"):
+        lines.append([str(arm), ", ".join(map(str, found.kinds)), ", ".join(f"{share:.2f}" for share in found.share)])
+    return _columns(lines)
+
+
 def _columns(lines: Sequence[Sequence[str]]) -> str:
     """Cells under one another."""
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
@@ -181,12 +199,14 @@ def _recovery(study: str, ledger: Ledger) -> str:
 
 
 def tables(experiment: Path, text: str) -> Iterator[tuple[str, str, str]]:
-    """Every place for a table in a text: the tape, the table, and what the tape has for it."""
+    """Every place for a table in a text whose tape is there: the tape, the table, and what the tape has for it."""
     wanted = [(place["tape"], place["table"]) for place in _PLACE.finditer(text)]
     for tape in dict.fromkeys(tape for tape, _ in wanted):
+        own = experiment / tape if (experiment / tape).is_dir() else experiment  # one study, or several
+        if not (own / "tape.zip").exists():
+            continue
         with tempfile.TemporaryDirectory() as folder:
             ledger = Ledger(folder)
-            own = experiment / tape if (experiment / tape).is_dir() else experiment  # one study, or several
             archive = read_archive(own / "tape.zip")
             unpack(archive, ledger)
             for kind in [kind for other, kind in wanted if other == tape]:
@@ -194,23 +214,33 @@ def tables(experiment: Path, text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def filled(experiment: Path, text: str) -> str:
-    """The text with every table as the tapes have it."""
-    found = {(tape, kind): made for tape, kind, made in tables(experiment, text)}
-    return _PLACE.sub(lambda at: f"{at[1]}```\n{found[at['tape'], at['table']]}\n```\n{at[4]}", text)
+    """The text with every table as the tapes have it; in the place of one whose tape is not there, that it is not."""
+    found = {(tape, kind): f"```\n{made}\n```" for tape, kind, made in tables(experiment, text)}
+    return _PLACE.sub(lambda at: f"{at[1]}{found.get((at['tape'], at['table']), 'Not run yet.')}\n{at[4]}", text)
+
+
+def figures(experiment: Path, text: str) -> Iterator[tuple[Path, bytes]]:
+    """Every figure of differences that a text shows: its file, and what the tape beside it has."""
+    for place in _FIGURE.finditer(text):
+        own = experiment / place["folder"]
+        yield own / "differences.svg", read_archive(own / "tape.zip").members["figures/differences.svg"]
 
 
 def main() -> int:
-    """Write the tables, or say whether they are right."""
+    """Write the tables and figures, or say whether they are right."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("experiment", help="its folder beside this file")
     parser.add_argument("--check", action="store_true", help="write nothing; 1 where a table differs")
     asked = parser.parse_args()
     readme = HERE / asked.experiment / "README.md"
     before = readme.read_text(encoding="utf-8")
-    after = filled(readme.parent, before)
-    if not asked.check:
-        readme.write_text(after, encoding="utf-8")
-    return int(asked.check and after != before)
+    after, drawn = filled(readme.parent, before), dict(figures(readme.parent, before))
+    if asked.check:
+        return int(after != before or any(not one.exists() or one.read_bytes() != made for one, made in drawn.items()))
+    readme.write_text(after, encoding="utf-8")
+    for one, made in drawn.items():
+        one.write_bytes(made)
+    return 0
 
 
 if __name__ == "__main__":

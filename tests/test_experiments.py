@@ -42,7 +42,13 @@ def findings() -> ModuleType:
 
 @pytest.mark.parametrize(
     ("experiment", "number", "figure"),
-    [("memory", 8, "0.407"), ("learning", 6, "0.198"), ("goals", 4, "0.185"), ("roles", 10, "0.975")],
+    [
+        ("memory", 8, "0.407"),
+        ("learning", 6, "0.198"),
+        ("goals", 4, "0.185"),
+        ("roles", 10, "0.975"),
+        ("streambench-style", 3, "-0.542"),
+    ],
 )
 def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     tables: ModuleType, experiment: str, number: int, figure: str
@@ -52,6 +58,9 @@ def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     assert len(list(tables.tables(folder, text))) == number
     assert tables.filled(folder, text) == text
     assert tables.filled(folder, text.replace(figure, "0.999")) == text, "a figure that nobody ran would be found"
+    drawn = dict(tables.figures(folder, text))
+    assert drawn
+    assert [str(file) for file, made in drawn.items() if file.read_bytes() != made] == []
 
 
 def test_findings_are_those_of_the_tapes(findings: ModuleType) -> None:
