@@ -14,9 +14,11 @@ import pytest
 from toolkit.agents.arm import Arm
 from toolkit.component import read_toml
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.pack import replay_archive
 from toolkit.lm.model import model
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+SMALL = 1_500_000  # bytes of a tape that is replayed each time; larger ones are left to "make validate"
 STREAMBENCH = ("banking77", "banking77-qwen")
 
 
@@ -61,6 +63,20 @@ def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     drawn = dict(tables.figures(folder, text))
     assert drawn
     assert [str(file) for file, made in drawn.items() if file.read_bytes() != made] == []
+
+
+def tapes() -> list[object]:
+    found = sorted(EXPERIMENTS.rglob("tape.zip"))
+    marks = {tape: [pytest.mark.validate] if tape.stat().st_size > SMALL else [] for tape in found}
+    return [pytest.param(tape, id=tape.parent.relative_to(EXPERIMENTS).as_posix(), marks=marks[tape]) for tape in found]
+
+
+@pytest.mark.parametrize("tape", tapes())
+def test_a_tape_replays_to_the_bit_without_any_model(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    done = replay_archive(tape, trust_code=True)  # code of one's own is that of this repository
+    assert done.identical, done
+    assert done.episodes > 0
 
 
 def test_findings_are_those_of_the_tapes(findings: ModuleType) -> None:
