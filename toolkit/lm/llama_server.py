@@ -240,7 +240,7 @@ def _start(path: Path, context: int, threads: int, key: str, reuse: int | None) 
     wanted = xllamacpp.CommonParams()
     wanted.model.path = str(path)
     slots = _SLOTS if reuse else 1
-    wanted.n_ctx, wanted.n_parallel, wanted.kv_unified, wanted.verbosity = context * slots, slots, False, -1
+    wanted.n_ctx, wanted.n_parallel, wanted.verbosity = context * slots, slots, -1
     if reuse:
         wanted.n_batch = wanted.n_ubatch = reuse
     wanted.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
