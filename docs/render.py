@@ -63,6 +63,12 @@ def executed(notebook: Path, folder: Path) -> nbformat.NotebookNode:
     return found
 
 
+def once(body: str) -> str:
+    """The same without style sheets that stood before: every view brings its own, since it may be the only one."""
+    parts = re.split(r"(<style>.*?</style>)", body, flags=re.DOTALL)
+    return "".join(part for place, part in enumerate(parts) if place % 2 == 0 or part not in parts[:place])
+
+
 def page(notebook: nbformat.NotebookNode, title: str, folder: Path) -> str:
     """A notebook as HTML; the folder that it ran in is left out of what it says.
 
@@ -70,7 +76,7 @@ def page(notebook: nbformat.NotebookNode, title: str, folder: Path) -> str:
     """
     exporter = HTMLExporter(template_name="basic")
     body, _ = exporter.from_notebook_node(notebook)
-    body = _PAGE.sub(r"\1\2.html\3", _COPY.sub(r"\1\2.html\3", body))
+    body = once(_PAGE.sub(r"\1\2.html\3", _COPY.sub(r"\1\2.html\3", body)))
     told = f"<p>Made from <code>notebooks/{escape(title)}.ipynb</code>, run on the model that it names.</p>"
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     whole = f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body>{told}\n{body}</body></html>\n'
