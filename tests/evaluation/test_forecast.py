@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from toolkit.evaluation.hypotheses import Hypothesis
 from toolkit.evaluation.rehearsal import LONGEST, rehearse
 from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
+from toolkit.records import Memory, Task
 from toolkit.stats import binary_prior, detectable_effect, variance_components
 from toolkit.traits.learning import FixedExamples
 from toolkit.traits.memory import FullContext, Retrieval, Shuffled
@@ -180,6 +181,26 @@ def test_another_model_is_no_pilot_and_another_build_is_told(study: Make) -> Non
     assert "prompts of" in row(study(*ARMS[:2], seeds=6).plan(), "static").source
     same_name = study(*ARMS[:2], seeds=6, lm=Priced(p=0.4)).plan()
     assert row(same_name, "static").source == "2 runs of study 'pilot' (another build of the model)"
+
+
+class Brittle(Retrieval):
+    """A memory that breaks at the third task."""
+
+    def read(self, task: Task) -> Sequence[Memory]:
+        if len(self.kept) == 2:
+            raise ZeroDivisionError("brittle")
+        return super().read(task)
+
+
+def test_a_run_that_failed_is_no_pilot(study: Make) -> None:
+    arms = (Arm.static(), Arm("memory", memory=Brittle(k=3)))
+    broken = study(*arms, seeds=2)
+    assert {record.status for record in broken.run() if record.arm == "memory"} == {"failed"}
+    assert set(broken.episodes().arm) == {"static", "memory"}, "what it did before is recorded"
+    plan = study(*arms, seeds=4).plan()
+    assert "of this study" in row(plan, "static").source
+    assert "of this study" not in row(plan, "memory").source
+    assert "no pilot" in contrast(plan, "memory").parts.source
 
 
 def test_variances_come_from_the_pilot(study: Make) -> None:

@@ -41,8 +41,11 @@ class Pilot:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """Its episodes."""
-        return scores(self.study.ledger, self.name, self.planned)[0]
+        """Its episodes, but for those of runs that failed: what breaks off early does not tell what a task costs."""
+        ledger = self.study.ledger
+        failed = ledger.sql("SELECT run FROM runs WHERE study = $1 AND status = 'failed'", self.name).run
+        found = scores(ledger, self.name, self.planned)[0]
+        return found[~found.run.isin(failed)]
 
     def arm(self, arm: Arm) -> str:
         """What it calls an arm that does the same on the same model, or one of the same name; empty if it has none."""
