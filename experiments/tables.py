@@ -42,6 +42,7 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "rules": lambda: _rules(study, ledger),
         "training": lambda: _training(study, ledger),
         "turns": lambda: _turns(study, ledger),
+        "sham": lambda: str(tk.compare(study, baseline="shuffled", ledger=ledger).contrast("memory")),
         "answers": lambda: _answers(study, ledger),
     }
     return made[kind]()

@@ -45,6 +45,7 @@ def findings() -> ModuleType:
 @pytest.mark.parametrize(
     ("experiment", "number", "figure"),
     [
+        ("first-study", 2, "0.440"),
         ("memory", 8, "0.407"),
         ("learning", 6, "0.198"),
         ("goals", 4, "0.185"),
