@@ -35,7 +35,7 @@ FIGURES = {HERE.parent / "docs" / "findings.svg": 0, HERE.parent / "docs" / "fin
 """Where the figures stand, and how many comparisons of each trait they show; 0 = all."""
 TRAITS = ("memory", "goals", "role", "learning")
 MOST = 10_000_000  # bytes of a tape that the repository takes
-_TABLE = re.compile(r"(<!-- (?P<kind>findings|study): (?P<which>[a-z/-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- (?P<kind>findings|study|effects): (?P<which>[a-z/-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _NUMBER = re.compile(r"(<!-- (?P<tape>\S+) (?P<arm>\S+) - (?P<against>\S+): (?P<what>[a-z]+) -->)[^<]*(<!-- -->)")
 _HEAD = ("stream", "model", "policy", "against", "difference, 95 % interval", "tokens", "orders", "shown")
 
@@ -145,7 +145,7 @@ def _markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 def filled(text: str) -> str:
     """A page with every table and number as the tapes have it."""
-    kinds = {"findings": table, "study": study}
+    kinds = {"findings": table, "study": study, "effects": effects}
     made = _TABLE.sub(lambda at: f"{at[1]}{kinds[at['kind']](at['which'])}\n{at[4]}", text)
     return _NUMBER.sub(lambda at: f"{at[1]}{_number(at)}{at[6]}", made)
 
@@ -160,10 +160,20 @@ def _number(at: re.Match[str]) -> str:
 
 def study(name: str) -> str:
     """The table of a packed study, as the toolkit prints it, without the notes below it."""
+    return _bare(name, lambda packed, ledger: str(tk.compare(packed, ledger=ledger)))
+
+
+def effects(name: str) -> str:
+    """What each trait was worth over the combinations of a packed study, without the notes below it."""
+    return _bare(name, lambda packed, ledger: str(tk.main_effects(packed, ledger=ledger)))
+
+
+def _bare(name: str, told: Callable[[str, Ledger], str]) -> str:
+    """The table of what is printed of a packed study: up to the first empty line."""
     with tempfile.TemporaryDirectory() as folder:
         ledger, packed = Ledger(folder), read_archive(HERE / name / "tape.zip")
         unpack(packed, ledger)
-        head, _, *rows = str(tk.compare(packed.study, ledger=ledger)).partition("\n\n")[0].splitlines()
+        head, _, *rows = told(packed.study, ledger).partition("\n\n")[0].splitlines()
         return "\n".join(["```", head, *rows, "```"])
 
 
