@@ -51,6 +51,7 @@ def findings() -> ModuleType:
         ("goals", 4, "0.185"),
         ("roles", 10, "0.975"),
         ("streambench-style", 6, "-0.542"),
+        ("four-traits", 3, "0.196"),
     ],
 )
 def test_the_tables_of_an_experiment_are_those_of_its_tapes(
