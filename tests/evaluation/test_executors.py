@@ -18,7 +18,7 @@ from toolkit.agents.arm import Arm
 from toolkit.errors import MissingExtra, SpecError
 from toolkit.evaluation.budget import Budget
 from toolkit.evaluation.executors import _client as own_cluster
-from toolkit.evaluation.run import carry_out
+from toolkit.evaluation.run import carry_out, give_up
 from toolkit.evaluation.study import Study
 from toolkit.ledger.follow import Glimpse, following
 from toolkit.ledger.store import Ledger
@@ -217,6 +217,13 @@ def test_a_run_that_kills_the_workers_of_a_cluster_fails(ledger: Ledger, marks: 
     assert by_arm["static-call"].status == "finished"
     assert by_arm["m"].status == "failed"
     assert "the workers that carried it out died" in by_arm["m"].error
+
+
+def test_a_run_that_finished_before_its_worker_died_has_not_failed(ledger: Ledger) -> None:
+    made = finish(mortal_study(ledger))
+    run, record = made.runs[0], made.records()[0]
+    assert give_up(run, made.folder, Budget(), "its worker died on the way home") == record
+    assert made.records()[0] == record
 
 
 def test_no_other_program_of_this_machine_may_speak_to_a_studys_own_cluster() -> None:

@@ -172,9 +172,14 @@ def _carry_out(run: Run, study: Path, on_episode: Callable[[Episode], None] | No
 
 
 def give_up(run: Run, study: Path, budget: Budget, why: str) -> RunRecord:
-    """Note that a run failed whose workers died of it; what it recorded stays."""
+    """Note that a run failed whose workers died of it; what it recorded stays.
+
+    A run that had come to its end when its worker died has not failed: it is returned as it is.
+    """
     with held(study / "locks" / run.folder):
         known = Ledger(study.parents[1]).record(study / "runs" / run.folder) or record_of(run)
+        if known.status == "finished":
+            return known
         record = replace(known, status="failed", error=why)
         RunFolder(study / "runs" / run.folder, record).note(record)
         purse(study, budget, run, lambda: None).close()
