@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from errands import Errands, finish
+from halls import Nights
 
 from toolkit.agents.arm import Arm, floors
 from toolkit.agents.decider import Decider
@@ -22,8 +23,10 @@ from toolkit.evaluation.study import Study
 from toolkit.lm.scripted import Scripted
 from toolkit.records import Memory, Task
 from toolkit.stats import binary_prior, detectable_effect, variance_components
+from toolkit.traits.goals import ReAct
 from toolkit.traits.learning import FixedExamples
 from toolkit.traits.memory import FullContext, Retrieval, Shuffled
+from toolkit.traits.role import Role
 
 Make = Callable[..., Study]
 ARMS = (Arm.static(), Arm("memory", memory=Retrieval(k=3)), Arm("all", memory=FullContext()))
@@ -309,6 +312,15 @@ def test_arms_that_no_order_changes_are_named(study: Make) -> None:
     told = " ".join(study(*ARMS[:2], few, seeds=6, lm=Cold()).plan().warnings)
     assert "few-shot and static answer alike in every order" in told
     assert "alike" not in " ".join(study(*ARMS[:2], few, seeds=6).plan().warnings)  # a warm model draws
+
+
+def test_a_role_whose_tools_leave_out_those_of_a_solution_is_named(study: Make) -> None:
+    deaf = Arm("deaf", role=Role("Porter", tools=("who",)), goals=ReAct(ticks=True))
+    able = Arm("able", role=Role("Porter", tools=("ring", "who")), goals=ReAct(ticks=True))
+    told = study(Arm.static(), deaf, able, seeds=6, stream=Nights(tasks=4)).plan().warnings
+    (barred,) = [one for one in told if "may not act" in one]
+    assert barred.startswith("deaf: the role may not act as the solution does in 4 of 4 tasks of nights")
+    assert 'ring {"floor": ' in barred
 
 
 # What is refused; running it is not.

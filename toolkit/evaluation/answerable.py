@@ -10,6 +10,7 @@ from toolkit.agents.arm import Arm
 from toolkit.agents.decider import MostFrequent, NearestNeighbour, RandomChoice, Wrapped
 from toolkit.component import Component, is_shipped
 from toolkit.evaluation.design import Run
+from toolkit.moves import actions_of
 from toolkit.stats import sign_flip_limit
 from toolkit.streams.channels import (
     Adversarial,
@@ -22,6 +23,7 @@ from toolkit.streams.channels import (
 )
 from toolkit.streams.stream import Stream, sessions
 from toolkit.traits.memory import PermutedLabels, Shuffled
+from toolkit.traits.role import RolePolicy
 
 if TYPE_CHECKING:
     from toolkit.evaluation.study import Study
@@ -80,8 +82,34 @@ def warnings(study: Study, runs: Sequence[Run], level: float) -> Iterator[str]:
             f"{others} and {study.baseline} answer alike in every order: more seeds show no more of their difference, "
             "more tasks do"
         )
+    for stream in study.streams:
+        yield from _barred(study, stream)
     if len(study.streams) > 1:
         yield "several streams: what can be detected is told for the one with the fewest sessions, taken by itself"
+
+
+def _barred(study: Study, stream: Stream) -> Iterator[str]:
+    """Roles that may not take the way by which a world's oracle reaches its goal."""
+    if not stream.plays:
+        return
+    ways = [(task.id, actions_of(key.answers[0])) for task, key in stream.pairs() if key.answers]
+    for role, arms in _by_role(study).items():
+        shut = {task: one for task, way in ways for one in reversed(way) if not role.allows(one)}
+        if shut:
+            task, action = next(iter(shut.items()))
+            yield (
+                f"{', '.join(arms)}: the role may not act as the solution does in {len(shut)} of {len(ways)} tasks of "
+                f"{stream.label} ({task}: {action}): its score is that of its grant, not of its text; add to Role.tools"
+            )
+
+
+def _by_role(study: Study) -> dict[RolePolicy, list[str]]:
+    """Names of the arms that have each role; floors and ceiling decide without it."""
+    found: dict[RolePolicy, list[str]] = {}
+    for arm in study.arms:
+        if arm.decider.uses_model:
+            found.setdefault(arm.role, []).append(arm.name)
+    return found
 
 
 def overspent(study: Study, spent: dict[str, float]) -> Iterator[str]:
