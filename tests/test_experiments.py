@@ -19,7 +19,7 @@ from toolkit.lm.model import model
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 SMALL = 1_500_000  # bytes of a tape that is replayed each time; larger ones are left to "make validate"
-STREAMBENCH = ("banking77", "banking77-qwen")
+STREAMBENCH = ("banking77", "banking77-qwen", "banking77-qwen-1.5b")
 
 
 def script(name: str) -> ModuleType:
@@ -143,14 +143,19 @@ def test_a_tape_that_was_touched_is_not_taken_in(findings: ModuleType, empty: Pa
     assert findings.cells() == ()
 
 
-def test_the_streambench_studies_differ_in_their_model_alone() -> None:
+def test_the_streambench_studies_differ_in_their_models_alone() -> None:
     """Their arms are asked in one layout, as models that take turns must be, and their claims were set down alike."""
-    small, large = (read_toml(EXPERIMENTS / "streambench-style" / name / "study.toml") for name in STREAMBENCH)
-    both = [{one["name"]: Arm.from_config(one) for one in table["arms"]} for table in (small, large)]
-    for arms, table in zip(both, (small, large), strict=True):
-        own = model(table["study"]["lm"])
-        assert all(own in arms[name].lm.models for name in ("mam-stream-icl", "turns"))
+    found = [read_toml(EXPERIMENTS / "streambench-style" / name / "study.toml") for name in STREAMBENCH]
+    arms = [{one["name"]: Arm.from_config(one) for one in table["arms"]} for table in found]
+    for own, table in zip(arms, found, strict=True):
+        asked = model(table["study"]["lm"])
+        assert all(asked in own[name].lm.models for name in ("mam-stream-icl", "turns"))
+        assert {one.adapter for one in own["turns"].lm.models} == {asked.adapter} == {"completion"}
         assert table["channel"] == {"use": "OneBit"}
-    assert {**both[0], **both[1]} == both[0]
-    assert set(both[0]) - set(both[1]) == {"grow-correct"}
-    assert (small["hypotheses"], small["stream"]) == (large["hypotheses"], large["stream"])
+    small, larger, largest = arms
+    assert {**small, **larger} == small
+    assert set(small) - set(larger) == {"grow-correct"}
+    assert [name for name in larger if larger[name] != largest[name]] == ["mam-stream-icl", "turns"]
+    assert larger["turns"].lm.models == largest["turns"].lm.models[:2]
+    for part in ("hypotheses", "stream"):
+        assert found[0][part] == found[1][part] == found[2][part]
