@@ -19,8 +19,8 @@ from toolkit.ledger.store import Ledger
 from toolkit.lm.training import Trained
 
 HERE = Path(__file__).parent
-_FIGURE = re.compile(r"\]\((?P<folder>(?:[a-z0-9-]+/)?)differences\.svg\)")
-_PLACE = re.compile(r"(<!-- (?P<tape>[a-z0-9-]+): (?P<table>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_FIGURE = re.compile(r"\]\((?P<folder>(?:[a-z0-9.-]+/)?)differences\.svg\)")
+_PLACE = re.compile(r"(<!-- (?P<tape>[a-z0-9.-]+): (?P<table>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(kind: str, study: str, ledger: Ledger) -> str:

@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--name", default="", help="what the model is called in the tables")
     parser.add_argument("--tasks", type=int, default=5, help=f"of each kind, at most {len(QUESTIONS)}")
     parser.add_argument("--agentdojo", help="its wheel or its folder, where it is not installed")
-    parser.add_argument("--answers", type=Path, default=Path("ledger/injection.jsonl"))
+    parser.add_argument("--answers", type=Path, default=HERE / "answers.jsonl")
     given = parser.parse_args()
     given.answers.parent.mkdir(parents=True, exist_ok=True)
     if given.lm:
