@@ -9,7 +9,7 @@ from html import escape
 import ipywidgets
 
 from toolkit.streams.channels.human import ROOM, Question
-from toolkit.widgets.live import hear_beside_a_running_cell
+from toolkit.widgets.kernel import hear_beside_a_running_cell
 
 _GRADES = 7
 _NOTHING = "<i>Nothing to judge at the moment.</i>"

@@ -13,7 +13,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from toolkit.widgets.live import hear_beside_a_running_cell
+from toolkit.widgets.kernel import hear_beside_a_running_cell
 
 _HERE = Path(__file__).parent
 

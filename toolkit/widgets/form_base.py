@@ -17,12 +17,14 @@ from toolkit.widgets.code import source
 from toolkit.widgets.desk import Desk
 from toolkit.widgets.drafts import Draft, notebook
 from toolkit.widgets.field import Field
+from toolkit.widgets.kernel import lose_no_message
 
 
 class _Finished(MetaHasTraits):  # type: ignore[misc]  # of a package without types
     """Says to a form that it is whole: a draft is shown over what its constructor showed last, whichever it is."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        lose_no_message()  # before there is any
         made = super().__call__(*args, **kwargs)
         made.finished()
         return made

@@ -21,6 +21,7 @@ from toolkit.ledger.follow import Follower
 from toolkit.ledger.planned import lengths
 from toolkit.ledger.store import Ledger
 from toolkit.widgets.frame import NOTE, Frame, Told, line, lines
+from toolkit.widgets.kernel import hear_beside_a_running_cell
 from toolkit.widgets.looks import looks, looks_of_pairs
 from toolkit.widgets.pace import duration
 from toolkit.widgets.progress import ArmProgress, Progress
@@ -264,12 +265,3 @@ def resting(every: float, took: float) -> float:
     (0.5, 1.8)
     """
     return max(every, _SHARE * took)
-
-
-def hear_beside_a_running_cell(comm: Any) -> None:
-    """Take a button's message in the subshell that JupyterLab sent it to.
-
-    ipykernel 7.4 hands it to whichever loop last published on the comm: the main one, which is busy while a cell runs,
-    so that *Stop* would wait for the cell's end. Kernels without subshells know nothing of this, and wait.
-    """
-    comm._reply_subshell_for = lambda data, asked: asked

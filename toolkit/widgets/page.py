@@ -15,7 +15,7 @@ from toolkit.analysis.shown import visible
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.study import Study
 from toolkit.ledger.store import Ledger
-from toolkit.widgets.live import hear_beside_a_running_cell
+from toolkit.widgets.kernel import hear_beside_a_running_cell
 from toolkit.widgets.queries import Noted, Query, disclosure
 
 _HERE = Path(__file__).parent
