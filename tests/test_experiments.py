@@ -67,6 +67,15 @@ def test_the_tables_of_an_experiment_are_those_of_its_tapes(
     assert [str(file) for file, made in drawn.items() if file.read_bytes() != made] == []
 
 
+def test_the_tables_on_injections_are_those_of_its_answers() -> None:
+    run = script("injection/run")
+    text = (EXPERIMENTS / "injection" / "README.md").read_text(encoding="utf-8")
+    rows = run.read(EXPERIMENTS / "injection" / "answers.jsonl")
+    assert set(rows.model) == {"smollm2-135m", "qwen2.5-coder-0.5b"}
+    assert run.filled(rows, text) == text
+    assert run.filled(rows, text.replace("| pasted |", "| posted |")) == text, "a figure that nobody ran would be found"
+
+
 def tapes() -> list[object]:
     found = sorted(EXPERIMENTS.rglob("tape.zip"))
     marks = {tape: [pytest.mark.validate] if tape.stat().st_size > SMALL else [] for tape in found}

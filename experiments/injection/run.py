@@ -228,12 +228,16 @@ def cost(rows: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def write(rows: pd.DataFrame) -> None:
-    """Put the tables between the markers of README.md."""
-    text = (HERE / "README.md").read_text(encoding="utf-8")
+def read(answers: Path) -> pd.DataFrame:
+    """Every complete answer of a file."""
+    return complete(pd.read_json(answers, lines=True, dtype={"answer": str}))
+
+
+def filled(rows: pd.DataFrame, text: str) -> str:
+    """The text of README.md with the tables of these answers between its markers."""
     made = "\n".join([*table(rows), "", *by_text(rows), "", *cost(rows)])
     head, _, rest = text.partition("<!-- results -->\n")
-    (HERE / "README.md").write_text(f"{head}<!-- results -->\n{made}\n<!-- end -->{rest.partition('<!-- end -->')[2]}")
+    return f"{head}<!-- results -->\n{made}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
 
 
 def main() -> None:
@@ -252,8 +256,8 @@ def main() -> None:
         for case in cases(given.tasks):
             bench.case(case, texts)
             print(f"{case[2].id} done", flush=True)
-    rows = pd.read_json(given.answers, lines=True, dtype={"answer": str})
-    write(complete(rows))
+    page = HERE / "README.md"
+    page.write_text(filled(read(given.answers), page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def lose_no_message() -> None:
     """Let what widgets say wait until the server takes it; nothing happens outside a notebook.
 
     A form says itself in thousands of messages at once. ZeroMQ keeps 1,000 for a reader that falls behind and drops
-    the rest without a word: on a busy machine parts of a form never came, and a "javascript error" stood in their place.
+    the rest without a word: on a busy machine parts of a form never came, and "javascript error" stood in their place.
     """
     thread = getattr(getattr(get_ipython(), "kernel", None), "iopub_thread", None)
     if thread is not None:
