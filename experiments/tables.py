@@ -44,6 +44,7 @@ def table(kind: str, study: str, ledger: Ledger) -> str:
         "turns": lambda: _turns(study, ledger),
         "sham": lambda: str(tk.compare(study, baseline="shuffled", ledger=ledger).contrast("memory")),
         "answers": lambda: _answers(study, ledger),
+        "rivals": lambda: _rivals(study, ledger),
     }
     return made[kind]()
 
@@ -126,6 +127,12 @@ def _turns(study: str, ledger: Ledger) -> str:
     mine = ledger.sql(_OWN_TURNS, study, f"{own} (")
     rows = ledger.sql(_SCORES, study).merge(mine, on=["seed", "task"])
     return str(tk.compare(rows, baseline="self-stream-icl", seed="seed"))
+
+
+def _rivals(study: str, ledger: Ledger) -> str:
+    """The arm with a memory against both of its shams and the neighbour that copies."""
+    pairs = [tk.compare(study, baseline=one, ledger=ledger) for one in ("shuffled", "permuted", "nearest")]
+    return "\n\n".join(str(found.contrast("memory")) for found in pairs)
 
 
 _ANSWERS = """

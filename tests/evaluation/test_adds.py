@@ -9,6 +9,7 @@ import pytest
 
 from toolkit.agents.arm import Arm
 from toolkit.agents.decider import RandomChoice
+from toolkit.agents.rivals import SelfConsistency
 from toolkit.evaluation.adds import TASKS, Sample
 from toolkit.lm.scripted import Scripted
 from toolkit.records import Recall, Step
@@ -131,6 +132,11 @@ def test_what_is_slow_is_tried_on_few_tasks() -> None:
     found = Sample(patience=-1.0).adds(Arm("x", memory=SlidingWindow()))
     assert found.tokens.shape == (1,)
     assert found.notes == ("tried on 1 tasks only, since it is slow",)
+
+
+def test_what_asks_without_end_is_told_and_not_waited_for(sample: Sample) -> None:
+    found = sample.adds(Arm("x", decider=SelfConsistency(samples=10**9)))
+    assert found.trouble == "one task of the sample asks the model more than 1,000 times"
 
 
 def test_a_stream_that_cannot_be_loaded_is_told() -> None:

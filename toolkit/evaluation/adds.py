@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ TASKS = 20
 """Sample tasks at most."""
 
 _CASES = 4  # of them in a world, where each has many turns
+_CALLS = 1000  # in one task, within which a form still answers at once
 _PLAIN = 4  # courses of the static arm that are kept
 _NONE = np.zeros(0)
 
@@ -155,6 +157,8 @@ class Sample:
         try:
             tried = _tried(arm, stream, self.patience)
             return _compared(arm, tried, self._plain(arm.lm or Scripted(), stream), where)
+        except _Endless as error:
+            return Adds(where, trouble=str(error))
         except Exception as error:  # noqa: BLE001  (whatever a trait raises is told: no form breaks of it)
             own = names(_own(arm))
             whose = f"{own} raised" if own else "it raised"
@@ -191,10 +195,22 @@ def sample_run(arm: Arm, stream: Stream) -> Run:
     )
 
 
+class _Endless(Exception):
+    """One task asks too often for a form that waits."""
+
+
 def _tried(arm: Arm, stream: Stream, patience: float) -> _Tried:
     found, run = _Tried(), sample_run(arm, stream)
+    counted = Counter[int]()
+
+    def write(call: Call) -> None:
+        found.calls.append(call)
+        counted[call.t] += call.phase == "stream"
+        if counted[call.t] > _CALLS:
+            raise _Endless(f"one task of the sample asks the model more than {_CALLS:,} times")
+
     begun = time.monotonic()
-    for agent, episode, (calls, read, wrote) in rehearsed(run, found.calls.append):
+    for agent, episode, (calls, read, wrote) in rehearsed(run, write):
         if episode is None:
             wanted = max(agent.memory.labels, agent.learning.labels)
             labels = min(wanted, len(stream.pool())) if wanted else 0
