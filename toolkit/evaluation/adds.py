@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -200,20 +200,29 @@ class _Endless(Exception):
 
 
 def _tried(arm: Arm, stream: Stream, patience: float) -> _Tried:
-    found, run = _Tried(), sample_run(arm, stream)
-    counted = Counter[int]()
+    found, asked = _Tried(), Counter[int]()
 
     def write(call: Call) -> None:
         found.calls.append(call)
-        counted[call.t] += call.phase == "stream"
-        if counted[call.t] > _CALLS:
-            raise _Endless(f"one task of the sample asks the model more than {_CALLS:,} times")
+        asked[call.t] += call.phase == "stream"
+        if asked[call.t] > _CALLS:
+            raise _Endless
 
+    try:
+        _try(found, sample_run(arm, stream), write, patience)
+    except Exception as error:
+        if max(asked.values(), default=0) > _CALLS:  # whatever became of it on its way through what asked
+            raise _Endless(f"one task of the sample asks the model more than {_CALLS:,} times") from error
+        raise
+    return found
+
+
+def _try(found: _Tried, run: Run, write: Callable[[Call], None], patience: float) -> None:
     begun = time.monotonic()
     for agent, episode, (calls, read, wrote) in rehearsed(run, write):
         if episode is None:
             wanted = max(agent.memory.labels, agent.learning.labels)
-            labels = min(wanted, len(stream.pool())) if wanted else 0
+            labels = min(wanted, len(run.stream.pool())) if wanted else 0
             found.agent, found.before = agent, (calls, read + wrote, labels)
             begun = time.monotonic()
             continue
@@ -222,7 +231,6 @@ def _tried(arm: Arm, stream: Stream, patience: float) -> _Tried:
         if time.monotonic() - begun > patience:
             found.whole = len(found.costs) == len(run.places)
             break
-    return found
 
 
 def _compared(arm: Arm, tried: _Tried, plain: _Tried, where: str) -> Adds:
