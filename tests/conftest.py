@@ -49,10 +49,11 @@ memory = "Retrieval"
 # Files of minutes go first, the longest at the head, so that no worker is left alone with one at the end.
 LONGEST = (
     "test_track_cli.py", "test_executors.py", "test_interrupt.py", "test_embedded.py", "test_pack.py", "test_kills.py",
-    "test_start_here.py", "test_embedded_study.py", "test_notebook.py", "test_access.py", "test_tuning.py",
+    "test_start_here.py", "test_form_properties.py", "test_embedded_study.py", "test_notebook.py", "test_access.py",
+    "test_tuning.py",
     "test_mlflow_pages.py", "test_hosted_llama.py", "test_hostile_views.py", "test_contracts.py", "test_tracking.py",
     "test_pages.py", "test_notebooks.py", "test_payoff.py", "test_trait_effects.py",
-    "test_embedded_properties.py", "test_form_properties.py", "test_open.py", "test_report.py",
+    "test_embedded_properties.py", "test_open.py", "test_report.py",
 )  # fmt: skip
 
 
