@@ -24,7 +24,8 @@ def kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
 def behind(manager: KernelManager, client: BlockingKernelClient) -> zmq.Socket[bytes]:
     """A reader with room for next to nothing, as a Jupyter server that gets no time from a busy machine."""
     reader = zmq.Context.instance().socket(zmq.SUB)
-    reader.rcvhwm, reader.rcvbuf = 1, 4096
+    reader.setsockopt(zmq.RCVHWM, 1)
+    reader.setsockopt(zmq.RCVBUF, 4096)
     reader.subscribe(b"")
     reader.connect(f"tcp://127.0.0.1:{manager.iopub_port}")
     while not reader.poll(100):  # until it is heard
