@@ -50,7 +50,7 @@ def findings() -> ModuleType:
         ("learning", 6, "0.198"),
         ("goals", 4, "0.185"),
         ("roles", 10, "0.975"),
-        ("streambench-style", 6, "-0.542"),
+        ("streambench-style", 8, "-0.542"),
         ("four-traits", 3, "0.196"),
         ("banking77", 4, "0.642"),
     ],
