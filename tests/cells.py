@@ -13,10 +13,15 @@ if TYPE_CHECKING:
 
 
 def opened(page: Page, address: str) -> None:
-    """Open a notebook. Where JupyterLab is slow to start its kernel, it asks which one is wanted: the one offered."""
+    """Open a notebook and wait for its kernel. What JupyterLab asks before it starts one again is answered with yes.
+
+    A cell that is run before JupyterLab has its kernel makes it start a second one, or ask which one is wanted; then
+    ipywidgets 8.1 shows no widget of that page: "Cannot read properties of null (reading 'kernel')".
+    """
     asked = page.locator(".jp-Dialog").filter(has_text=re.compile("kernel", re.IGNORECASE))
     page.add_locator_handler(asked, lambda: asked.locator(".jp-mod-accept").click())
     page.goto(address, wait_until="domcontentloaded")
+    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
 
 
 def cell(page: Page, place: int) -> Locator:
