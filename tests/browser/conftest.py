@@ -87,7 +87,7 @@ def watched(browser) -> Iterator[Watched]:
     seen.shoot("last")
     context.close()
     assert seen.outside == set()
-    assert seen.errors == []
+    assert seen.errors[:5] == [], f"{len(seen.errors)} complaints"
 
 
 def _elsewhere(url: str) -> list[str]:

@@ -77,7 +77,7 @@ class AnnotationQueue(Page):
     ('ann',)
     """
 
-    _esm: ClassVar[Path] = Path(__file__).parent / "annotation.js"
+    _esm: ClassVar[str] = (Path(__file__).parent / "annotation.js").read_text(encoding="utf-8")
     progress = traitlets.Unicode().tag(sync=True)
 
     def __init__(

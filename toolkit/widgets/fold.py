@@ -29,8 +29,8 @@ class FoldButton(anywidget.AnyWidget):
         Whether what stands below is shown.
     """
 
-    _esm: ClassVar[Path] = _HERE / "fold.js"
-    _css: ClassVar[Path] = _HERE / "fold.css"
+    _esm: ClassVar[str] = (_HERE / "fold.js").read_text(encoding="utf-8")
+    _css: ClassVar[str] = (_HERE / "fold.css").read_text(encoding="utf-8")
     text = traitlets.Unicode().tag(sync=True)
     opened = traitlets.Bool().tag(sync=True)
 

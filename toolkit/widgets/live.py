@@ -72,8 +72,8 @@ class LiveStudy(anywidget.AnyWidget):
         If no study of that name has begun.
     """
 
-    _esm: ClassVar[Path] = _HERE / "live.js"
-    _css: ClassVar[Path] = _HERE / "live.css"
+    _esm: ClassVar[str] = (_HERE / "live.js").read_text(encoding="utf-8")
+    _css: ClassVar[str] = (_HERE / "live.css").read_text(encoding="utf-8")
     frame = traitlets.Dict().tag(sync=True)
     hidden = traitlets.List(traitlets.Unicode()).tag(sync=True)
 

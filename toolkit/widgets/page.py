@@ -34,8 +34,8 @@ class Page(anywidget.AnyWidget):
         What was wrong with what was chosen last; empty if nothing.
     """
 
-    _esm: ClassVar[Path] = _HERE / "page.js"
-    _css: ClassVar[Path] = _HERE / "page.css"
+    _esm: ClassVar[str] = (_HERE / "page.js").read_text(encoding="utf-8")
+    _css: ClassVar[str] = (_HERE / "page.css").read_text(encoding="utf-8")
     html = traitlets.Unicode().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
 
