@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -97,7 +99,14 @@ def test_a_call_that_blocks_in_c_is_given_up_and_ends_once_released_without_a_wo
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_interrupt_of_the_waiting_thread_passes_and_ends_what_it_waited_for():
+INTERRUPTS = {
+    "while it waits": lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGINT),
+    "just before it waits": _thread.interrupt_main,  # in effect: it ends no wait that has begun
+}
+
+
+@pytest.mark.parametrize("comes", INTERRUPTS)
+def test_an_interrupt_of_the_waiting_thread_passes_and_ends_what_it_waited_for(comes):
     threads, begun = [], threading.Event()
 
     def forever():
@@ -108,16 +117,18 @@ def test_an_interrupt_of_the_waiting_thread_passes_and_ends_what_it_waited_for()
 
     def interrupt():
         begun.wait(LONG)
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        INTERRUPTS[comes]()
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     other = threading.Thread(target=interrupt)
+    started = time.monotonic()
     try:
         other.start()
         with pytest.raises(KeyboardInterrupt):
             within(LONG, forever)
     finally:
         signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - started < LONG
     other.join(LONG)
     threads[0].join(LONG)
     assert not threads[0].is_alive()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 import ctypes
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
@@ -17,6 +18,9 @@ from typing import Generic, TypeVar
 from toolkit.errors import ToolkitError
 
 T = TypeVar("T")
+
+_LOOK = 0.5
+"""Seconds of one wait. An interrupt that comes when Python has looked for one and is about to wait ends no wait."""
 
 
 class Hung(ToolkitError):
@@ -60,7 +64,7 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     running = _Running(function)
     try:
         running.start()
-        running.ended.acquire(timeout=min(seconds, threading.TIMEOUT_MAX))
+        running.wait(seconds)
     except BaseException:  # an interrupt of the caller: nobody waits any more
         running.give_up()
         raise
@@ -93,6 +97,13 @@ class _Running(threading.Thread, Generic[T]):
                 self.ended.release()
             else:
                 self.told.wait()  # else the number of this thread could be another's by the time it is raised in
+
+    def wait(self, seconds: float) -> None:
+        """Until it has ended, or so long. It looks up now and then: see `_LOOK`."""
+        until = time.monotonic() + seconds
+        while not self.ended.acquire(timeout=min(_LOOK, max(0.0, until - time.monotonic()))):
+            if time.monotonic() >= until:
+                return
 
     def give_up(self) -> bool:
         """Whether it had not ended; then it is told to."""
