@@ -158,11 +158,13 @@ def _number(at: re.Match[str]) -> str:
     return str(getattr(one, at["what"]))
 
 
+@cache
 def study(name: str) -> str:
     """The table of a packed study, as the toolkit prints it, without the notes below it."""
     return _bare(name, lambda packed, ledger: str(tk.compare(packed, ledger=ledger)))
 
 
+@cache
 def effects(name: str) -> str:
     """What each trait was worth over the combinations of a packed study, without the notes below it."""
     return _bare(name, lambda packed, ledger: str(tk.main_effects(packed, ledger=ledger)))
