@@ -9,10 +9,10 @@ READY := $(VENV)/.ready
 run: $(READY)  ## install, run the first study on the embedded model, print where the report is
 	$(BIN)/toolkit run experiments/first-study
 
-# Two files at a time, whatever the machine: many tests start processes of their own, and wait for them. Which files
+# Three files at a time, whatever the machine: many tests start processes of their own, and wait for them. Which files
 # begin is settled in tests/conftest.py.
 test: $(READY)  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 validate: $(READY)  ## the long simulations that "make test" leaves out: minutes
 	$(BIN)/python -m pytest -m validate

@@ -81,7 +81,8 @@ class RoleForm(ComponentForm):
 
     def set(self, value: Component) -> None:
         """Show a role, with all its parts."""
-        named = next((name for name in library() if role(name) == value), _OWN)
+        shipped = library() if isinstance(value, Role) else ()
+        named = next((name for name in shipped if role(name) == value), _OWN)
         self._wordings = _wordings(library()[named]) if named != _OWN else ()
         for switch in self.switches.values():
             switch.value = True
