@@ -133,6 +133,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "JUPYTER_CONFIG_DIR": str(tmp_path / "home" / ".jupyter"),
     }
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
+    command += ["--expose-app-in-browser"]  # as window.jupyterapp, which knows whether a notebook has its kernel
     command += [f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += [f"--ServerApp.root_dir={tmp_path / 'notebooks'}", f"--LabApp.app_settings_dir={settings}"]
     log = tmp_path / "lab.log"
