@@ -12,17 +12,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 
-READY = """async () => {
+READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.sessionContext
-  await context?.ready
-  return context?.session?.kernel?.status === "idle"
-}"""
+  return context?.isReady && context.session?.kernel?.status === "idle"
+}"""  # not async: a promise counts as true
 
 
 def opened(page: Page, address: str) -> None:
     """Open a notebook and wait for its kernel. What JupyterLab asks before it starts one again is answered with yes.
 
-    A cell that is run before JupyterLab has its kernel makes it start a second one, or ask which one is wanted; then
+    A cell that is run before JupyterLab has a kernel makes it start a second one, or ask which one is wanted; then
     ipywidgets 8.1 shows no widget of that page: "Cannot read properties of null (reading 'kernel')".
     """
     asked = page.locator(".jp-Dialog").filter(has_text=re.compile("kernel", re.IGNORECASE))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,11 +111,22 @@ class Lab:
     opened: int = 0
 
     def address(self, notebook: str) -> str:
-        """Where a notebook is: a copy of its own each time, so with a kernel of its own."""
+        """Where a notebook is: a copy, a workspace and a kernel of its own each time.
+
+        The kernel runs before the page is opened: a busy JupyterLab that has to start it may ask which one is wanted.
+        """
         self.opened += 1
         copy = f"{self.opened}_{notebook}"
         shutil.copyfile(self.folder / notebook, self.folder / copy)
-        return f"http://127.0.0.1:{self.port}/lab/tree/{copy}?token={self.token}&reset"
+        session = {"path": copy, "name": copy, "type": "notebook", "kernel": {"name": "python3"}}
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/sessions",
+            json.dumps(session).encode(),
+            {"Authorization": f"token {self.token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=PATIENCE / 1000) as answer:
+            assert answer.status == 201
+        return f"http://127.0.0.1:{self.port}/lab/workspaces/w{self.opened}/tree/{copy}?token={self.token}"
 
 
 @pytest.fixture(scope="module")
