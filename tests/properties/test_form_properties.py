@@ -69,10 +69,11 @@ def components(cls: type[Component], depth: int = 2) -> st.SearchStrategy[Compon
     parameters = cls.parameters()
     needed = [name for name, p in parameters.items() if p.default is p.empty]
     fields = {name: values(hints[name], name, depth) for name in parameters}
-    if cls.__name__ == "Routed":  # nothing it has by default is two or more: else hardly a draw were valid
-        several = st.lists(values(typing.get_args(hints["deciders"])[0], "deciders", depth), min_size=2, max_size=3)
-        fields["deciders"] = several.map(tuple)
-        needed.append("deciders")
+    # Of these nothing by default is two or more: else hardly a draw were valid.
+    for name in {"Routed": ("deciders",), "Several": ("models",)}.get(cls.__name__, ()):
+        inner = values(typing.get_args(hints[name])[0], name, depth)
+        fields[name] = st.lists(inner, min_size=2, max_size=3).map(tuple)
+        needed.append(name)
     if cls.__name__ == "TakingTurns":  # of models that are prompted alike
         alike = st.integers(0, 9).map(lambda seed: Scripted(seed=seed))
         fields["models"] = st.lists(alike, min_size=2, max_size=3).map(tuple)
