@@ -368,7 +368,7 @@ def test_pieces_that_are_kept_change_no_answer(thrifty: LlamaEngine) -> None:
     """However much two prompts share, and though an answer that was written stands behind the one before."""
     chance = random.Random(1)
     told = " ".join(chance.choice(LABELS) for _ in range(90))
-    for number in range(5):
+    for number in range(12):
         text = f"{told[: chance.randrange(len(told))]} {number}\nLabel:"
         deciding = chance.choice(["likelihood", "grammar"])
         asked = chance.choice(

@@ -115,7 +115,7 @@ def _widgets_are_closed():
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: f"{cls.kind}:{cls.__name__}")
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(data=st.data())
 def test_code_form_file_form_code_is_the_identity(cls: type[Component], data: st.DataObject) -> None:
     component = data.draw(components(cls))
@@ -145,7 +145,7 @@ ARMS = st.builds(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(arm=ARMS)
 def test_arms_come_back(arm: Arm) -> None:
     form = ArmForm(arm)
@@ -157,7 +157,7 @@ def test_arms_come_back(arm: Arm) -> None:
     assert by_code(again.code(), "arm") == arm
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     arms=st.lists(ARMS, min_size=1, max_size=3),
     lm=components(Scripted),
